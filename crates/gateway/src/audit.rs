@@ -1,4 +1,4 @@
-//! Reads, on their way into the audit log: gathered beside the requests, written many at once.
+//! Writes the audit entries of reads in the background, in batches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,23 +12,23 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// No entry waits for longer than this to be written, if the store answers.
+/// The maximum delay before an entry is written, if the store is reachable.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
-/// As many are written at once.
-const MOST_AT_ONCE: usize = 256;
+/// The maximum number of entries that are written at once.
+const MAX_BATCH: usize = 256;
 
-/// As many wait while the store is away; some 3 MB.
+/// The maximum number of entries that wait while the store is unreachable, about 3 MB.
 const CHANNEL_CAPACITY: usize = 10_000;
 
-/// Where requests leave their entries. Nobody waits here.
+/// Accepts the entries of requests, without waiting.
 #[derive(Clone)]
 pub(crate) struct AuditSender {
     entries: Sender<AuditEntry>,
     lost: Arc<AtomicU64>,
 }
 
-/// Writes what requests left.
+/// Writes the entries that were sent.
 pub(crate) struct AuditWriter {
     entries: Receiver<AuditEntry>,
     batch: Vec<AuditEntry>,
@@ -43,11 +43,11 @@ impl AuditSender {
         let (sender, entries) = mpsc::channel(CHANNEL_CAPACITY);
         let lost = Arc::new(AtomicU64::new(0));
         let audit = Self { entries: sender, lost: Arc::clone(&lost) };
-        let batch = Vec::with_capacity(MOST_AT_ONCE);
+        let batch = Vec::with_capacity(MAX_BATCH);
         (audit, AuditWriter { entries, batch, lost, store, store_timeout, is_store_reachable: true })
     }
 
-    /// Leaves an entry of what was read. One for which there is no room is counted as lost.
+    /// Adds an entry. If the channel is full, the entry is counted as lost.
     pub(crate) fn enqueue(&self, entry: AuditEntry) {
         if self.entries.try_send(entry).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -64,16 +64,16 @@ impl ReadLog for AuditSender {
 }
 
 impl AuditWriter {
-    /// Writes until told that nobody leaves anything any more, and then what is left.
+    /// Writes entries until `done` is cancelled, and then the remaining ones.
     pub(crate) async fn run(mut self, done: &CancellationToken) {
-        // So that it can be watched before there is anything to see.
+        // Creates the metric, so that it can be monitored before the first loss.
         counter!("leadgate_gateway_audit_lost_total").increment(0);
         while done.run_until_cancelled(self.collect_batch()).await == Some(true) {
             if !self.write().await {
                 done.run_until_cancelled(sleep(FLUSH_EVERY)).await;
             }
         }
-        // Nobody waits for the log longer than for any other thing that the store is asked for.
+        // The remaining entries get the same time limit as other calls of the store.
         let rest = timeout(self.store_timeout, async { while self.drain_channel() && self.write().await {} });
         let _ = rest.await;
         while let Ok(entry) = self.entries.try_recv() {
@@ -83,15 +83,16 @@ impl AuditWriter {
         self.report_lost();
     }
 
-    /// Waits for the first entry, and then for as many as fit or come within a moment. False if none can come.
+    /// Waits for the first entry, and then up to one second for further ones. Returns false if the channel is
+    /// closed.
     async fn collect_batch(&mut self) -> bool {
-        if self.batch.is_empty() && self.entries.recv_many(&mut self.batch, MOST_AT_ONCE).await == 0 {
+        if self.batch.is_empty() && self.entries.recv_many(&mut self.batch, MAX_BATCH).await == 0 {
             return false;
         }
         let deadline = Instant::now() + FLUSH_EVERY;
-        while self.batch.len() < MOST_AT_ONCE {
-            let room = MOST_AT_ONCE - self.batch.len();
-            match timeout_at(deadline, self.entries.recv_many(&mut self.batch, room)).await {
+        while self.batch.len() < MAX_BATCH {
+            let free = MAX_BATCH - self.batch.len();
+            match timeout_at(deadline, self.entries.recv_many(&mut self.batch, free)).await {
                 Ok(0) | Err(_) => break,
                 Ok(_) => {}
             }
@@ -99,9 +100,9 @@ impl AuditWriter {
         true
     }
 
-    /// Takes what is there without waiting; whether there is anything to write.
+    /// Takes the entries in the channel without waiting. Returns whether there is anything to write.
     fn drain_channel(&mut self) -> bool {
-        while self.batch.len() < MOST_AT_ONCE
+        while self.batch.len() < MAX_BATCH
             && let Ok(entry) = self.entries.try_recv()
         {
             self.batch.push(entry);
@@ -109,7 +110,8 @@ impl AuditWriter {
         !self.batch.is_empty()
     }
 
-    /// One statement. What could not be written now is kept for the next time; writing it twice changes nothing.
+    /// Writes the batch in one statement. After a failure the batch is kept and written again, which is
+    /// idempotent. Returns false if it has to be retried.
     async fn write(&mut self) -> bool {
         let writing = timeout(self.store_timeout, self.store.record(self.batch.clone()));
         let written = match writing.await {
@@ -117,17 +119,17 @@ impl AuditWriter {
                 counter!("leadgate_gateway_audit_written_total").increment(count(self.batch.len()));
                 self.batch.clear();
                 if !self.is_store_reachable {
-                    tracing::info!("the audit log is written again");
+                    tracing::info!("audit entries are written again");
                 }
                 true
             }
             Ok(Err(error)) if !error.is_transient() && error != StoreError::NotMigrated => {
-                tracing::error!(%error, "the audit log refuses entries");
+                tracing::error!(%error, "audit entries rejected by the store, discarding them");
                 self.discard_batch();
                 true
             }
             Ok(Err(error)) => self.log_retry(&error.to_string()),
-            Err(_) => self.log_retry("it does not answer in time"),
+            Err(_) => self.log_retry("the store did not answer in time"),
         };
         self.is_store_reachable = written;
         gauge!("leadgate_gateway_audit_waiting").set(waiting(self.batch.len() + self.entries.len()));
@@ -137,23 +139,23 @@ impl AuditWriter {
 
     fn log_retry(&self, error: &str) -> bool {
         if self.is_store_reachable {
-            tracing::warn!(error, "the audit log is not written; entries wait");
+            tracing::warn!(error, "audit entries cannot be written, retrying");
         }
         false
     }
 
-    /// Counts what is at hand as lost.
+    /// Discards the batch and counts its entries as lost.
     fn discard_batch(&mut self) {
         self.lost.fetch_add(count(self.batch.len()), Ordering::Relaxed);
         self.batch.clear();
     }
 
-    /// Says how many were lost since it was said last.
+    /// Logs how many entries were lost since the last report.
     fn report_lost(&self) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
             counter!("leadgate_gateway_audit_lost_total").increment(lost);
-            tracing::error!(audit.lost = lost, "entries of the audit log were lost");
+            tracing::error!(audit.lost = lost, "audit entries lost");
         }
     }
 }

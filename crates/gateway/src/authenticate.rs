@@ -11,7 +11,8 @@ use crate::refusal_log::CallerLabel;
 use crate::state::GatewayState;
 use crate::{limit, origin};
 
-/// Authenticates the presented credentials. A caller that cannot be authenticated is rate-limited by its address.
+/// Authenticates the presented credentials. A caller that cannot be authenticated is rate-limited by its
+/// address.
 pub(crate) async fn caller(
     state: &GatewayState,
     request: &HttpRequest,
@@ -20,7 +21,7 @@ pub(crate) async fn caller(
 ) -> Result<Caller, Refusal> {
     match identify(state, request, context, presented).await {
         Ok(caller) => Ok(caller),
-        // The look-up took the permit already.
+        // The look-up has already taken the permit.
         Err(AuthenticationFailure::AlreadyCounted(refusal)) => Err(refusal),
         Err(AuthenticationFailure::NotCounted(refusal)) => {
             limit::unauthenticated(state, context, cost(&refusal)).await?;
@@ -35,7 +36,7 @@ enum AuthenticationFailure {
     NotCounted(Refusal),
 }
 
-/// It is not the caller's fault when keys cannot be checked.
+/// The permits for a failure. If keys cannot be checked, the failure costs none.
 fn cost(refusal: &Refusal) -> u32 {
     u32::from(!matches!(refusal, Refusal::KeysUnavailable))
 }
@@ -56,7 +57,8 @@ async fn identify(
         if !caller.key.is_valid_at(Timestamp::now()) || is_closed {
             return Err(Refusal::RevokedKey.for_key_kind(presented.kind));
         }
-        // Checked first: nothing that a visitor of that page sends counts against the server.
+        // Checked before the rate limit, so that requests of visitors of the page do not use up the limit of
+        // the server.
         if caller.key.kind == KeyKind::Secret {
             origin::check(request, &caller.key)?;
         }

@@ -1,7 +1,8 @@
-//! A request that reads or administers, read in one order: caller, permit, query, id, and the body last.
+//! A request for reading or administration. It is read in a fixed order: caller, permit, query, id, and the
+//! body last.
 //!
-//! actix-web polls the extractors of a handler side by side, so that a body would be read before its sender is known. Here
-//! one extractor reads everything: docs/decisions/routes.md.
+//! actix-web polls the extractors of a handler concurrently, so a body could be read before authentication.
+//! Therefore one extractor reads everything (docs/decisions/routes.md).
 
 mod access;
 mod input;
@@ -32,7 +33,7 @@ use input::{BodyInput, PathId};
 
 pub(crate) use access::{Access, AdminAccess, OrganizationReadAccess, ReadAccess, WriteAccess};
 
-/// A request by a caller who has the access `A`. `P` is the id in its path, `Q` its query.
+/// A request whose caller has the access `A`. `P` is the id in the path, `Q` the query.
 pub(crate) struct AuthorizedRequest<A, P = (), Q = NoParameters> {
     pub(crate) caller: Caller,
     pub(crate) id: P,
@@ -98,17 +99,20 @@ impl<A, P, Q> AuthorizedRequest<A, P, Q> {
         self.caller.actor()
     }
 
-    /// Where reads are recorded.
+    /// The audit log for reads.
     pub(crate) fn log(&self) -> &AuditSender {
         &self.state.audit
     }
 
-    /// The store, in which what changes is this caller's doing.
+    /// The store with this caller as the actor of changes.
     pub(crate) fn store(&self) -> Store {
         self.state.store.as_actor(self.actor())
     }
 
-    /// The permit to run an operation that may take minutes.
+    /// The permit for an operation that may take minutes.
+    ///
+    /// # Errors
+    /// [`Refusal::OperationRunning`].
     pub(crate) fn begin_long_operation(&self) -> Result<OrganizationPermit, Refusal> {
         self.state.long_operations.begin(self.organization()).ok_or(Refusal::OperationRunning)
     }
@@ -118,13 +122,13 @@ impl<A, P, Q> AuthorizedRequest<A, P, Q> {
         AuditEntry::now(self.organization(), self.actor(), action)
     }
 
-    /// Records what the caller is shown.
+    /// Records a read in the audit log.
     pub(crate) fn record(&self, entry: AuditEntry) {
         self.state.audit.enqueue(entry);
     }
 
-    /// The answer for an id that the store does not have: `queued` if it was created for this organization; otherwise
-    /// the same 404 for an unknown id and for one of another organization.
+    /// The response for an id that is not stored: `queued` if the id was created for this organization.
+    /// Otherwise the same 404 for an unknown id and for an id of another organization.
     pub(crate) fn queued(&self, id: Uuid, action: AuditAction) -> Result<SubmissionStatus, Refusal> {
         let submission = SubmissionId::from_uuid(id);
         if !self.state.ids.may_be_queued(self.organization(), submission, Timestamp::now()) {
@@ -140,7 +144,7 @@ impl<A, P, Q> AuthorizedRequest<A, P, Q> {
         Refusal::NotFound
     }
 
-    /// The same for a refusal of an operation about this id.
+    /// Audits a refusal of an operation on this id, if it is a 404.
     pub(crate) fn audit_refusal(&self, refusal: Refusal, id: impl Display, action: AuditAction) -> Refusal {
         match refusal {
             Refusal::NotFound => self.not_found(id, action),
@@ -149,7 +153,8 @@ impl<A, P, Q> AuthorizedRequest<A, P, Q> {
     }
 }
 
-/// A function that answers a route, with a body or without one. `Args` are the types of its [`AuthorizedRequest`], body and answer.
+/// A function that serves a route, with a body or without one. `Args` are the types of its
+/// [`AuthorizedRequest`], body and response.
 pub(crate) trait Handler<Args>: Copy + 'static {
     /// The names of its parameters.
     fn parameters() -> &'static [&'static str];
@@ -226,7 +231,7 @@ async fn answer<A, P, Q, R: RouteResponse>(
     respond(answer, call.context)
 }
 
-/// The response to a request, with what is known about it.
+/// Converts the result of a handler into a response with the rate limit headers.
 pub(crate) fn respond(
     answer: Result<impl RouteResponse, Refusal>,
     context: RequestContext,

@@ -1,4 +1,4 @@
-//! Reading a body: its type and coding first, then not a byte or a second more than allowed.
+//! Reads a request body: checks type and encoding, then reads it with a size limit and a timeout.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use tokio::time::timeout;
 
 use crate::refusal::Refusal;
 
-/// Room made for a body before any of it has arrived.
-const FIRST_ROOM: usize = 8 * 1024;
+/// The maximum initial capacity for a body, in bytes. The declared length alone does not allocate more.
+const MAX_INITIAL_CAPACITY: usize = 8 * 1024;
 
-/// What a body may be.
+/// The limits of a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimits {
     /// In bytes.
@@ -26,7 +26,7 @@ pub(crate) struct BodyLimits {
     pub(crate) timeout: Duration,
 }
 
-/// Refuses by the head alone what need not be read.
+/// Checks the encoding and the declared length before the body is read.
 pub(crate) fn check_head(headers: &HeaderMap, limits: BodyLimits) -> Result<(), Refusal> {
     if !is_plain(headers) {
         return Err(Refusal::UnsupportedEncoding);
@@ -37,7 +37,7 @@ pub(crate) fn check_head(headers: &HeaderMap, limits: BodyLimits) -> Result<(), 
     }
 }
 
-/// Reads the whole body. What did not declare its length is cut off where the limit is.
+/// Reads the whole body. A body without a declared length is refused when it exceeds the limit.
 pub(crate) async fn read(
     request: &HttpRequest,
     payload: Payload,
@@ -46,7 +46,7 @@ pub(crate) async fn read(
     read_with(request, payload, limits, |_| Ok(())).await
 }
 
-/// [`read`], which may be refused whenever more of the body has arrived.
+/// Like [`read`], and calls `arrived` with each chunk. It may refuse the request.
 pub(crate) async fn read_with(
     request: &HttpRequest,
     payload: Payload,
@@ -64,7 +64,7 @@ async fn collect(
     limit: usize,
     mut arrived: impl FnMut(&[u8]) -> Result<(), Refusal>,
 ) -> Result<Bytes, Refusal> {
-    let mut body = BytesMut::with_capacity(expected.min(limit).min(FIRST_ROOM));
+    let mut body = BytesMut::with_capacity(expected.min(limit).min(MAX_INITIAL_CAPACITY));
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| match error {
             PayloadError::Overflow => Refusal::BodyTooLarge { limit },
@@ -83,31 +83,31 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// How the body is written, said once. Every dialect takes every kind.
+/// The format of the body, from a single `Content-Type`. Every dialect accepts every format.
 pub(crate) fn media(headers: &HeaderMap) -> Result<BodyFormat, Refusal> {
     let media = match headers.get(header::CONTENT_TYPE) {
         Some(_) => single_header(headers, &header::CONTENT_TYPE).and_then(parse_media_type),
-        // Nothing to be read, and everything in the query.
+        // The body is empty, so the fields are in the query.
         None if is_empty(headers) => Some(BodyFormat::Form),
         None => Some(BodyFormat::Json),
     };
     media.ok_or(Refusal::UnsupportedMediaType)
 }
 
-/// Whether the head says that there is no body.
+/// Whether the headers declare an empty body.
 pub(crate) fn is_empty(headers: &HeaderMap) -> bool {
     content_length(headers).is_none_or(|length| length == 0)
         && !headers.contains_key(header::TRANSFER_ENCODING)
 }
 
-/// [`media`] for what can only be JSON.
+/// Checks that the body is JSON.
 pub(crate) fn only_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let media = media(headers)?;
     if media == BodyFormat::Json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
-/// `application/json` or a type with the suffix `+json` (RFC 6839), or one of the two kinds of form. `text/plain` is JSON:
-/// a page may send it to another site without asking first.
+/// Accepts `application/json`, types with the suffix `+json` (RFC 6839), and both form types. `text/plain` is
+/// read as JSON, because a web page can send it to another site without a CORS preflight.
 fn parse_media_type(text: &str) -> Option<BodyFormat> {
     let mime: Mime = text.parse().ok()?;
     let encoding = match mime.get_param(mime::CHARSET) {
@@ -138,7 +138,7 @@ fn is_plain(headers: &HeaderMap) -> bool {
     codings.into_iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-/// A header that may be sent once, as text.
+/// The text of a header that may be sent only once.
 fn single_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name);
     let first = values.next()?.to_str().ok()?;
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn json_goes_by_many_names() {
+    fn json_is_recognized_by_several_media_types() {
         for good in [
             "application/json",
             "Application/JSON",
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_may_be_in_an_older_encoding() {
+    fn forms_are_accepted_in_older_encodings() {
         for charset in ["", "; charset=UTF-8", "; charset=iso-8859-1"] {
             let form = format!("application/x-www-form-urlencoded{charset}");
             assert_eq!(kind(&[&form]), Some(BodyFormat::Form), "{form}");
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn codings_are_refused() {
+    fn content_encodings_are_refused() {
         let with =
             |coding| check(&[(header::CONTENT_TYPE, "application/json"), (header::CONTENT_ENCODING, coding)]);
         assert_eq!(with("identity"), "");
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_length_is_believed_when_it_is_too_large() {
+    fn a_declared_length_above_the_limit_is_refused() {
         let with =
             |length| check(&[(header::CONTENT_TYPE, "application/json"), (header::CONTENT_LENGTH, length)]);
         assert_eq!(with("100"), "");

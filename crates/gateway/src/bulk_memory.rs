@@ -1,4 +1,4 @@
-//! Bodies of many leads share a bounded amount of memory.
+//! A memory limit for bulk bodies, per organization and in total.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,34 +7,34 @@ use leadgate_domain::OrganizationId;
 
 use crate::refusal::Refusal;
 
-/// The bytes of all such bodies that are being read or answered.
+/// Counts the bytes of all bulk bodies that are being read or answered.
 pub(crate) struct BulkMemory {
-    taken: Mutex<UsedMemory>,
-    /// For one organization.
-    share: usize,
-    /// For all organizations together.
+    used: Mutex<UsedMemory>,
+    /// The maximum for one organization, in bytes.
+    per_organization: usize,
+    /// The maximum for all organizations together, in bytes.
     total: usize,
 }
 
 #[derive(Default)]
 struct UsedMemory {
     total: usize,
-    of: HashMap<OrganizationId, usize>,
+    by_organization: HashMap<OrganizationId, usize>,
 }
 
 impl BulkMemory {
-    /// One organization may have one of the largest bodies under way, all together four.
+    /// Each organization may use the size of one maximum body, and all organizations together of four.
     pub(crate) fn for_bodies_of(limit: usize) -> Arc<Self> {
-        Arc::new(Self { taken: Mutex::default(), share: limit, total: 4 * limit })
+        Arc::new(Self { used: Mutex::default(), per_organization: limit, total: 4 * limit })
     }
 
-    /// Room for a body of an organization, which grows as the body arrives.
+    /// A permit for a body of an organization. It grows as the body arrives.
     pub(crate) fn permit(self: &Arc<Self>, organization: OrganizationId) -> BulkPermit {
         BulkPermit { memory: Arc::clone(self), organization, size: 0 }
     }
 }
 
-/// Memory in use, given back when this is dropped.
+/// Memory in use. It is released on drop.
 pub(crate) struct BulkPermit {
     memory: Arc<BulkMemory>,
     organization: OrganizationId,
@@ -42,11 +42,13 @@ pub(crate) struct BulkPermit {
 }
 
 impl BulkPermit {
+    /// # Errors
+    /// [`Refusal::BulkMemoryFull`] if a limit is exceeded.
     pub(crate) fn grow(&mut self, size: usize) -> Result<(), Refusal> {
-        let mut taken = self.memory.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let UsedMemory { total, of } = &mut *taken;
-        let own = of.entry(self.organization).or_default();
-        if *own + size > self.memory.share || *total + size > self.memory.total {
+        let mut used = self.memory.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let UsedMemory { total, by_organization } = &mut *used;
+        let own = by_organization.entry(self.organization).or_default();
+        if *own + size > self.memory.per_organization || *total + size > self.memory.total {
             return Err(Refusal::BulkMemoryFull);
         }
         *own += size;
@@ -58,12 +60,12 @@ impl BulkPermit {
 
 impl Drop for BulkPermit {
     fn drop(&mut self) {
-        let mut taken = self.memory.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.total -= self.size;
-        if let Some(own) = taken.of.get_mut(&self.organization) {
+        let mut used = self.memory.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.total -= self.size;
+        if let Some(own) = used.by_organization.get_mut(&self.organization) {
             *own -= self.size;
             if *own == 0 {
-                taken.of.remove(&self.organization);
+                used.by_organization.remove(&self.organization);
             }
         }
     }
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn organizations_have_a_share_and_all_of_them_a_total() {
+    fn memory_is_limited_per_organization_and_in_total() {
         let memory = BulkMemory::for_bodies_of(10);
         let organization = || OrganizationId::generate();
         let (ours, theirs) = (organization(), organization());
@@ -82,17 +84,17 @@ mod tests {
         first.grow(6).unwrap();
         let mut second = memory.permit(ours);
         second.grow(4).unwrap();
-        assert!(second.grow(1).is_err(), "the organization has all of its share");
+        assert!(second.grow(1).is_err(), "the limit of the organization");
         let mut others: Vec<_> =
-            [theirs, organization(), organization()].map(|one| memory.permit(one)).into();
+            [theirs, organization(), organization()].map(|organization| memory.permit(organization)).into();
         for other in &mut others {
             other.grow(10).unwrap();
         }
-        assert!(memory.permit(organization()).grow(1).is_err(), "four shares are all there is");
+        assert!(memory.permit(organization()).grow(1).is_err(), "the total limit");
         drop(first);
         second.grow(6).unwrap();
         drop((second, others));
-        let taken = memory.taken.lock().unwrap();
-        assert!(taken.total == 0 && taken.of.is_empty());
+        let used = memory.used.lock().unwrap();
+        assert!(used.total == 0 && used.by_organization.is_empty());
     }
 }

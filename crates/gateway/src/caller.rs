@@ -1,4 +1,4 @@
-//! Who is calling, once the key is proven.
+//! The authenticated caller.
 
 use std::sync::Arc;
 
@@ -7,26 +7,26 @@ use leadgate_domain::{Actor, ApiKey, KeyKind, Lead, OrganizationId, Scope, Sourc
 
 use crate::refusal::Refusal;
 
-/// A key that was proven, and the source through which it comes in.
+/// An authenticated key, and the source that the request uses.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) key: Arc<ApiKey>,
-    /// The one that the key is bound to, unless a path chose another of the organization's.
+    /// The source of the key, unless the path selects another source of the organization.
     pub(crate) source: Arc<Source>,
     pub(crate) reach: SourceAccess,
 }
 
-/// Which sources of its organization a key may use. What it may do there is its [`Scope`].
+/// Which sources of its organization a key may use. Its [`Scope`]s say what it may do there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SourceAccess {
-    /// Everything: the key is bound to a default source.
+    /// All sources.
     Organization,
-    /// The named source that the key is bound to, and nothing else.
+    /// Only the named source that the key is bound to.
     Source(SourceId),
 }
 
 impl SourceAccess {
-    /// The only source whose leads may be read; `None` for those of all.
+    /// The only source whose leads may be read, or `None` for all sources.
     pub(crate) fn source(self) -> Option<SourceId> {
         match self {
             Self::Organization => None,
@@ -54,15 +54,17 @@ impl Caller {
         self.key.organization
     }
 
-    /// Who the audit log says it is.
+    /// The actor for the audit log.
     pub(crate) fn actor(&self) -> Actor {
         Actor::Key(self.key.id.clone())
     }
 
+    /// # Errors
+    /// [`Refusal::InsufficientScope`].
     pub(crate) fn check_scope(&self, scope: Scope) -> Result<(), Refusal> {
-        // What stands in a web page or a URL takes leads in and does nothing else, whatever it was given.
-        let bounded = self.key.kind == KeyKind::Secret || scope == Scope::Write;
-        if bounded && self.key.has_scope(scope) { Ok(()) } else { Err(Refusal::InsufficientScope(scope)) }
+        // A public credential can post leads and do nothing else, even if more scopes are stored with it.
+        let is_possible = self.key.kind == KeyKind::Secret || scope == Scope::Write;
+        if is_possible && self.key.has_scope(scope) { Ok(()) } else { Err(Refusal::InsufficientScope(scope)) }
     }
 
     /// Whether the key may post to every source of its organization and administer it.
@@ -74,9 +76,9 @@ impl Caller {
         Trust::of(self.key.kind, &self.source)
     }
 
-    /// What a response to this caller, who has a secret key, may contain about a lead that it posted.
+    /// What a response may contain about a lead that this caller posted with a secret key.
     pub(crate) fn disclosure(&self, lead: &Lead) -> Disclosure {
-        let reads = self.check_scope(Scope::Read).is_ok() && self.reach.covers(lead.source);
-        if reads { Disclosure::Lead } else { Disclosure::Outcome }
+        let may_read = self.check_scope(Scope::Read).is_ok() && self.reach.covers(lead.source);
+        if may_read { Disclosure::Lead } else { Disclosure::Outcome }
     }
 }

@@ -1,4 +1,4 @@
-//! Who is at the other end of the connection.
+//! The address of the client that sent a request.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Once;
@@ -8,8 +8,9 @@ use actix_web::http::header::X_FORWARDED_FOR;
 use ipnet::Ipv6Net;
 use leadgate_domain::Network;
 
-/// The client's address: the peer, unless the peer is a trusted proxy; then the rightmost address in
-/// `X-Forwarded-For` that no trusted proxy wrote about another. Everything left of it is not trusted.
+/// The client's address. This is the peer, unless the peer is a trusted proxy. Behind a trusted proxy it is
+/// the rightmost address in `X-Forwarded-For` that is not a trusted proxy itself. Addresses to the left of it
+/// can be forged by the client.
 pub(crate) fn client_address(request: &HttpRequest, trusted: &[Network]) -> Option<IpAddr> {
     let peer = request.peer_addr().map(|peer| peer.ip().to_canonical())?;
     let lines: Vec<_> = request.headers().get_all(X_FORWARDED_FOR).collect();
@@ -24,8 +25,8 @@ pub(crate) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
     trusted.iter().any(|network| network.contains(address))
 }
 
-/// Private addresses, where an operator's own proxy usually is. On public addresses the header cannot be trusted and is
-/// no sign of a proxy.
+/// Whether an address is private. The proxy of an operator usually has a private address. A public peer that
+/// sends the header is not necessarily a proxy.
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_private() || address.is_loopback(),
@@ -58,7 +59,7 @@ fn resolve_forwarded<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h [u8]>, tru
     nearest
 }
 
-/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+/// Accepts `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` and `[2001:db8::1]:80`.
 fn address(hop: &[u8]) -> Option<IpAddr> {
     let hop = std::str::from_utf8(hop).ok()?.trim().trim_matches('"');
     let plain = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
@@ -66,7 +67,8 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// What requests from an address are counted under: IPv6 hands out whole /64 networks to one household.
+/// The key under which the limiter counts an address. IPv6 addresses are grouped by /64 network, because one
+/// household usually has a whole /64.
 pub(crate) fn rate_limit_key(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
@@ -83,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    fn seen(peer: &str, forwarded: &[&str]) -> String {
+    fn address_of(peer: &str, forwarded: &[&str]) -> String {
         let mut request = TestRequest::default().peer_addr(SocketAddr::new(peer.parse().unwrap(), 9));
         for line in forwarded {
             request = request.append_header((X_FORWARDED_FOR, *line));
@@ -93,45 +95,45 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_cannot_choose_its_address() {
-        assert_eq!(seen("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
-        assert_eq!(seen("10.0.0.1", &["203.0.113.66, 198.51.100.7"]), "198.51.100.7");
-        assert_eq!(seen("10.0.0.1", &["10.9.9.9, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
+    fn a_client_cannot_forge_its_address() {
+        assert_eq!(address_of("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(address_of("10.0.0.1", &["203.0.113.66, 198.51.100.7"]), "198.51.100.7");
+        assert_eq!(address_of("10.0.0.1", &["10.9.9.9, 198.51.100.7, 10.0.0.2"]), "198.51.100.7");
     }
 
     #[test]
-    fn a_proxy_is_believed_as_far_as_it_can_be_read() {
-        assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
-        assert_eq!(seen("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
-        assert_eq!(seen("10.0.0.1", &["unknown"]), "10.0.0.1");
-        assert_eq!(seen("10.0.0.1", &["198.51.100.7, unknown, 10.0.0.2"]), "10.0.0.2");
-        assert_eq!(seen("10.0.0.1", &["198.51.100.7", "10.0.0.2"]), "198.51.100.7", "several lines");
-        assert_eq!(seen("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
-        assert_eq!(seen("10.0.0.1", &[&["192.0.2.9"; 1_000].join(",")]), "192.0.2.9");
+    fn a_trusted_proxy_is_believed_up_to_the_first_unreadable_address() {
+        assert_eq!(address_of("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(address_of("10.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(address_of("10.0.0.1", &["unknown"]), "10.0.0.1");
+        assert_eq!(address_of("10.0.0.1", &["198.51.100.7, unknown, 10.0.0.2"]), "10.0.0.2");
+        assert_eq!(address_of("10.0.0.1", &["198.51.100.7", "10.0.0.2"]), "198.51.100.7", "several lines");
+        assert_eq!(address_of("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
+        assert_eq!(address_of("10.0.0.1", &[&["192.0.2.9"; 1_000].join(",")]), "192.0.2.9");
     }
 
     #[test]
-    fn every_way_to_write_an_address_is_one_address() {
+    fn all_notations_of_an_address_are_equal() {
         for hop in
             ["198.51.100.7:443", "::ffff:198.51.100.7", "[::ffff:198.51.100.7]:80", " \"198.51.100.7\" "]
         {
-            assert_eq!(seen("::ffff:10.0.0.1", &[hop]), "198.51.100.7", "{hop}");
+            assert_eq!(address_of("::ffff:10.0.0.1", &[hop]), "198.51.100.7", "{hop}");
         }
         for hop in ["2001:db8::7", "[2001:db8::7]", "\"[2001:db8::7]:80\""] {
-            assert_eq!(seen("2001:db8:1::1", &[hop]), "2001:db8::7", "{hop}");
+            assert_eq!(address_of("2001:db8:1::1", &[hop]), "2001:db8::7", "{hop}");
         }
     }
 
     #[test]
-    fn version_6_is_counted_by_household() {
-        let counted = |text: &str| rate_limit_key(text.parse().unwrap());
-        assert_eq!(counted("2001:db8:0:1:aaaa::1"), counted("2001:db8:0:1:bbbb::2"));
-        assert_ne!(counted("2001:db8:0:1::1"), counted("2001:db8:0:2::1"));
-        assert_eq!(counted("192.0.2.1"), "192.0.2.1");
+    fn ipv6_addresses_are_counted_by_network() {
+        let key = |text: &str| rate_limit_key(text.parse().unwrap());
+        assert_eq!(key("2001:db8:0:1:aaaa::1"), key("2001:db8:0:1:bbbb::2"));
+        assert_ne!(key("2001:db8:0:1::1"), key("2001:db8:0:2::1"));
+        assert_eq!(key("192.0.2.1"), "192.0.2.1");
     }
 
     #[test]
-    fn networks_read_as_they_are_written() {
+    fn networks_round_trip() {
         for text in ["10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32"] {
             assert_eq!(text.parse::<Network>().unwrap().to_string(), text);
         }
@@ -143,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_crashes_the_walk(hops: Vec<u8>) {
+        fn no_header_causes_a_panic(hops: Vec<u8>) {
             let trusted = ["0.0.0.0/0".parse().unwrap()];
             resolve_forwarded([10, 0, 0, 1].into(), hops.rsplit(|byte| *byte == b','), &trusted);
         }

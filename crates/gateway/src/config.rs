@@ -1,55 +1,57 @@
-//! What a gateway can be told.
+//! The configuration of a gateway.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use leadgate_domain::{Network, Rate};
 
-/// Sizes in bytes, times as durations. Every value has a default that suits a small machine.
+/// Sizes are in bytes. The defaults suit a small machine.
 #[derive(Debug, Clone)]
 pub struct GatewayConfig {
-    /// The largest body of a single lead.
+    /// The maximum size of the body of a single lead.
     pub body_limit: usize,
-    /// The largest body of many leads.
+    /// The maximum size of a bulk body.
     pub bulk_limit: usize,
-    /// How long a body may take to arrive once its head is there.
+    /// How long a body may take to arrive after its header.
     pub body_timeout: Duration,
-    /// How long a request's head may take to arrive.
+    /// How long the header of a request may take to arrive.
     pub head_timeout: Duration,
-    /// How long a response may wait while its client reads nothing.
+    /// How long a response may wait while the client reads nothing.
     pub write_timeout: Duration,
     /// How long an idle connection is kept for the next request.
     pub keep_alive: Duration,
-    /// Threads that answer requests; 0 is one per core.
+    /// The number of server threads. 0 means one per core.
     pub threads: usize,
-    /// Connections that one thread serves at once; further ones wait to be accepted.
+    /// The maximum number of connections per thread. Further connections wait to be accepted.
     pub max_connections: usize,
-    /// How long what is in flight may take once the gateway was told to stop.
+    /// How long requests in flight may take after the stop signal.
     pub shutdown_timeout: Duration,
-    /// For how long the last snapshot of keys serves while the store is away.
+    /// How long the last snapshot of keys is used while the store is unreachable.
     pub stale_max: Duration,
-    /// How often the store is asked whether keys or sources changed. A revoked key dies within this and
-    /// [`GatewayConfig::store_timeout`].
+    /// The interval at which keys and sources are refreshed from the store. A revoked key is refused within
+    /// this interval plus [`GatewayConfig::store_timeout`].
     pub directory_poll: Duration,
-    /// How often refusals and repeated errors are summarized in the log.
+    /// The interval at which refusals and repeated errors are summarized in the log.
     pub refusal_report_every: Duration,
     /// How long a read waits for the store before it is refused.
     pub store_timeout: Duration,
-    /// Requests per client address that nobody could be named for.
+    /// The limit of unauthenticated requests per client address.
     pub stranger_rate: Rate,
-    /// Bodies per client address that are read before anybody is known, because the key may be in them.
+    /// The limit, per client address, of bodies that are read before authentication because they may contain
+    /// the key.
     pub unread_rate: Rate,
-    /// How long clients who expect to hear at once what became of a lead are kept waiting for the worker.
+    /// How long the gateway waits for the worker's result, for clients that expect the outcome in the
+    /// response.
     pub reply_timeout: Duration,
-    /// The longest that a client may ask to wait (`Prefer: wait=N`).
+    /// The maximum time that a client can request with `Prefer: wait=N`.
     pub longest_wait: Duration,
-    /// Where clients reach the gateways (`https://leads.example.com`), for URLs in answers; `None` for the host
-    /// that a request names.
+    /// The public URL of the gateways (`https://leads.example.com`), for URLs in responses. With `None` the
+    /// `Host` of the request is used.
     pub public_url: Option<String>,
-    /// Where `/metrics`, and `/readyz` with its reasons, are served; `None` for the public address, to requests from
-    /// the machine itself.
+    /// A separate address for `/metrics` and for `/readyz` with its reasons. With `None` the public address
+    /// serves them, to requests from this machine only.
     pub metrics_listen: Option<SocketAddr>,
-    /// Peers whose `X-Forwarded-For` is believed.
+    /// The networks of proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Network>,
 }
 

@@ -1,4 +1,4 @@
-//! What becomes known about a request while it is handled, and is needed to answer it.
+//! What is known about a request and needed for its response.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -19,11 +19,11 @@ pub(crate) struct RequestContext {
     pub(crate) address: Option<IpAddr>,
     /// The dialect of the answer.
     pub(crate) dialect: Dialect,
-    /// How the rate limit stands, once a permit was asked for.
+    /// The state of the rate limit, after a permit was requested.
     pub(crate) limit: Option<LimitDecision>,
-    /// The key that sent it and its source, once the key is proven.
+    /// The key and the source, after authentication.
     pub(crate) caller: Option<CallerLabel>,
-    /// Whether a person sees the answer in a browser.
+    /// Whether the response is shown to a person in a browser.
     pub(crate) is_page: bool,
 }
 
@@ -40,13 +40,13 @@ impl RequestContext {
         Self { address, ..Self::unknown(dialect) }
     }
 
-    /// Of a request that no route serves.
+    /// For a request that matches no route.
     pub(crate) fn unknown(dialect: Dialect) -> Self {
         Self { address: None, dialect, limit: None, caller: None, is_page: false }
     }
 
-    /// Adds what the answer says about the rate limit: `X-RateLimit-*` as most APIs send them, with Reset as a Unix time,
-    /// and the fields of draft-ietf-httpapi-ratelimit-headers-10, whose `t` is in seconds from now.
+    /// Adds the headers about the rate limit: `X-RateLimit-*` as most APIs send them, with Reset as a Unix
+    /// time, and the fields of draft-ietf-httpapi-ratelimit-headers-10, where `t` is in seconds from now.
     pub(crate) fn add_limit_headers(&self, headers: &mut HeaderMap) {
         let Some(decision) = &self.limit else { return };
         let Rate { permits, window } = decision.rate();
@@ -61,8 +61,8 @@ impl RequestContext {
             set("x-ratelimit-reset", at.into());
         }
         let policy = format!("\"default\";q={permits};w={}", window.as_secs());
-        let standing = format!("\"default\";r={remaining};t={reset}");
-        for (name, text) in [("ratelimit-policy", policy), ("ratelimit", standing)] {
+        let state_text = format!("\"default\";r={remaining};t={reset}");
+        for (name, text) in [("ratelimit-policy", policy), ("ratelimit", state_text)] {
             if let Ok(value) = HeaderValue::try_from(text) {
                 set(name, value);
             }

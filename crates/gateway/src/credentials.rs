@@ -1,4 +1,4 @@
-//! Where a request carries its credential.
+//! Reads the credential of a request.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
@@ -13,21 +13,21 @@ use crate::refusal::Refusal;
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const AUTHENTICATION: HeaderName = HeaderName::from_static("authentication");
 
-/// The parameter of KickoffLabs's clients.
+/// The parameter that clients of KickoffLabs send.
 const API_KEY: &str = "api_key";
 
-/// The one key in `Authorization: Bearer` (RFC 6750, section 2.1) or `X-API-DerivedKey`.
+/// The key in `Authorization: Bearer` (RFC 6750, section 2.1) or `X-API-Key`.
 pub(crate) fn in_headers(headers: &HeaderMap) -> Result<PresentedKey, Refusal> {
     let bearer = single_header(headers, &AUTHORIZATION)?.map(bearer).transpose()?;
     let texts = [bearer, single_header(headers, &X_API_KEY)?];
     parse(single_value(texts)?.ok_or(Refusal::MissingCredentials)?)
 }
 
-/// As KickoffLabs's clients send it: `Authorization` or `Authentication`, of which the last word counts, or a
-/// parameter of the query. `None` if it can only be in the body.
+/// The key as clients of KickoffLabs send it: the last word of `Authorization` or `Authentication`, or a
+/// query parameter. `None` if only the body can contain it.
 pub(crate) fn anywhere(request: &HttpRequest) -> Result<Option<PresentedKey>, Refusal> {
     let headers = request.headers();
-    let last = |text: &'_ str| text.split_ascii_whitespace().next_back().map(str::to_owned);
+    let last_word = |text: &'_ str| text.split_ascii_whitespace().next_back().map(str::to_owned);
     let query = form_urlencoded::parse(request.query_string().as_bytes());
     let mut keys = query.filter(|(name, _)| name == API_KEY).map(|(_, value)| value.into_owned());
     let in_query = keys.next();
@@ -35,15 +35,15 @@ pub(crate) fn anywhere(request: &HttpRequest) -> Result<Option<PresentedKey>, Re
         return Err(Refusal::SeveralCredentials);
     }
     let texts = [
-        single_header(headers, &AUTHORIZATION)?.and_then(last),
-        single_header(headers, &AUTHENTICATION)?.and_then(last),
+        single_header(headers, &AUTHORIZATION)?.and_then(last_word),
+        single_header(headers, &AUTHENTICATION)?.and_then(last_word),
         single_header(headers, &X_API_KEY)?.map(str::to_owned),
         in_query,
     ];
     single_value(texts)?.map(|text| parse(&text)).transpose()
 }
 
-/// The parameter of a body.
+/// The key in the body.
 pub(crate) fn in_document(document: &Document) -> Result<PresentedKey, Refusal> {
     match document.members.get(API_KEY) {
         Some(Value::String(text)) => parse(text.trim()),
@@ -52,7 +52,7 @@ pub(crate) fn in_document(document: &Document) -> Result<PresentedKey, Refusal> 
     }
 }
 
-/// The part of a path that is a token.
+/// The token in the path.
 pub(crate) fn in_path(request: &HttpRequest) -> Result<PresentedKey, Refusal> {
     let presented = PresentedKey::parse(request.match_info().query("token"));
     presented.filter(|key| key.kind == KeyKind::Token).ok_or(Refusal::UnknownToken)
@@ -66,7 +66,7 @@ fn bearer(text: &str) -> Result<&str, Refusal> {
     Ok(token.trim_start_matches(' '))
 }
 
-/// A header that may be sent once, as text.
+/// The text of a header that may be sent only once.
 fn single_header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
     let mut values = headers.get_all(name);
     let Some(value) = values.next() else { return Ok(None) };
@@ -76,12 +76,12 @@ fn single_header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option
     value.to_str().map(Some).map_err(|_| Refusal::MalformedKey)
 }
 
-/// A credential may be said in several places, as long as it is the same.
+/// A credential may be sent in several places if all of them have the same value.
 fn single_value<T: PartialEq>(texts: impl IntoIterator<Item = Option<T>>) -> Result<Option<T>, Refusal> {
-    let mut said = texts.into_iter().flatten();
-    let first = said.next();
+    let mut present = texts.into_iter().flatten();
+    let first = present.next();
     match first {
-        Some(first) if said.all(|other| other == first) => Ok(Some(first)),
+        Some(first) if present.all(|other| other == first) => Ok(Some(first)),
         Some(_) => Err(Refusal::SeveralCredentials),
         None => Ok(None),
     }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn every_slip_has_its_own_name() {
+    fn every_mistake_has_its_own_code() {
         let (key, text) = PresentedKey::generate(KeyKind::Secret);
         let text = text.expose_secret();
         let bearer = format!("Bearer {text}");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_have_to_agree() {
+    fn two_headers_must_have_the_same_key() {
         let ((key, one), (_, other)) =
             (PresentedKey::generate(KeyKind::Secret), PresentedKey::generate(KeyKind::Secret));
         let (one, other) = (one.expose_secret(), other.expose_secret());
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_counts_wherever_it_stands() {
+    fn the_last_word_of_a_header_is_the_key() {
         let (key, text) = PresentedKey::generate(KeyKind::Secret);
         let text = text.expose_secret();
         let found = |request: TestRequest| {

@@ -1,4 +1,4 @@
-//! What a submission keeps of a request's head, and which of it is refused.
+//! Reads the request headers that are stored with a submission, and refuses invalid ones.
 
 use std::net::IpAddr;
 
@@ -7,14 +7,14 @@ use leadgate_domain::{ClientInfo, Source};
 
 use crate::refusal::Refusal;
 
-const LONGEST_USER_AGENT: usize = 512;
-const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+const MAX_USER_AGENT: usize = 512;
+const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What makes a post to a source the same post as an earlier one. A signed post that is sent once more, by its sender or by
-/// one who copied it, is the same post: its `webhook-id` counts, because no signature covers the header Idempotency-Key.
+/// The key by which a repeated post to a source is recognized. For a signed post this is its `webhook-id`:
+/// the signature covers it, so a replay is recognized, and does not cover the header `Idempotency-Key`.
 pub(crate) fn idempotency_key_of<'h>(
     headers: &'h HeaderMap,
     source: &Source,
@@ -23,7 +23,7 @@ pub(crate) fn idempotency_key_of<'h>(
     Ok(signed.or(idempotency_key(headers)?))
 }
 
-/// Who sent a request. The key is added when a submission is made.
+/// The client of a request. The key is added when the submission is created.
 pub(crate) fn client(headers: &HeaderMap, address: Option<IpAddr>) -> ClientInfo {
     ClientInfo {
         address: address.map(|address| address.to_string()),
@@ -33,7 +33,7 @@ pub(crate) fn client(headers: &HeaderMap, address: Option<IpAddr>) -> ClientInfo
     }
 }
 
-/// The `Idempotency-DerivedKey`, if there is one, without the quotes of the draft's structured string
+/// The `Idempotency-Key`, without the quotes of the structured string that the draft requires
 /// (draft-ietf-httpapi-idempotency-key-header-07).
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY);
@@ -41,7 +41,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let text = value.to_str().map_err(|_| Refusal::InvalidIdempotencyKey)?;
     let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let key = quoted.unwrap_or(text);
-    let length = 1..=LONGEST_IDEMPOTENCY_KEY;
+    let length = 1..=MAX_IDEMPOTENCY_KEY;
     let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
     if values.next().is_some() || !length.contains(&key.len()) || !visible {
         return Err(Refusal::InvalidIdempotencyKey);
@@ -54,10 +54,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
 fn webhook_id(headers: &HeaderMap) -> Option<&str> {
     let id = headers.get("webhook-id")?.to_str().ok()?;
     let visible = id.bytes().all(|byte| byte.is_ascii_graphic());
-    (visible && (1..=LONGEST_IDEMPOTENCY_KEY).contains(&id.len())).then_some(id)
+    (visible && (1..=MAX_IDEMPOTENCY_KEY).contains(&id.len())).then_some(id)
 }
 
-/// The `traceparent`, if it is well-formed; anything else starts no trace (W3C Trace Context, section 3.2).
+/// The `traceparent`, if it is well-formed. An invalid one is ignored (W3C Trace Context, section 3.2).
 pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(TRACEPARENT);
     let text = values.next()?.to_str().ok()?;
@@ -68,15 +68,15 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
     let mut parts = text.split('-');
     let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let well_formed = hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
-    let alone = values.next().is_none() && parts.next().is_none();
-    (well_formed && alone && version != "ff" && nonzero(trace) && nonzero(parent)).then_some(text)
+    let is_single = values.next().is_none() && parts.next().is_none();
+    (well_formed && is_single && version != "ff" && nonzero(trace) && nonzero(parent)).then_some(text)
 }
 
 /// The `User-Agent`, cut to 512 characters and without control characters.
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::USER_AGENT)?;
     let text = String::from_utf8_lossy(value.as_bytes());
-    let kept: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_USER_AGENT).collect();
+    let kept: String = text.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
     (!kept.is_empty()).then_some(kept)
 }
 
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idempotency_key_is_one_word() {
+    fn an_idempotency_key_is_visible_ascii_without_spaces() {
         let read = |values: &[&str]| {
             let values: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
             idempotency_key(&headers(IDEMPOTENCY_KEY, &values)).map(|key| key.map(str::to_owned))
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_goes_on_only_if_it_is_one() {
+    fn only_a_well_formed_traceparent_is_accepted() {
         let read = |value: &str| traceparent(&headers(TRACEPARENT, &[value.as_bytes()])).map(str::to_owned);
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert_eq!(read(good).as_deref(), Some(good));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_agent_is_cut_and_cleaned() {
+    fn a_user_agent_is_truncated_and_has_no_control_characters() {
         let read = |value: &[u8]| user_agent(&headers(header::USER_AGENT, &[value]));
         assert_eq!(read(b"curl/8\xc2\x9b\t1").as_deref(), Some("curl/81"));
         assert_eq!(read(&b"x".repeat(60_000)).unwrap().len(), 512);

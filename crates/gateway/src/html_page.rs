@@ -1,4 +1,5 @@
-//! What a person sees who sent a form without a script: a page, where a program gets an answer of its dialect.
+//! HTML pages for visitors who submit a form without a script. Programs get a response of the dialect
+//! instead.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -7,11 +8,11 @@ use leadgate_dialect::Problem;
 use leadgate_domain::{ApiKey, Fields};
 use url::Url;
 
-/// The name of the field that says where the visitor goes next.
+/// The form field with the URL to which the visitor is redirected.
 const REDIRECT: &str = "redirect_url";
 
-/// Whether the answer is shown to a person: their browser goes to it (Fetch Metadata), or, in a browser that does not say so,
-/// asks for HTML before anything else.
+/// Whether the response is shown to a person: the browser navigates to it (Fetch Metadata). A browser without
+/// Fetch Metadata is recognized by HTML as its first accepted type.
 pub(crate) fn is_visitor(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match text("sec-fetch-mode") {
@@ -20,18 +21,18 @@ pub(crate) fn is_visitor(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Where the form sends its visitor. Only to pages of the token's own origins: anyone can write a form that posts to a token's
-/// URL.
+/// The redirect URL of the form. It must belong to one of the origins of the token, because anyone can write
+/// a form that posts to the URL of a token (open redirects).
 pub(crate) fn redirect(fields: &Fields, key: &ApiKey) -> Option<Url> {
-    let wanted = fields.custom_fields.get(REDIRECT)?.as_str()?;
-    let url = Url::parse(wanted.trim()).ok()?;
+    let redirect_url = fields.custom_fields.get(REDIRECT)?.as_str()?;
+    let url = Url::parse(redirect_url.trim()).ok()?;
     let origin = url.origin().ascii_serialization();
     let is_web =
         matches!(url.scheme(), "https" | "http") && url.username().is_empty() && url.password().is_none();
     (is_web && key.origins.contains(&origin)).then_some(url)
 }
 
-/// The answer to a lead that is durable.
+/// The response to a lead that is durable.
 pub(crate) fn success_page(redirect: Option<Url>) -> HttpResponse {
     match redirect {
         Some(url) => HttpResponse::SeeOther().insert_header((header::LOCATION, url.as_str())).finish(),
@@ -39,7 +40,7 @@ pub(crate) fn success_page(redirect: Option<Url>) -> HttpResponse {
     }
 }
 
-/// A refusal, with what the visitor can do about it.
+/// The page for a refusal. It says what the visitor can do.
 pub(crate) fn refused(status: StatusCode, problem: &Problem<'_>) -> HttpResponse {
     let sentences = match status.as_u16() {
         429 | 503 => {
@@ -49,12 +50,13 @@ pub(crate) fn refused(status: StatusCode, problem: &Problem<'_>) -> HttpResponse
         400 | 413 | 422 => {
             let faults = problem.errors.iter().map(|fault| fault.detail.to_string());
             let faults: Vec<_> = faults.collect();
-            let told = if faults.is_empty() { vec![problem.detail.to_string()] } else { faults };
-            told.into_iter()
+            let details = if faults.is_empty() { vec![problem.detail.to_string()] } else { faults };
+            details
+                .into_iter()
                 .chain(["Please go back, correct the form and send it again.".to_owned()])
                 .collect()
         }
-        _ => vec!["This form cannot take your details. Please tell the owner of this site.".to_owned()],
+        _ => vec!["This form cannot accept your details. Please contact the owner of this site.".to_owned()],
     };
     page(status, "Your details were not sent", &sentences)
 }

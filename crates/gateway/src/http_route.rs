@@ -1,4 +1,4 @@
-//! A method of a path, with the query parameters that it takes.
+//! A route: a method, a path, and the query parameters that it accepts.
 
 use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::web::{Data, Payload, ServiceConfig, resource, to};
@@ -16,18 +16,20 @@ use crate::refusal::Refusal;
 use crate::route_response::RouteResponse;
 use crate::state::GatewayState;
 
-/// One row of the tables of routes, [`routes`](crate::routes) and [`operator_routes`](crate::operator_routes).
+/// One row of the tables of routes, [`routes`](crate::routes) and
+/// [`operator_routes`](crate::operator_routes).
 pub struct HttpRoute {
-    /// `GET` is served for `HEAD`, too (RFC 9110, section 9.1).
+    /// `GET` routes also serve `HEAD` (RFC 9110, section 9.1).
     pub method: &'static str,
-    /// With `{id}`, `{token}` and `{campaign}` in the place of what a client inserts there.
+    /// A template with the placeholders `{id}`, `{token}` and `{campaign}`.
     pub path: &'static str,
-    /// The names of its query parameters, each of which is sent at most once. Others are refused: a request whose filter
-    /// was ignored would get an answer to another question.
+    /// The names of its query parameters. Each may be sent once. Others are refused: if a filter were
+    /// ignored, the response would be wrong.
     pub parameters: &'static [&'static str],
-    /// Which other parameters a path for leads takes.
+    /// Which further parameters an intake path accepts.
     pub intake: Option<IntakeParameters>,
-    /// The dialect of its answers; `None` where several dialects share the path and the caller's source decides.
+    /// The dialect of its responses. With `None` several dialects share the path, and the source of the
+    /// caller decides.
     dialect: Option<Dialect>,
     handler: Box<dyn Fn() -> Route + Send + Sync>,
 }
@@ -59,7 +61,7 @@ impl HttpRoute {
         Self::of("DELETE", path, Some(Dialect::Native), handler)
     }
 
-    /// A route that answers in `dialect`, or in that of the caller's source.
+    /// A route that responds in `dialect`, or in the dialect of the caller's source.
     pub(crate) fn of<H: Handler<Args> + Send + Sync, Args: 'static>(
         method: &'static str,
         path: &'static str,
@@ -74,7 +76,7 @@ impl HttpRoute {
         Self { method, path, parameters: H::parameters(), intake: None, dialect, handler }
     }
 
-    /// A route that anyone may call.
+    /// A route without authentication.
     pub(crate) fn open<R: RouteResponse>(
         path: &'static str,
         handler: impl AsyncFn(&HttpRequest, &GatewayState) -> Result<R, Refusal> + Copy + Send + Sync + 'static,
@@ -91,12 +93,12 @@ impl HttpRoute {
         Self { method: "GET", path, parameters: &[], intake: None, dialect: Some(Dialect::Native), handler }
     }
 
-    /// A path of a dialect to which leads are posted.
+    /// An intake path of a dialect.
     pub(crate) fn intake(path: &'static IntakePath, dialect: Dialect) -> Self {
         Self::authenticated_post(path, dialect, intake::leads)
     }
 
-    /// A POST route that authenticates like a path for leads and takes no lead.
+    /// A POST route that authenticates like an intake path and accepts no leads.
     pub(crate) fn authenticated_post<R: RouteResponse>(
         path: &'static IntakePath,
         dialect: Dialect,
@@ -117,7 +119,7 @@ impl HttpRoute {
         Self { method: "POST", path, parameters: &[], intake, dialect: Some(dialect), handler }
     }
 
-    /// The path that a request came by, as a template.
+    /// The path template of the route that serves a request.
     pub(crate) fn path_of(request: &HttpRequest) -> Option<&'static str> {
         request.app_data::<PathTemplate>().map(|template| template.0)
     }
@@ -127,10 +129,10 @@ impl HttpRoute {
     }
 }
 
-/// The path of a resource, for the requests to it.
+/// The path template of a resource, stored for its requests.
 struct PathTemplate(&'static str);
 
-/// Serves the routes of a table. Of two paths that fit a URL, the one that is first in the table is taken.
+/// Registers the routes of a table. If two paths match a URL, the first one in the table is used.
 pub(crate) fn serve(routes: &'static [HttpRoute], config: &mut ServiceConfig) {
     let mut paths: Vec<Vec<&'static HttpRoute>> = Vec::new();
     for route in routes {
@@ -144,7 +146,7 @@ pub(crate) fn serve(routes: &'static [HttpRoute], config: &mut ServiceConfig) {
     }
 }
 
-/// Serves the routes of a path and CORS preflights; other methods get a 405 in the path's dialect.
+/// Serves the routes of a path, and CORS preflights. Other methods get a 405 in the dialect of the path.
 fn path_resource(routes: &[&'static HttpRoute]) -> Resource {
     let path = routes.first().map_or("", |route| route.path);
     let mut served = resource(path);

@@ -1,7 +1,7 @@
-//! The `Idempotency-DerivedKey` while the gateways remember it (draft-ietf-httpapi-idempotency-key-header-07).
+//! `Idempotency-Key`: markers of recent requests (draft-ietf-httpapi-idempotency-key-header-07).
 //!
-//! This only answers early. That one key has one effect is decided by the worker's claim, also when
-//! no marker is left.
+//! A marker only allows an early response. The claim that the worker stores guarantees that a key has one
+//! effect, even after the marker has expired.
 
 use leadgate_domain::{ClaimKey, ClaimKind, Submission, SubmissionId};
 use leadgate_limiter::IdempotencyState;
@@ -10,13 +10,17 @@ use leadgate_queue::{PublishError, QueueFailure};
 use crate::refusal::Refusal;
 use crate::state::GatewayState;
 
-/// Whether a submission is the first with its key.
+/// Whether a submission is the first one with its key.
 pub(crate) enum IdempotencyCheck {
     First,
-    /// Of one that is durable.
+    /// The id of the first one, which is durable.
     Repeated(SubmissionId),
 }
 
+/// Sets the marker of a submission, unless another one with the same key has set it.
+///
+/// # Errors
+/// [`Refusal::IdempotencyInFlight`] or [`Refusal::IdempotencyMismatch`].
 pub(crate) async fn begin(
     state: &GatewayState,
     submission: &Submission,
@@ -30,8 +34,8 @@ pub(crate) async fn begin(
     }
 }
 
-/// Says how the publish went. Where it may have been stored although it was refused, the marker expires by
-/// itself: until then a retry is asked to wait.
+/// Updates the marker after the publish. If the publish failed and the message may still be in the queue, the
+/// marker is kept until it expires. Meanwhile a retry gets a 409.
 pub(crate) async fn end(state: &GatewayState, submission: &Submission, refused: Option<&PublishError>) {
     let Some(key) = key(state, submission) else { return };
     match refused {
@@ -55,7 +59,8 @@ fn was_never_sent(refused: &PublishError) -> bool {
     }
 }
 
-/// Markers of before a restore say nothing: the submissions that they name may be gone.
+/// The marker key. It contains the epoch, so that markers from before a restore do not match: the submissions
+/// that they name may no longer exist.
 fn key(state: &GatewayState, submission: &Submission) -> Option<ClaimKey> {
     let key = submission.idempotency_key_hash?.with_epoch(state.keys.directory.epoch()?);
     Some(ClaimKey { organization: submission.organization, kind: ClaimKind::Idempotency, key })

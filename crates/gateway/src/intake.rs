@@ -1,4 +1,4 @@
-//! A lead comes in: authenticate, limit, read, decode, publish, answer. The one way, whatever the dialect.
+//! Accepts a lead: authenticate, limit, read, decode, publish, answer. All dialects use these steps.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
@@ -24,25 +24,25 @@ use crate::source_selection;
 use crate::state::GatewayState;
 use crate::{credentials, headers, html_page, limit, origin, query, signature};
 
-/// A request by a path to which clients of a dialect post.
+/// A request to an intake path of a dialect.
 pub(crate) struct IntakeRequest<'r> {
     path: &'static IntakePath,
     pub(crate) request: &'r HttpRequest,
     pub(crate) state: &'r GatewayState,
-    /// Its dialect is that of the path until the source is known.
+    /// Its dialect is that of the path, until the source is known.
     pub(crate) context: RequestContext,
 }
 
-/// A body, which was read already if the key can be in it.
+/// A body. It is already read if it may contain the key.
 pub(crate) enum RequestBody {
     Stream(Payload),
     Buffered(Bytes),
 }
 
-/// How a submission ended: its outcome, the lead that it made or met, and why it is quarantined.
+/// The result of a submission: its outcome, the lead that it created or matched, and why it is quarantined.
 type OutcomeDetails<'l> = (Outcome, Option<&'l Lead>, Option<QuarantineReason>);
 
-/// Takes a lead in.
+/// Accepts a lead.
 pub(crate) async fn leads(intake: &mut IntakeRequest<'_>, payload: Payload) -> Result<HttpResponse, Refusal> {
     let (caller, body) = intake.admit(payload, limit::post).await?;
     let idempotency_key = headers::idempotency_key_of(intake.request.headers(), &caller.source)?;
@@ -67,7 +67,7 @@ impl<'r> IntakeRequest<'r> {
         Self { path, request, state, context: RequestContext { is_page, ..context } }
     }
 
-    /// The caller at the source by which the request comes in. A caller who is refused here takes a permit, too.
+    /// Authenticates the caller, selects the source and takes a permit. A refused caller takes a permit, too.
     pub(crate) async fn admit(
         &mut self,
         payload: Payload,
@@ -102,7 +102,7 @@ impl<'r> IntakeRequest<'r> {
         Ok(caller)
     }
 
-    /// A key that is in the body can only be checked after the body is read.
+    /// Authenticates the caller. If the key is in the body, the body is read first.
     async fn authenticate(&mut self, payload: Payload) -> Result<(Caller, RequestBody), Refusal> {
         let mut body = RequestBody::Stream(payload);
         let presented = match self.path.credential {
@@ -125,7 +125,7 @@ impl<'r> IntakeRequest<'r> {
         Ok((caller, body))
     }
 
-    /// The body, and how it is written. If the source demands a signature it covers the whole request.
+    /// Reads the body and its format, and checks the signature if the source requires one.
     pub(crate) async fn signed_body(
         &self,
         caller: &Caller,
@@ -155,7 +155,7 @@ impl<'r> IntakeRequest<'r> {
         protocol(self.context.dialect).document(media, body, self.query()).map_err(Refusal::InvalidDocument)
     }
 
-    /// The query, if it may hold fields.
+    /// The query, if it may contain fields.
     fn query(&self) -> Option<&str> {
         let reads_query = protocol(self.context.dialect).reads_query;
         let has_fields = |query: &&str| !query.is_empty() && (reads_query || !query::is_tracking_only(query));
@@ -181,7 +181,7 @@ impl<'r> IntakeRequest<'r> {
         accept(received, caller, self.state)
     }
 
-    /// Publishes it once, however often it is sent with the same `Idempotency-DerivedKey`, and answers.
+    /// Publishes the submission, unless an earlier request with the same `Idempotency-Key` did, and responds.
     async fn publish(&self, accepted: NewSubmission, caller: &Caller) -> Result<HttpResponse, Refusal> {
         let (state, NewSubmission { mut submission, own_tags }) = (self.state, accepted);
         let id = submission.id;
@@ -210,7 +210,8 @@ impl<'r> IntakeRequest<'r> {
         Ok(reply_wait.response(self.answer(posted, ended, caller), id))
     }
 
-    /// How long to wait for a worker. A public credential never waits: its answer must not depend on stored data.
+    /// How long to wait for a worker. With a public credential there is no wait, because the response must
+    /// not depend on stored data.
     fn reply_wait(&self, caller: &Caller) -> ReplyWait {
         let config = &self.state.config;
         match caller.trust() {
@@ -222,8 +223,8 @@ impl<'r> IntakeRequest<'r> {
         }
     }
 
-    /// The one place that decides what a response says about the submission; `ended` is how it ended, if that is known
-    /// yet.
+    /// The only place that decides what a response contains about the submission. `ended` is the result, if
+    /// it is known.
     fn answer(
         &self,
         posted: PostedLead<'_>,
@@ -241,7 +242,7 @@ impl<'r> IntakeRequest<'r> {
         }
     }
 
-    /// The answer to a request that was answered before, as far as its submission has come by now.
+    /// The response to a repeated request, with the current state of the first submission.
     async fn answer_again(
         &self,
         posted: PostedLead<'_>,
@@ -262,7 +263,7 @@ impl<'r> IntakeRequest<'r> {
     }
 }
 
-/// The submission of a request, received now.
+/// Creates the submission of a request, with the current time.
 pub(crate) fn accept(
     received: LeadRequest<'_>,
     caller: &Caller,

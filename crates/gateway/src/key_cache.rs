@@ -1,4 +1,5 @@
-//! The keys that this gateway knows: a snapshot that follows the store, and single look-ups for what it lacks.
+//! The keys and sources that this gateway knows: a polled snapshot, and single look-ups for keys that it does
+//! not contain.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -22,9 +23,9 @@ pub(crate) struct KeyCache {
     pub(crate) directory: Arc<Directory>,
     store: Store,
     lookups: KeyLookups,
-    /// Kept in the store; it never changes.
+    /// Stored in the store. It never changes.
     match_key: OnceLock<MatchKey>,
-    /// Judges what is only to be validated, by the same key.
+    /// For the validation of leads. It uses the match key, too.
     pipeline: OnceLock<Arc<Pipeline>>,
     places: Option<Arc<GeoDatabase>>,
     stale_max: Duration,
@@ -32,15 +33,15 @@ pub(crate) struct KeyCache {
     store_timeout: Duration,
 }
 
-/// How good the snapshot is.
+/// The age class of the snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
     Fresh,
-    /// Several polls failed; the last snapshot still serves.
+    /// Several polls failed. The last snapshot is still used.
     Aging,
     /// The last snapshot is too old to authenticate requests.
     Stale,
-    /// No snapshot was loaded yet.
+    /// No snapshot has been loaded yet.
     Missing,
 }
 
@@ -70,29 +71,29 @@ impl KeyCache {
         match self.directory.age() {
             Some(_) if self.match_key.get().is_none() => Freshness::Missing,
             Some(age) if age > self.stale_max => Freshness::Stale,
-            // A poll may take as long as the store is waited for.
+            // A poll may take up to the store timeout.
             Some(age) if age > self.poll * 2 + self.store_timeout => Freshness::Aging,
             Some(_) => Freshness::Fresh,
             None => Freshness::Missing,
         }
     }
 
-    /// What hashes idempotency keys.
+    /// The key for hashes of idempotency keys.
     pub(crate) fn match_key(&self) -> Result<&MatchKey, Refusal> {
         self.match_key.get().ok_or(Refusal::KeysUnavailable)
     }
 
-    /// What says how a lead would be judged.
+    /// The pipeline for the validation of leads.
     pub(crate) fn pipeline(&self) -> Result<&Arc<Pipeline>, Refusal> {
         self.pipeline.get().ok_or(Refusal::KeysUnavailable)
     }
 
-    /// What an operation reads and judges by.
+    /// The snapshot and the pipeline for operations that read and judge submissions.
     pub(crate) fn judge_context(&self) -> Result<JudgeContext, Refusal> {
         Ok(JudgeContext { known: self.directory.snapshot(), pipeline: Arc::clone(self.pipeline()?) })
     }
 
-    /// What a source is called, if it is known here.
+    /// The display name of a source, if the snapshot contains it.
     pub(crate) fn source_title(&self, id: SourceId) -> Option<String> {
         self.directory.source(id).map(|source| source.display_name())
     }
@@ -106,17 +107,17 @@ impl KeyCache {
         let Some(key) = self.directory.key(id) else { return Ok(None) };
         match self.directory.source(key.source) {
             Some(source) if source.organization == key.organization => Ok(Some(Caller::new(key, source))),
-            // The snapshot may have read the sources just before this one was made.
+            // The snapshot may have read the sources just before this source was created.
             _ => Ok(None),
         }
     }
 
-    /// An organization that was created a moment ago may be missing in the snapshot; it counts as enabled.
+    /// A new organization may be missing in the snapshot. It counts as enabled.
     pub(crate) fn is_disabled(&self, organization: OrganizationId) -> bool {
         self.directory.organization(organization).is_some_and(|found| found.disabled_at.is_some())
     }
 
-    /// Asks the store for a key that the snapshot lacks. `None` is remembered for a moment.
+    /// Looks up a key that is not in the snapshot. The result is cached for two seconds.
     pub(crate) async fn look_up(
         &self,
         id: &KeyId,
@@ -127,27 +128,27 @@ impl KeyCache {
     }
 
     async fn fetch(&self, id: &KeyId) -> Result<Option<(Arc<ApiKey>, Arc<Source>)>, Refusal> {
-        let fetching = async {
+        let query = async {
             let Some(key) = self.store.find_key(id).await? else { return Ok(None) };
             let source = self.store.source(key.organization, key.source).await?;
             Ok::<_, StoreError>(Some((key, source)))
         };
-        let found = timeout(self.store_timeout, fetching).await;
+        let found = timeout(self.store_timeout, query).await;
         let Some((key, source)) = found.map_err(|_| Refusal::KeysUnavailable)?.map_err(|error| {
-            tracing::debug!(%error, "key not looked up");
+            tracing::debug!(%error, "key look-up failed");
             Refusal::KeysUnavailable
         })?
         else {
             return Ok(None);
         };
-        // A source that only a newer build can read: another gateway may know better.
+        // Only a newer build can read this source. With 503 the client tries again, maybe at a newer gateway.
         let source = source.ok_or(Refusal::KeysUnavailable)?;
         self.directory.insert_source(source.clone());
         self.directory.insert_key(key.clone());
         Ok(Some((Arc::new(key), Arc::new(source))))
     }
 
-    /// Asks the store what changed.
+    /// Loads changes from the store.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         self.directory.refresh().await?;
         if self.match_key.get().is_none() {
@@ -159,19 +160,20 @@ impl KeyCache {
         Ok(())
     }
 
-    /// Polls the store until cancelled. Logs once when the store becomes unreachable and once when it recovers.
+    /// Polls the store until cancelled. Logs once when the store becomes unreachable and once when it
+    /// recovers.
     pub(crate) async fn poll_store(&self, stop: &CancellationToken) {
         let mut ticks = interval(self.poll);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut well = true;
+        let mut is_fresh = true;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             match self.refresh().await {
-                Ok(()) if !well => tracing::info!("keys and sources are refreshed again"),
+                Ok(()) if !is_fresh => tracing::info!("keys and sources are refreshed again"),
                 Ok(()) => {}
-                Err(error) if well => tracing::warn!(%error, "keys and sources cannot be refreshed"),
+                Err(error) if is_fresh => tracing::warn!(%error, "keys and sources cannot be refreshed"),
                 Err(_) => {}
             }
-            well = self.freshness() == Freshness::Fresh;
+            is_fresh = self.freshness() == Freshness::Fresh;
         }
     }
 }

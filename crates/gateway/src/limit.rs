@@ -1,4 +1,4 @@
-//! Who may send how much.
+//! Rate limits: which counters a request uses.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,11 +13,12 @@ use crate::context::RequestContext;
 use crate::refusal::Refusal;
 use crate::state::GatewayState;
 
-/// Limit of a publishable key for each client address, so that a copied key cannot be used up for all.
+/// The limit of a publishable key for each client address. A client that copies the key cannot use up the
+/// limit of other clients.
 const PUBLIC_RATE: Rate = Rate::per_minute(30);
 
-/// Takes the permit for a lead: of what its dialect counts by, and of the key and the source where those have
-/// limits of their own. What public credentials take counts apart from what secret ones take.
+/// Takes the permit for a posted lead. It is counted in the scope of the dialect, and for the key and the
+/// source if they have their own rates. Public credentials and secret ones are counted separately.
 pub(crate) async fn post(
     state: &GatewayState,
     context: &mut RequestContext,
@@ -25,57 +26,59 @@ pub(crate) async fn post(
 ) -> Result<(), Refusal> {
     let Caller { key, source, .. } = caller;
     let (trust, from) = (caller.trust(), || from(context.address));
-    let of_source = source.rate.map(|rate| Counter::new(format!("source:{}:{trust}", source.id), rate));
-    let of_key = key.rate.map(|rate| Counter::new(format!("key:{}", key.id), rate));
-    let usual = protocol(source.dialect).limit;
-    let of_dialect = match usual.counted_by {
+    let source_counter = source.rate.map(|rate| Counter::new(format!("source:{}:{trust}", source.id), rate));
+    let key_counter = key.rate.map(|rate| Counter::new(format!("key:{}", key.id), rate));
+    let default_limit = protocol(source.dialect).limit;
+    let dialect_scope = match default_limit.counted_by {
         LimitScope::SourceAddress => Some(format!("source:{}:{trust}:{}", source.id, from())),
-        // A limit of its own takes the place of the system's.
-        _ if trust == Trust::Public && (of_key.is_some() || of_source.is_some()) => None,
-        // Everyone may use a public credential: each address by itself, and none at the expense of the servers.
+        // The rate of the key or the source replaces the rate of the dialect.
+        _ if trust == Trust::Public && (key_counter.is_some() || source_counter.is_some()) => None,
+        // A public credential is visible to every visitor, so it is counted by address and apart from
+        // servers.
         _ if trust == Trust::Public => Some(format!("source:{}:{trust}:{}", source.id, from())),
-        LimitScope::Key => of_key.is_none().then(|| format!("key:{}:{}", key.id, source.dialect)),
-        // What was said of the source itself takes the place of the system's limit.
-        _ if of_source.is_some() => None,
+        LimitScope::Key => key_counter.is_none().then(|| format!("key:{}:{}", key.id, source.dialect)),
+        // The rate of the source replaces the rate of the dialect.
+        _ if source_counter.is_some() => None,
         LimitScope::Organization => Some(format!("dialect:{}", source.dialect)),
         LimitScope::Source => Some(format!("source:{}:usual", source.id)),
     };
-    let of_dialect = of_dialect.map(|scope| Counter::new(scope, usual.rate));
+    let dialect_counter = dialect_scope.map(|scope| Counter::new(scope, default_limit.rate));
     let public = match key.kind {
         KeyKind::Secret => false,
         KeyKind::Publishable => true,
         KeyKind::Token => !key.origins.is_empty(),
     };
-    let of_page = public.then(|| Counter::new(format!("key:{}:{}", key.id, from()), PUBLIC_RATE));
-    let mut counters = [of_dialect, of_key, of_source, of_page].into_iter().flatten();
+    let page_counter = public.then(|| Counter::new(format!("key:{}:{}", key.id, from()), PUBLIC_RATE));
+    let mut counters = [dialect_counter, key_counter, source_counter, page_counter].into_iter().flatten();
     let Some(first) = counters.next() else { return Ok(()) };
-    let ask = counters.fold(LimitRequest::of(caller.organization(), first), LimitRequest::with_counter);
-    admit(state.limiter.acquire(ask).await, context)
+    let request = counters.fold(LimitRequest::of(caller.organization(), first), LimitRequest::with_counter);
+    admit(state.limiter.acquire(request).await, context)
 }
 
-/// Takes the permit for a read, which counts on the key like a lead.
+/// Takes the permit for a read. It is counted for the key, like a lead.
 pub(crate) async fn read(
     state: &GatewayState,
     context: &mut RequestContext,
     caller: &Caller,
 ) -> Result<(), Refusal> {
-    let ask = LimitRequest::of(caller.organization(), reading(caller));
-    admit(state.limiter.acquire(ask).await, context)
+    let request = LimitRequest::of(caller.organization(), read_counter(caller));
+    admit(state.limiter.acquire(request).await, context)
 }
 
-fn reading(caller: &Caller) -> Counter {
+fn read_counter(caller: &Caller) -> Counter {
     let Caller { key, source, .. } = caller;
     match (key.rate, protocol(source.dialect).limit) {
         (Some(rate), _) => Counter::new(format!("key:{}", key.id), rate),
         (None, DefaultLimit { counted_by: LimitScope::Key, rate }) => {
             Counter::new(format!("key:{}:{}", key.id, source.dialect), rate)
         }
-        // No system says how often its leads may be read.
+        // No vendor documents a limit for reads.
         (None, _) => Counter::new(format!("key:{}", key.id), protocol(Dialect::Native).limit.rate),
     }
 }
 
-/// Takes the permit for making a URL that takes leads: each is kept until it is revoked.
+/// Takes the permit for the creation of a webhook URL: 60 per hour and source, because each URL is stored
+/// until it is revoked.
 pub(crate) async fn webhook(
     state: &GatewayState,
     context: &mut RequestContext,
@@ -86,8 +89,8 @@ pub(crate) async fn webhook(
     admit(state.limiter.acquire(LimitRequest::of(caller.organization(), counter)).await, context)
 }
 
-/// Takes a permit for an authenticated caller whose request only reads or is refused. A public credential is counted by
-/// client address, like an unauthenticated request, so that one client cannot use it up for others.
+/// Takes a permit for an authenticated request that only reads or is refused. A public credential is counted
+/// by client address, like an unauthenticated request, so that one client cannot use up the limit of others.
 pub(crate) async fn authenticated(
     state: &GatewayState,
     context: &mut RequestContext,
@@ -99,26 +102,26 @@ pub(crate) async fn authenticated(
     }
 }
 
-/// Takes a permit for each of many leads, of the key, beyond the one that the request took.
+/// Takes the further permits for a request with many leads. The request itself has taken the first one.
 pub(crate) async fn additional(
     state: &GatewayState,
     context: &mut RequestContext,
     caller: &Caller,
     leads: u32,
 ) -> Result<(), Refusal> {
-    let Some(more) = leads.checked_sub(1).filter(|more| *more > 0) else { return Ok(()) };
-    let ask = LimitRequest::of(caller.organization(), reading(caller)).cost(more);
-    admit(state.limiter.acquire(ask).await, context)
+    let Some(further) = leads.checked_sub(1).filter(|further| *further > 0) else { return Ok(()) };
+    let request = LimitRequest::of(caller.organization(), read_counter(caller)).cost(further);
+    admit(state.limiter.acquire(request).await, context)
 }
 
-/// Takes the permit for reading a body before its sender is known.
+/// Takes the permit for reading a body before authentication. It is counted by client address.
 pub(crate) async fn body_read(state: &GatewayState, context: &mut RequestContext) -> Result<(), Refusal> {
     let from = from(context.address);
     let counter = Counter::new(format!("unread:{from}"), state.config.unread_rate);
     admit(state.limiter.acquire(LimitRequest::unknown(counter)).await, context)
 }
 
-/// Takes `cost` permits, one or none, for an unauthenticated request; counted by client address.
+/// Takes `cost` permits (0 or 1) for an unauthenticated request. They are counted by client address.
 pub(crate) async fn unauthenticated(
     state: &GatewayState,
     context: &mut RequestContext,
@@ -129,7 +132,7 @@ pub(crate) async fn unauthenticated(
     admit(state.limiter.acquire(LimitRequest::unknown(counter).cost(cost)).await, context)
 }
 
-/// Keeps the decision: whatever the answer will be, it says how the limit stands.
+/// Stores the decision in the context, so that every response has the rate limit headers.
 fn admit(decision: LimitDecision, context: &mut RequestContext) -> Result<(), Refusal> {
     let verdict = match decision.verdict {
         LimitVerdict::Allowed => Ok(()),
@@ -142,7 +145,7 @@ fn admit(decision: LimitDecision, context: &mut RequestContext) -> Result<(), Re
     verdict
 }
 
-/// The address as it is counted by.
+/// The key under which an address is counted.
 fn from(address: Option<IpAddr>) -> String {
     address.map_or_else(|| "unknown".to_owned(), rate_limit_key)
 }

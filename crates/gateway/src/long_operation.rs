@@ -1,4 +1,4 @@
-//! Operations that may take minutes: an erasure, leads that are read again, a long list, an export.
+//! Operations that may take minutes: an erasure, a reprocessing, an import, an export.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::organization_permits::OrganizationPermit;
 use crate::refusal::Refusal;
 use crate::route_response::JsonResponse;
 
-/// For how long an answer waits for an operation that goes on by itself.
+/// How long a response waits for an operation, which continues in the background.
 const ANSWER_WAIT: Duration = Duration::from_secs(2);
 
-/// An operation in a task of its own, which goes on when its caller leaves.
+/// An operation in a separate task. It continues when the client disconnects.
 pub(crate) struct LongOperation<T>(oneshot::Receiver<Result<T, Refusal>>);
 
-/// The result of an operation, if it ended soon.
+/// The result of an operation, or that it is still running.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum OperationProgress<T> {
@@ -26,7 +26,7 @@ pub(crate) enum OperationProgress<T> {
 }
 
 impl<T: Send + 'static> LongOperation<T> {
-    /// `name` is for the log, if the operation fails when its caller has left.
+    /// `name` is for the log, in case the operation fails after the client disconnected.
     pub(crate) fn start(
         name: &'static str,
         permit: OrganizationPermit,
@@ -37,18 +37,18 @@ impl<T: Send + 'static> LongOperation<T> {
             let outcome = operation.await.map_err(Refusal::from);
             drop(permit);
             if let Err(Err(refusal)) = sender.send(outcome) {
-                tracing::error!(operation = name, error = %refusal, "an operation failed after its caller left");
+                tracing::error!(operation = name, error = %refusal, "operation failed after its client disconnected");
             }
         });
         Self(receiver)
     }
 
-    /// Its result, however long it takes.
+    /// Waits for the result without a time limit.
     pub(crate) async fn result(self) -> Result<T, Refusal> {
         self.0.await.unwrap_or(Err(Refusal::Internal))
     }
 
-    /// Its result with 200, however long it takes.
+    /// Waits for the result without a time limit, and responds with 200.
     pub(crate) async fn result_response(self) -> Result<JsonResponse<OperationProgress<T>>, Refusal>
     where
         T: Serialize,
@@ -56,7 +56,7 @@ impl<T: Send + 'static> LongOperation<T> {
         Ok(JsonResponse::ok(&OperationProgress::Ended(self.result().await?)))
     }
 
-    /// Its result with 200, or with 202 that it still runs.
+    /// Responds with 200 and the result, or after two seconds with 202.
     pub(crate) async fn progress(self) -> Result<JsonResponse<OperationProgress<T>>, Refusal>
     where
         T: Serialize,
@@ -77,7 +77,7 @@ mod tests {
     use crate::route_response::RouteResponse as _;
 
     #[tokio::test]
-    async fn an_operation_goes_on_when_its_caller_left_and_keeps_its_permit() {
+    async fn an_operation_continues_and_keeps_its_permit_after_the_response() {
         let (operations, organization) = (OrganizationPermits::default(), OrganizationId::generate());
         let begin = || operations.begin(organization);
         let (release, released) = oneshot::channel::<()>();
@@ -95,6 +95,6 @@ mod tests {
         };
         let ended = LongOperation::start("test", permit, async { Ok(7) });
         assert_eq!(ended.progress().await.unwrap().into_response().status(), 200);
-        assert!(begin().is_some(), "the permit was given back before the result");
+        assert!(begin().is_some(), "the permit is released before the result is sent");
     }
 }

@@ -1,4 +1,4 @@
-//! Web pages that post leads: which are allowed, and the CORS headers for their browsers (the Fetch standard).
+//! Web pages that post leads: the check of their origin, and the CORS headers (Fetch standard).
 
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
@@ -10,41 +10,43 @@ const ALLOWED_HEADERS: &str = "Authorization, X-API-Key, Authentication, Content
 const EXPOSED_HEADERS: &str = "Location, Retry-After, Preference-Applied, RateLimit, RateLimit-Policy, \
                                X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id";
 
-/// For how long a browser may remember a preflight's answer, in seconds.
-const REMEMBERED_SECONDS: u32 = 600;
+/// How long a browser may cache the response to a preflight, in seconds.
+const PREFLIGHT_MAX_AGE_SECONDS: u32 = 600;
 
-/// Lets the page that a request comes from read the answer, refusals too. What a page may do is decided by its key;
-/// what operators read by their address alone is not answered to pages ([`crate::operator`]).
+/// Allows the page that sent the request to read the response, including refusals. The key decides what a
+/// page may do. Routes for operators, which need no key, do not respond to pages ([`crate::operator`]).
 pub(crate) fn add_cors_headers(origin: HeaderValue, headers: &mut HeaderMap) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }
 
-/// Whether the page that a request comes from may use this key. A secret key belongs in no page but our own.
+/// Checks that the page that sent the request may use this key. A secret key is accepted only from pages of
+/// this server.
 pub(crate) fn check(request: &HttpRequest, key: &ApiKey) -> Result<(), Refusal> {
     let origin = origin(request.headers());
     match key.kind {
-        KeyKind::Secret if is_of_another_site(request) => Err(Refusal::SecretKeyInPage),
+        KeyKind::Secret if is_cross_site(request) => Err(Refusal::SecretKeyInPage),
         KeyKind::Secret => Ok(()),
         KeyKind::Token if key.origins.is_empty() => Ok(()),
         KeyKind::Token | KeyKind::Publishable => {
-            let named = origin.is_some_and(|origin| names(&key.origins, origin));
-            if named { Ok(()) } else { Err(Refusal::OriginNotAllowed) }
+            let is_allowed = origin.is_some_and(|origin| contains_origin(&key.origins, origin));
+            if is_allowed { Ok(()) } else { Err(Refusal::OriginNotAllowed) }
         }
     }
 }
 
-/// Whether a page sent the request that this server did not serve: its origin names another host or port.
-fn is_of_another_site(request: &HttpRequest) -> bool {
+/// Whether the request comes from a page of another server: its origin has another host or port.
+fn is_cross_site(request: &HttpRequest) -> bool {
     let Some(origin) = request.headers().get(header::ORIGIN) else { return false };
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let own = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    own.is_none() || own.zip(host).is_none_or(|(own, host)| !own.eq_ignore_ascii_case(host))
+    let origin_host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    origin_host.is_none()
+        || origin_host.zip(host).is_none_or(|(origin_host, host)| !origin_host.eq_ignore_ascii_case(host))
 }
 
-/// Answers a browser that asks what a page may send. It carries no key, so every page gets the same answer; whether the
-/// page may use its key is checked when it sends the request itself.
+/// Responds to a CORS preflight. A preflight contains no key, so every page gets the same response. The key
+/// and the origin are checked in the request that follows.
 pub(crate) fn preflight(request: &HttpRequest, allowed: &str) -> HttpResponse {
     let mut response = HttpResponse::NoContent();
     response.insert_header((header::ALLOW, allowed));
@@ -52,19 +54,19 @@ pub(crate) fn preflight(request: &HttpRequest, allowed: &str) -> HttpResponse {
         response
             .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, allowed))
             .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS))
-            .insert_header((header::ACCESS_CONTROL_MAX_AGE, REMEMBERED_SECONDS));
+            .insert_header((header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_SECONDS));
     }
     response.finish()
 }
 
-/// What a page without an address of its own sends, `null`, is no origin.
+/// The origin of the page. `null`, which is sent by pages without an origin, counts as absent.
 fn origin(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::ORIGIN);
     let first = values.next()?.to_str().ok()?;
     (values.next().is_none() && first != "null").then_some(first)
 }
 
-/// Scheme, host and port have to be the same; a subdomain or a look-alike is another.
-fn names(origins: &[String], origin: &str) -> bool {
+/// Whether scheme, host and port are the same. A subdomain is a different origin.
+fn contains_origin(origins: &[String], origin: &str) -> bool {
     origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
 }

@@ -1,4 +1,4 @@
-//! A refusal as an answer, in the words of the dialect that the client speaks (RFC 9457 in ours).
+//! Turns a refusal into a response in the format of the client's dialect (RFC 9457 in the native dialect).
 
 use std::fmt;
 
@@ -13,10 +13,10 @@ use crate::html_page;
 use crate::readiness::ReadinessReason;
 use crate::refusal::Refusal;
 
-/// How long a client is asked to wait where nothing better is known, in seconds.
+/// The default of `Retry-After` for a 503, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
-/// A refusal, as it is answered.
+/// A refusal with the context of its request.
 #[derive(Debug)]
 pub(crate) struct ProblemResponse {
     pub(crate) refusal: Refusal,
@@ -30,7 +30,7 @@ impl ProblemResponse {
 }
 
 impl Refusal {
-    /// The answer to a request that no route serves.
+    /// The response to a request that matches no route.
     pub(crate) fn without_route(self, dialect: Dialect) -> ProblemResponse {
         ProblemResponse::of(self, RequestContext::unknown(dialect))
     }
@@ -39,7 +39,7 @@ impl Refusal {
         match self {
             Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
             Self::Queue(refused) => Some(refused.retry_after().as_secs()),
-            // Most are done within a moment; the marker itself lives a second longer than a confirm may take.
+            // Most requests end within a second. The marker expires one second after the confirm timeout.
             Self::IdempotencyInFlight => Some(1),
             _ => (status == 503).then_some(RETRY_AFTER_SECONDS),
         }
@@ -50,7 +50,7 @@ impl Refusal {
             response.insert_header((name, HeaderValue::from_static(value)));
         };
         match self {
-            // RFC 6750, section 3: without an error code for who sent no credentials at all.
+            // RFC 6750, section 3: no error code if the request has no credentials.
             Self::MissingCredentials
             | Self::SeveralCredentials
             | Self::UnsupportedScheme
@@ -118,7 +118,7 @@ impl ProblemResponse {
 }
 
 impl Refusal {
-    /// What is told of it, in whatever shape.
+    /// The content of the response, independent of the dialect.
     pub(crate) fn problem(&self) -> Problem<'_> {
         let (status, code) = self.status_and_code();
         let reasons: &[ReadinessReason] = match self {

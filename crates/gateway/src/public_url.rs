@@ -1,4 +1,4 @@
-//! Where clients reach the gateways, for URLs in answers.
+//! The public base URL of the gateways, for URLs in responses.
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -7,8 +7,8 @@ use url::Url;
 use crate::refusal::Refusal;
 use crate::state::GatewayState;
 
-/// As configured, else the host that the client named, by the scheme that a trusted proxy names. Without a slash at
-/// the end.
+/// The configured URL, without a trailing slash. If none is configured, the `Host` of the request with the
+/// scheme in a trusted proxy's `X-Forwarded-Proto`.
 pub(crate) fn base_url(request: &HttpRequest, state: &GatewayState) -> Result<String, Refusal> {
     if let Some(url) = &state.config.public_url {
         return Ok(url.trim_end_matches('/').to_owned());
@@ -20,7 +20,7 @@ pub(crate) fn base_url(request: &HttpRequest, state: &GatewayState) -> Result<St
     let secure = proxied && header(header::X_FORWARDED_PROTO) == Some("https");
     let scheme = if secure { "https" } else { "http" };
     let url = header(header::HOST).and_then(|host| Url::parse(&format!("{scheme}://{host}")).ok());
-    let detail = "Name the host by which clients reach this gateway.";
+    let detail = "The Host header is missing or not valid. Send the host name of this gateway.";
     let named = url.filter(Url::has_host).map(|url| url.origin().ascii_serialization());
     named.ok_or(Refusal::InvalidParameter { name: "Host", detail })
 }

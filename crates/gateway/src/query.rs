@@ -1,4 +1,4 @@
-//! The parameters of a query, read into the type that a route declares: each once, with a value that can be read.
+//! Reads query parameters into the type that a route declares. Each parameter may be sent once.
 
 use std::str::FromStr;
 
@@ -28,7 +28,7 @@ pub(crate) struct PageQuery<C> {
     pub(crate) after: Option<C>,
 }
 
-/// How many items a page has: 1 to 100, and 50 where the client does not say it.
+/// The number of items of a page: 1 to 100, 50 by default.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(try_from = "u32")]
 pub(crate) struct PageLimit(pub(crate) u32);
@@ -47,15 +47,15 @@ impl TryFrom<u32> for PageLimit {
     }
 }
 
-/// What can be read as the value of a parameter. A name means the same on every route.
+/// A sentence about the valid values of a parameter. A name has the same meaning on every route.
 fn expected(name: &str) -> &'static str {
     match name {
         "limit" => "`limit` is a number from 1 to 100.",
-        "after" => "`after` is the `next` of a page.",
+        "after" => "`after` is the value `next` of the page before.",
         "last" => "`last` is a number from 1 to 100.",
         "page" => "`page` is a number from 1 to 1000000.",
         "key" => "`key` is the id of a key.",
-        "action" => "`action` is one of the audit log, such as lead.read.",
+        "action" => "`action` is an action of the audit log, such as lead.read.",
         "since" => "`since` is a time in RFC 3339, such as 2026-11-21T00:00:00Z.",
         "list" => "`list` is the name of a list.",
         "reason" => "`reason` is a text.",
@@ -65,13 +65,13 @@ fn expected(name: &str) -> &'static str {
         "sha256" => "`sha256` is true or false.",
         "source" => "`source` is the id of a source.",
         "day" => "`day` is a date, such as 2026-11-21.",
-        "timezone" => "`timezone` is one of the IANA database, such as America/New_York.",
+        "timezone" => "`timezone` is an IANA time zone, such as America/New_York.",
         "state" => "`state` is open, released, discarded or all.",
         _ => "The value cannot be read.",
     }
 }
 
-/// A refusal of a parameter's value.
+/// The refusal for a value that cannot be read.
 pub(crate) fn invalid(name: &'static str) -> Refusal {
     Refusal::InvalidParameter { name, detail: expected(name) }
 }
@@ -88,7 +88,7 @@ pub(crate) fn read<Q: DeserializeOwned>(request: &HttpRequest) -> Result<Q, Refu
         if read.contains(&name) {
             return Err(Refusal::RepeatedParameter { name });
         }
-        // The parser puts this character in the place of bytes that are not UTF-8.
+        // The parser replaces bytes that are not UTF-8 by this character.
         if value.contains(char::REPLACEMENT_CHARACTER) {
             return Err(Refusal::InvalidParameter { name, detail: "The value is not UTF-8." });
         }
@@ -96,14 +96,14 @@ pub(crate) fn read<Q: DeserializeOwned>(request: &HttpRequest) -> Result<Q, Refu
     }
     let pairs = form_urlencoded::parse(query.as_bytes());
     serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map_err(|error| {
-        // The path names a value that cannot be read, the message one that is missing.
+        // For an invalid value the path contains the name, for a missing one the message.
         let (path, message) = (error.path().to_string(), error.inner().to_string());
         let is_meant = |name: &&&str| **name == path || message.contains(&format!("`{name}`"));
         known.iter().find(is_meant).map_or(Refusal::Internal, |name| invalid(name))
     })
 }
 
-/// Refuses the parameters that an intake path does not take from a client of this dialect.
+/// Refuses parameters that an intake path does not accept from a client of this dialect.
 pub(crate) fn check_intake(
     request: &HttpRequest,
     parameters: IntakeParameters,
@@ -124,27 +124,27 @@ pub(crate) fn check_intake(
     }
 }
 
-/// Whether a query says nothing but where the visitor came from.
+/// Whether a query has tracking parameters only, such as `utm_source`.
 pub(crate) fn is_tracking_only(query: &str) -> bool {
     form_urlencoded::parse(query.as_bytes()).all(|(name, _)| is_tracking_parameter(&name))
 }
 
-/// A value that has its own way of being read from a text.
+/// Deserializes a value with its `FromStr`.
 pub(crate) fn parsed<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse().map(Some).map_err(|_| de::Error::custom("unreadable"))
 }
 
-/// A name that a client sent, short enough for an answer.
+/// A name that a client sent, shortened for the response.
 fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
-/// The names of the fields of a type, which are the parameters that its route takes. A type with a flattened field says
-/// none, so that its route refuses every parameter.
+/// The field names of a type, which are the parameters that its route accepts. A type with a flattened field
+/// has none, so its route refuses every parameter.
 pub(crate) fn names<Q: DeserializeOwned>() -> &'static [&'static str] {
     let mut names: &'static [&'static str] = &[];
-    // It never succeeds: it only lets the type say its fields.
+    // The deserialization always fails. It only reports the fields of the type.
     let _ = Q::deserialize(FieldNames(&mut names));
     names
 }
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_is_missing_is_the_clients_mistake() {
+    fn a_missing_parameter_is_a_client_error() {
         assert_eq!(names::<DayQuery>(), ["day"]);
         let refusal = read::<DayQuery>(&TestRequest::default().to_http_request()).unwrap_err();
         assert!(matches!(refusal, Refusal::InvalidParameter { name: "day", .. }), "{refusal:?}");

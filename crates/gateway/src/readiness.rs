@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// An item of `degraded` and `reasons` in `/readyz` of gateways and workers. For operators; contains no address and no
+/// An item of `degraded` and `reasons` in `/readyz` of gateways and workers. It contains no address and no
 /// secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReadinessReason {

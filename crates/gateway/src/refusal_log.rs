@@ -1,5 +1,6 @@
-//! Makes refusals visible to operators without flooding the log: counts each by code, key and source in a metric, and
-//! logs one line for each key and source once a minute. A server error is logged at once; its repetitions are counted.
+//! Makes refusals visible to operators without flooding the log. Each refusal is counted by code, key and
+//! source in a metric. Once a minute there is one log line for each key and source. A server error is logged
+//! at once, and its repetitions are counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caller::Caller;
 
-/// How many keys and sources have labels of their own in the metric, for as long as the process runs. A client with many
-/// tokens must not fill the memory of this process and of the monitoring.
-const MOST_LABELLED: usize = 500;
+/// The maximum number of different key and source labels in the metric, during the lifetime of the process. A
+/// client with many tokens must not fill the memory of this process and of the monitoring.
+const MAX_LABELS: usize = 500;
 
-/// How many keys and sources have lines of their own in one report.
-const MOST_LINES: usize = 100;
+/// The maximum number of keys and sources with a separate line in one report.
+const MAX_LINES: usize = 100;
 
-/// Where a refused request came from, as far as that was proven. What a client only claims is never a label.
+/// The authenticated caller of a refused request. An unauthenticated key id is never used as a label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum CallerLabel {
     Unknown,
@@ -27,7 +28,7 @@ pub(crate) enum CallerLabel {
         key: KeyId,
         source: SourceId,
     },
-    /// One more key or source than have lines or labels of their own.
+    /// Any caller beyond the maximum number of lines or labels.
     Other,
 }
 
@@ -45,14 +46,14 @@ impl CallerLabel {
     }
 }
 
-/// A server error, told from others by what an operator has to look at.
+/// The identity of a server error: the same code at the same route counts as a repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ServerError {
     pub(crate) code: &'static str,
     pub(crate) route: &'static str,
 }
 
-/// How often each code was answered.
+/// The number of responses per code.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct CodeCounts(BTreeMap<&'static str, u64>);
 
@@ -72,7 +73,7 @@ struct RefusalCounts {
     labelled: BTreeSet<CallerLabel>,
     /// Refusals since the last report.
     refused: BTreeMap<CallerLabel, CodeCounts>,
-    /// Server errors that were logged at once, and how often each came again since the last report.
+    /// Server errors that were logged at once, with the number of repetitions since the last report.
     repeated: BTreeMap<ServerError, u64>,
 }
 
@@ -82,17 +83,18 @@ pub(crate) struct RefusalLog(Mutex<RefusalCounts>);
 impl RefusalLog {
     /// Counts a refusal.
     pub(crate) fn count(&self, caller: Option<CallerLabel>, code: &'static str) {
-        let (key, source) = self.counted().count(caller.unwrap_or(CallerLabel::Unknown), code).labels();
+        let (key, source) = self.counts().count(caller.unwrap_or(CallerLabel::Unknown), code).labels();
         metrics::counter!("leadgate_gateway_refusals_total", "code" => code, "key" => key, "source" => source)
             .increment(1);
     }
 
-    /// Whether a server error is to be logged now: the first is, its repetitions are counted for the next report.
+    /// Whether a server error must be logged now. Only the first one is. Repetitions are counted for the next
+    /// report.
     pub(crate) fn is_first(&self, error: ServerError) -> bool {
-        self.counted().is_first(error)
+        self.counts().is_first(error)
     }
 
-    /// Reports what was counted at regular times, and once more at the end.
+    /// Writes a report at every interval, and a last one when `stop` is cancelled.
     pub(crate) async fn run(&self, every: Duration, stop: &CancellationToken) {
         let mut ticks = interval_at(Instant::now() + every, every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -103,7 +105,7 @@ impl RefusalLog {
     }
 
     fn report(&self) {
-        let (refused, repeated) = self.counted().take();
+        let (refused, repeated) = self.counts().take();
         for (caller, codes) in refused {
             let (key, source) = caller.labels();
             let refusals: u64 = codes.0.values().sum();
@@ -119,22 +121,22 @@ impl RefusalLog {
         }
     }
 
-    fn counted(&self) -> MutexGuard<'_, RefusalCounts> {
+    fn counts(&self) -> MutexGuard<'_, RefusalCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RefusalCounts {
-    /// Where the metric counts it.
+    /// Counts a refusal. Returns the label for the metric.
     fn count(&mut self, caller: CallerLabel, code: &'static str) -> CallerLabel {
         let is_unknown = caller == CallerLabel::Unknown;
-        let has_line = self.refused.len() < MOST_LINES || self.refused.contains_key(&caller);
+        let has_line = self.refused.len() < MAX_LINES || self.refused.contains_key(&caller);
         let line = if is_unknown || has_line { caller.clone() } else { CallerLabel::Other };
         *self.refused.entry(line).or_default().0.entry(code).or_default() += 1;
         if is_unknown || self.labelled.contains(&caller) {
             return caller;
         }
-        if self.labelled.len() >= MOST_LABELLED {
+        if self.labelled.len() >= MAX_LABELS {
             return CallerLabel::Other;
         }
         self.labelled.insert(caller.clone());
@@ -154,7 +156,8 @@ impl RefusalCounts {
         }
     }
 
-    /// What was counted since the last report. An error that did not come again is logged at once the next time.
+    /// Takes the counts since the last report. An error without repetitions is forgotten, so that its next
+    /// occurrence is logged at once.
     fn take(&mut self) -> (BTreeMap<CallerLabel, CodeCounts>, BTreeMap<ServerError, u64>) {
         self.repeated.retain(|_, repetitions| *repetitions > 0);
         let repeated = self.repeated.clone();
@@ -175,31 +178,35 @@ mod tests {
     }
 
     #[test]
-    fn many_keys_have_a_bounded_number_of_lines_and_labels() {
-        let mut counted = RefusalCounts::default();
+    fn the_number_of_lines_and_labels_is_limited() {
+        let mut counts = RefusalCounts::default();
         let callers: Vec<_> = (0..2_000).map(known).collect();
         let labels: BTreeSet<_> =
-            callers.iter().map(|caller| counted.count(caller.clone(), "rate_limited")).collect();
-        assert_eq!(labels.len(), MOST_LABELLED + 1);
-        assert_eq!(counted.count(CallerLabel::Unknown, "invalid_key"), CallerLabel::Unknown);
-        assert_eq!(counted.count(callers[0].clone(), "rate_limited"), callers[0]);
-        let (refused, _) = counted.take();
-        assert_eq!(refused.len(), MOST_LINES + 2, "and one line each for the others and for unknown callers");
+            callers.iter().map(|caller| counts.count(caller.clone(), "rate_limited")).collect();
+        assert_eq!(labels.len(), MAX_LABELS + 1);
+        assert_eq!(counts.count(CallerLabel::Unknown, "invalid_key"), CallerLabel::Unknown);
+        assert_eq!(counts.count(callers[0].clone(), "rate_limited"), callers[0]);
+        let (refused, _) = counts.take();
+        assert_eq!(
+            refused.len(),
+            MAX_LINES + 2,
+            "plus one line for all other callers and one for unknown callers"
+        );
         assert_eq!(refused[&callers[0]].to_string(), "rate_limited=2");
         assert_eq!(refused[&CallerLabel::Other].to_string(), "rate_limited=1900");
-        assert!(counted.take().0.is_empty());
+        assert!(counts.take().0.is_empty());
     }
 
     #[test]
-    fn an_error_is_logged_at_once_again_after_a_report_without_it() {
-        let mut counted = RefusalCounts::default();
-        assert!(counted.is_first(UNAVAILABLE));
-        assert!(!counted.is_first(UNAVAILABLE));
-        assert!(counted.is_first(ServerError { route: "/v1/tags", ..UNAVAILABLE }));
-        assert_eq!(counted.take().1, BTreeMap::from([(UNAVAILABLE, 1)]));
-        assert!(!counted.is_first(UNAVAILABLE), "it lasts");
-        assert_eq!(counted.take().1, BTreeMap::from([(UNAVAILABLE, 1)]));
-        assert!(counted.take().1.is_empty());
-        assert!(counted.is_first(UNAVAILABLE), "it ended and came back");
+    fn an_error_is_logged_again_after_a_report_without_it() {
+        let mut counts = RefusalCounts::default();
+        assert!(counts.is_first(UNAVAILABLE));
+        assert!(!counts.is_first(UNAVAILABLE));
+        assert!(counts.is_first(ServerError { route: "/v1/tags", ..UNAVAILABLE }));
+        assert_eq!(counts.take().1, BTreeMap::from([(UNAVAILABLE, 1)]));
+        assert!(!counts.is_first(UNAVAILABLE), "it continues");
+        assert_eq!(counts.take().1, BTreeMap::from([(UNAVAILABLE, 1)]));
+        assert!(counts.take().1.is_empty());
+        assert!(counts.is_first(UNAVAILABLE), "it occurs again after a pause");
     }
 }

@@ -1,4 +1,4 @@
-//! The header `Prefer`: to wait for the outcome, or not to (RFC 7240).
+//! The header `Prefer`: whether and how long a response waits for the outcome (RFC 7240).
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::route_response::RouteResponse;
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// For how long an answer waits for the outcome.
+/// How long a response waits for the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReplyWait {
-    /// For how long the worker is waited for; `None` for an answer as soon as the lead is durable.
+    /// The maximum wait for the worker's result. With `None` the response is sent when the lead is durable.
     pub(crate) wait: Option<Duration>,
     applied: Option<AppliedPreference>,
 }
@@ -27,33 +27,39 @@ enum AppliedPreference {
 }
 
 impl ReplyWait {
-    /// Nothing is waited for, whatever the client prefers.
+    /// No wait, regardless of the header.
     pub(crate) const NONE: Self = Self { wait: None, applied: None };
 
-    /// `Prefer: wait=N`, at most `longest`; else what clients of the dialect expect, unless they opt out by
-    /// `respond-async`. Both together mean: wait, then answer without (RFC 7240, section 4.3).
-    pub(crate) fn of(headers: &HeaderMap, dialect: Dialect, usual: Duration, longest: Duration) -> Self {
+    /// Reads `Prefer: wait=N`, limited to `max_wait`. Without it the dialect decides whether to wait for
+    /// `default_wait`, unless the client sends `respond-async`. With both, the response waits and is then
+    /// sent without the outcome (RFC 7240, section 4.3).
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        dialect: Dialect,
+        default_wait: Duration,
+        max_wait: Duration,
+    ) -> Self {
         let preferences = headers.get_all(PREFER).filter_map(|value| value.to_str().ok());
         let mut preferences = preferences.flat_map(|text| text.split(',')).map(preference);
-        // The first one of a name counts (RFC 7240, section 2).
+        // If a preference is repeated, the first one counts (RFC 7240, section 2).
         let wait = preferences.clone().find_map(|(name, value)| {
             name.eq_ignore_ascii_case("wait").then(|| value.trim_matches('"').parse::<u64>().ok())
         });
         let respond_async = preferences.any(|(name, _)| name.eq_ignore_ascii_case("respond-async"));
         match (wait.flatten(), respond_async) {
             (Some(seconds), _) => {
-                let seconds = seconds.min(longest.as_secs());
+                let seconds = seconds.min(max_wait.as_secs());
                 let wait = (seconds > 0).then_some(Duration::from_secs(seconds));
                 Self { wait, applied: Some(AppliedPreference::Wait(seconds)) }
             }
             (None, true) => Self { wait: None, applied: Some(AppliedPreference::RespondAsync) },
             (None, false) => {
-                Self { wait: protocol(dialect).waits_for_outcome.then_some(usual), applied: None }
+                Self { wait: protocol(dialect).waits_for_outcome.then_some(default_wait), applied: None }
             }
         }
     }
 
-    /// The answer to a lead that is durable.
+    /// The response to a lead that is durable.
     pub(crate) fn response(self, answer: DialectResponse, id: SubmissionId) -> HttpResponse {
         let is_located = answer.location;
         let mut response = answer.into_response();
@@ -69,7 +75,7 @@ impl ReplyWait {
         response
     }
 
-    /// For the header `Preference-AppliedPreference`.
+    /// The value of the header `Preference-Applied`.
     fn applied(self) -> Option<HeaderValue> {
         match self.applied? {
             AppliedPreference::Wait(seconds) => HeaderValue::try_from(format!("wait={seconds}")).ok(),
@@ -78,7 +84,7 @@ impl ReplyWait {
     }
 }
 
-/// `name` or `name=value`, without parameters.
+/// Splits a preference into name and value, and drops its parameters.
 fn preference(text: &str) -> (&str, &str) {
     let text = text.split(';').next().unwrap_or_default();
     let (name, value) = text.split_once('=').unwrap_or((text, ""));
@@ -100,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_and_for_how_long() {
+    fn the_header_and_the_dialect_decide_how_long_to_wait() {
         let said = |seconds: Option<u64>, applied: &str| (seconds, Some(applied.to_owned()));
         assert_eq!(read(Dialect::Native, &[]), (None, None));
         assert_eq!(read(Dialect::KickoffLabs, &[]), (Some(2), None));

@@ -1,4 +1,4 @@
-//! `x-request-id`: one id for a request in its answer and in its log lines.
+//! `x-request-id`: one id of a request, in its response and in its log lines.
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -10,14 +10,15 @@ use uuid::Uuid;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-const LONGEST: usize = 128;
+const MAX_LENGTH: usize = 128;
 
-/// Takes the client's own id if it is well-formed, so that its log and ours name the same request; otherwise makes one.
+/// Uses the id that the client sent, if it is well-formed, so that both logs name the same request.
+/// Otherwise generates an id.
 pub(crate) async fn assign<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let id = sent(request.headers()).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
+    let id = client_id(request.headers()).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned);
     let span = tracing::info_span!("request", request.id = id);
     let mut response = next.call(request).instrument(span).await?;
     if let Ok(id) = HeaderValue::try_from(id) {
@@ -26,11 +27,11 @@ pub(crate) async fn assign<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// What a client sends goes into the log, so only short ids of plain characters are taken.
-fn sent(headers: &HeaderMap) -> Option<&str> {
+/// The id is written to the log, so only short ids of plain characters are accepted.
+fn client_id(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(X_REQUEST_ID);
     let id = values.next()?.to_str().ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    let well_formed = (1..=LONGEST).contains(&id.len()) && id.bytes().all(plain);
+    let well_formed = (1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(plain);
     (well_formed && values.next().is_none()).then_some(id)
 }

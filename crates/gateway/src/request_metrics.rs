@@ -1,4 +1,4 @@
-//! What every answer goes through on its way out: the headers all of them carry, one log line, the metrics.
+//! Middleware around every request: common response headers, one log line, metrics.
 
 use std::time::Instant;
 
@@ -18,19 +18,20 @@ use crate::refusal::Refusal;
 use crate::refusal_log::ServerError;
 use crate::state::GatewayState;
 
+/// Adds the common headers to the response, and records it in the log and the metrics.
 pub(crate) async fn observe(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let _in_flight = InFlightGuard::enter();
-    let page = request.headers().get(header::ORIGIN).cloned();
+    let origin = request.headers().get(header::ORIGIN).cloned();
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
-    if let Some(page) = page {
-        origin::add_cors_headers(page, headers);
+    if let Some(origin) = origin {
+        origin::add_cors_headers(origin, headers);
     }
-    // Answers hold personal data, or what is true for a moment only.
+    // Responses contain personal data, or data that changes.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     record(&response, started);
@@ -38,15 +39,15 @@ pub(crate) async fn observe(
     Ok(response.map_body(|_, body| in_chunks(body, socket)))
 }
 
-/// The route's template stands for the URL, which may hold a token.
+/// The template of the route is logged instead of the URL, because the URL may contain a token.
 fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let status = response.status();
     let route = HttpRoute::path_of(response.request()).unwrap_or("unknown");
     let method = method(response);
-    let refused = response.response().error().and_then(|error| error.as_error::<ProblemResponse>());
-    let refusal = refused.map(|refused| &refused.refusal);
+    let problem = response.response().error().and_then(|error| error.as_error::<ProblemResponse>());
+    let refusal = problem.map(|problem| &problem.refusal);
     let code = refusal.map_or("none", Refusal::code);
-    let took = started.elapsed();
+    let elapsed = started.elapsed();
     let log = response.request().app_data::<Data<GatewayState>>().map(|state| &state.refusals);
     if status.is_server_error() {
         let error = refusal.map_or_else(String::new, Refusal::to_string);
@@ -56,7 +57,7 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
                 http.route = route,
                 http.status = status.as_u16(),
                 problem.code = code,
-                took_ms = millis(took),
+                took_ms = millis(elapsed),
                 error,
                 "request failed"
             );
@@ -67,23 +68,23 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
             http.route = route,
             http.status = status.as_u16(),
             problem.code = code,
-            took_ms = millis(took),
+            took_ms = millis(elapsed),
             "request refused"
         );
     }
     let labels = [("method", method), ("route", route), ("status", status_class(status))];
     metrics::counter!("leadgate_gateway_requests_total", &labels).increment(1);
-    metrics::histogram!("leadgate_gateway_request_seconds", &labels).record(took.as_secs_f64());
-    if let (Some(log), Some(refused)) = (log, refused) {
-        log.count(refused.context.caller.clone(), code);
+    metrics::histogram!("leadgate_gateway_request_seconds", &labels).record(elapsed.as_secs_f64());
+    if let (Some(log), Some(problem)) = (log, problem) {
+        log.count(problem.context.caller.clone(), code);
     }
 }
 
-fn millis(took: std::time::Duration) -> u64 {
-    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
+fn millis(elapsed: std::time::Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A method's name can be anything a client thinks of, a label cannot.
+/// The method as a metric label. The client can send any name, and labels must be bounded.
 fn method(response: &ServiceResponse<impl MessageBody>) -> &'static str {
     match response.request().method().as_str() {
         "GET" => "GET",
@@ -106,7 +107,7 @@ fn status_class(status: StatusCode) -> &'static str {
     }
 }
 
-/// Counts a request while it is answered, also when its client goes away in the middle.
+/// Counts a request in `leadgate_gateway_in_flight` until it is answered or its client disconnects.
 struct InFlightGuard;
 
 impl InFlightGuard {

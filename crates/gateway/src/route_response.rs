@@ -1,4 +1,4 @@
-//! Answers that are no refusals.
+//! Successful responses.
 
 use std::marker::PhantomData;
 
@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use leadgate_dialect::DialectResponse;
 use serde::Serialize;
 
-/// What a route answers with.
+/// A value that a route can return as its response.
 pub(crate) trait RouteResponse {
     fn into_response(self) -> HttpResponse;
 }
@@ -25,13 +25,14 @@ impl RouteResponse for DialectResponse {
     }
 }
 
-/// An answer in JSON, already written; its type says what was written.
+/// A serialized JSON response. The type parameter says which type was serialized.
 ///
-/// The type parameter is contravariant: what was written of a borrowed `T<'a>` can be returned as a `T<'static>`.
+/// It is contravariant: a response that was serialized from a borrowed `T<'a>` can be returned as one of
+/// `T<'static>`.
 pub(crate) struct JsonResponse<T> {
     status: StatusCode,
     body: Vec<u8>,
-    written: PhantomData<fn(T)>,
+    serialized: PhantomData<fn(T)>,
 }
 
 impl<T: Serialize> JsonResponse<T> {
@@ -53,10 +54,10 @@ impl<T: Serialize> JsonResponse<T> {
     pub(crate) fn with(status: StatusCode, value: &T) -> Self {
         let (status, body) = match serde_json::to_vec(value) {
             Ok(body) => (status, body),
-            // No answer has a map with keys that are no texts.
+            // Cannot happen: no response has a map with keys that are not strings.
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
         };
-        Self { status, body, written: PhantomData }
+        Self { status, body, serialized: PhantomData }
     }
 }
 
@@ -66,7 +67,7 @@ impl<T> RouteResponse for JsonResponse<T> {
     }
 }
 
-/// Part of a list; `next` is given back as `after` to get the following part.
+/// A page of a list. The client sends `next` as the parameter `after` to get the following page.
 #[derive(Serialize)]
 pub(crate) struct ListResponse<T> {
     pub(crate) data: Vec<T>,

@@ -31,21 +31,22 @@ use crate::request_metrics::observe;
 use crate::state::{GatewayState, RenderMetrics};
 use crate::{request_id, routes};
 
-/// How long a client that was refused may go on sending what nobody reads, so that it sees the answer.
+/// How long a refused client may continue to send its body, which is not read. If the connection were closed
+/// at once, the client would not see the response.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the start waits for an address to which workers can reply.
-const FIRST_ADDRESS: Duration = Duration::from_secs(2);
+/// How long the start waits until the reply queue is ready.
+const REPLIES_READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 const BACKLOG: u32 = 2_048;
 
-/// actix-web panics beyond.
-const MOST_THREADS: usize = 512;
+/// actix-web panics with more threads.
+const MAX_THREADS: usize = 512;
 
-/// What a gateway works with.
+/// The adapters and secrets of a gateway.
 pub struct GatewayDependencies {
     pub store: Store,
-    /// Refreshed by the gateway; may be shared with a worker in the same process.
+    /// Refreshed by the gateway. It may be shared with a worker in the same process.
     pub directory: Arc<Directory>,
     pub queue: Queue,
     pub limiter: Limiter,
@@ -55,7 +56,7 @@ pub struct GatewayDependencies {
     pub signing: SourceSigningKey,
     /// Signs exports of evidence of consent.
     pub export_key: ExportSigningKey,
-    /// Where browsers are, for those that only ask what would become of a lead.
+    /// For the validation of leads, which infers the location of a visitor like the worker does.
     pub places: Option<Arc<GeoDatabase>>,
     pub metrics: RenderMetrics,
 }
@@ -64,17 +65,17 @@ pub struct GatewayDependencies {
 pub struct Gateway {
     server: Server,
     addresses: Vec<SocketAddr>,
-    /// For operators, if they have an address of their own.
+    /// The server for operators, if it has a separate address.
     operators: Option<(Server, SocketAddr)>,
     state: Data<GatewayState>,
     audit: AuditWriter,
 }
 
 impl Gateway {
-    /// Binds the address; port 0 takes a free one. Within a runtime of tokio.
+    /// Binds the address. Port 0 selects a free port. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// When the address cannot be bound.
+    /// If the address cannot be bound.
     pub fn bind(
         address: impl ToSocketAddrs,
         ports: GatewayDependencies,
@@ -104,7 +105,7 @@ impl Gateway {
             .disable_signals()
             .shutdown_signal(state.stop.clone().cancelled_owned())
             .shutdown_timeout(shutdown_timeout.as_secs().max(1))
-            .workers(if threads == 0 { cores() } else { threads }.min(MOST_THREADS))
+            .workers(if threads == 0 { cores() } else { threads }.min(MAX_THREADS))
             .max_connections(max_connections)
             .keep_alive(keep_alive)
             .client_request_timeout(head_timeout)
@@ -120,7 +121,7 @@ impl Gateway {
         Ok(Self { server: http.run(), addresses, operators, state, audit: writer })
     }
 
-    /// The bound address for operators, if they have one of their own.
+    /// The bound address for operators, if it is a separate one.
     pub fn operators_address(&self) -> Option<SocketAddr> {
         self.operators.as_ref().map(|(_, address)| *address)
     }
@@ -130,11 +131,12 @@ impl Gateway {
         &self.addresses
     }
 
-    /// Serves until told to stop. Then readiness ends, nothing new is accepted, and what is in flight is
-    /// answered; whatever a dependency does, this returns soon after [`GatewayConfig::shutdown_timeout`].
+    /// Serves requests until the stop token is cancelled. Then the gateway is no longer ready, accepts no
+    /// connections, and answers the requests in flight. It returns soon after
+    /// [`GatewayConfig::shutdown_timeout`] at the latest, even if a dependency does not respond.
     ///
     /// # Errors
-    /// When the server's threads cannot be started.
+    /// If the threads of the server cannot be started.
     pub async fn run(self) -> io::Result<()> {
         let Self { server, operators, state, audit, .. } = self;
         let operators = operators.map(|(server, _)| {
@@ -143,16 +145,16 @@ impl Gateway {
             handle
         });
         let config = &state.config;
-        // A store or broker that is away only delays the start; both go on asking. Without an address for replies the
-        // first requests that wait would get no result.
+        // An unavailable store or broker only delays the start, because both are retried in the background.
+        // Without a reply queue the first requests that wait for an outcome would get none.
         let keys = timeout(config.store_timeout, state.keys.refresh());
-        let _ = tokio::join!(keys, timeout(FIRST_ADDRESS, state.replies.ready()));
-        let following = tokio::spawn({
+        let _ = tokio::join!(keys, timeout(REPLIES_READY_TIMEOUT, state.replies.ready()));
+        let polling = tokio::spawn({
             let state = state.clone();
             async move { state.keys.poll_store(&state.stop).await }
         });
         let answered = CancellationToken::new();
-        let auditing = tokio::spawn({
+        let writing_audit = tokio::spawn({
             let answered = answered.clone();
             async move { audit.run(&answered).await }
         });
@@ -160,22 +162,22 @@ impl Gateway {
             let (state, answered) = (state.clone(), answered.clone());
             async move { state.refusals.run(state.config.refusal_report_every, &answered).await }
         });
-        let overdue = async {
+        let shutdown_deadline = async {
             state.stop.cancelled().await;
             sleep(config.shutdown_timeout + Duration::from_secs(2)).await;
         };
         let ended = tokio::select! {
             ended = server => ended,
-            // Dropping the server closes what is left.
-            () = overdue => Ok(()),
+            // Dropping the server closes the remaining connections.
+            () = shutdown_deadline => Ok(()),
         };
-        following.abort();
+        polling.abort();
         if let Some(operators) = operators {
             operators.stop(false).await;
         }
-        // What was read in the last second is written yet.
+        // The audit entries and refusal counts of the last second are written now.
         answered.cancel();
-        let _ = tokio::join!(auditing, reporting);
+        let _ = tokio::join!(writing_audit, reporting);
         ended
     }
 }

@@ -1,5 +1,5 @@
-//! Posts that are signed (<https://www.standardwebhooks.com>): `webhook-id`, `webhook-timestamp`,
-//! `webhook-signature: v1,<base64>`, over `id.timestamp.body`.
+//! Verifies signed posts (<https://www.standardwebhooks.com>). The headers are `webhook-id`,
+//! `webhook-timestamp` and `webhook-signature: v1,<base64>`. The signature covers `id.timestamp.body`.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use leadgate_domain::{BodyFormat, Source, Timestamp};
 
 use crate::refusal::Refusal;
 
-/// How old or how far ahead a signature may be.
+/// The maximum difference between the timestamp of a signature and now.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// As many signatures may stand in one header, for a sender that rotates its secret.
-const MOST_SIGNATURES: usize = 5;
+/// The maximum number of signatures in one header. A sender that rotates its secret sends several.
+const MAX_SIGNATURES: usize = 5;
 
-/// Refuses what a signature over the body does not cover: the type of a body that is not JSON, and anything in the query
-/// but a key.
+/// For a source that requires signatures, refuses values that the signature does not cover: bodies other than
+/// JSON, whose meaning depends on the header `Content-Type`, and a query with anything other than a key.
 pub(crate) fn check_covered(source: &Source, media: &BodyFormat, query: Option<&str>) -> Result<(), Refusal> {
     if source.signature.is_none() {
         return Ok(());
@@ -31,7 +31,7 @@ pub(crate) fn check_covered(source: &Source, media: &BodyFormat, query: Option<&
     if only_keys { Ok(()) } else { Err(Refusal::QueryNotSigned) }
 }
 
-/// Checks a body's signature, if its source demands one.
+/// Checks the signature of a body, if the source requires one.
 pub(crate) fn check(
     headers: &HeaderMap,
     body: &[u8],
@@ -64,7 +64,7 @@ pub(crate) fn check(
     };
     let decoded = signatures
         .split(' ')
-        .take(MOST_SIGNATURES)
+        .take(MAX_SIGNATURES)
         .filter_map(|signature| signature.strip_prefix("v1,").and_then(|text| STANDARD.decode(text).ok()));
     if decoded.into_iter().any(|signature| verifies(&signature)) {
         Ok(())

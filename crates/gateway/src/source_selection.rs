@@ -1,4 +1,4 @@
-//! Through which source a lead comes in.
+//! Selects the source of a posted lead.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::refusal::Refusal;
 use crate::state::GatewayState;
 use crate::store_timeout::with_store_timeout;
 
-/// The caller at the source that the path asks for.
+/// The caller with the source that the path selects.
 ///
-/// A key of a named source speaks for that source only. A key of a default source speaks for its
-/// organization: elsewhere it comes in by the default source of the path's dialect, made when first needed, or by
-/// the campaign. What its own source demands of a request still holds.
+/// A key of a named source can use that source only. An organization-wide key uses the default source of the
+/// path's dialect, which is created when it is first needed, or the source of the campaign in the path. The
+/// network and signature rules of the key's own source apply in any case.
 pub(crate) async fn select(
     state: &GatewayState,
     request: &HttpRequest,
@@ -44,12 +44,12 @@ pub(crate) async fn select(
     Ok(Caller { source, ..caller })
 }
 
-/// Refuses a request from outside of the networks that a source allows; no network allows all.
+/// Refuses a request from outside the allowed networks of a source. An empty list allows all addresses.
 pub(crate) fn check_network(source: &Source, address: Option<IpAddr>) -> Result<(), Refusal> {
     check_networks(&source.networks, address)
 }
 
-/// The same for networks that a source is to allow.
+/// The same for networks that are not stored yet.
 pub(crate) fn check_networks(networks: &[Network], address: Option<IpAddr>) -> Result<(), Refusal> {
     let allowed = |address: IpAddr| networks.iter().any(|network| network.contains(address));
     if networks.is_empty() || address.is_some_and(allowed) { Ok(()) } else { Err(Refusal::AddressNotAllowed) }
@@ -65,13 +65,14 @@ async fn default_source(
         return Ok(source);
     }
     let store = state.store.as_actor(caller.actor());
-    let creating = store.ensure_default_source(organization, &protocol(dialect).source_defaults);
-    let made = with_store_timeout(state, creating).await?;
-    state.keys.directory.insert_source(made.clone());
-    Ok(Arc::new(made))
+    let creation = store.ensure_default_source(organization, &protocol(dialect).source_defaults);
+    let created = with_store_timeout(state, creation).await?;
+    state.keys.directory.insert_source(created.clone());
+    Ok(Arc::new(created))
 }
 
-/// A campaign of another organization does not exist for this caller.
+/// The source of the campaign in the path. A campaign of another organization is answered like an unknown
+/// one.
 async fn campaign(
     state: &GatewayState,
     request: &HttpRequest,
@@ -90,17 +91,17 @@ async fn campaign(
     if caller.key.kind != KeyKind::Secret {
         return Err(Refusal::NotFound);
     }
-    let ours = |source: &Arc<Source>| source.organization == caller.organization();
-    // Another organization's campaign takes as long as one that does not exist.
-    let known = state.keys.directory.campaign(campaign).filter(ours);
-    let source = match known {
+    let is_own = |source: &Arc<Source>| source.organization == caller.organization();
+    // The look-up of another organization's campaign takes as long as that of an unknown one.
+    let cached = state.keys.directory.campaign(campaign).filter(is_own);
+    let source = match cached {
         Some(source) => Some(source),
         None => {
             limit::unauthenticated(state, context, 1).await?;
             with_store_timeout(state, state.store.campaign(campaign)).await?.map(Arc::new)
         }
     };
-    match source.filter(ours).ok_or(Refusal::NotFound)? {
+    match source.filter(is_own).ok_or(Refusal::NotFound)? {
         source if caller.is_organization_key() => Ok(source),
         _ => Err(Refusal::WrongSource),
     }

@@ -1,4 +1,4 @@
-//! What all requests share.
+//! State that all requests share.
 
 use std::sync::Arc;
 
@@ -35,13 +35,13 @@ pub(crate) struct GatewayState {
     pub(crate) signing: SourceSigningKey,
     pub(crate) export_key: ExportSigningKey,
     pub(crate) ids: SubmissionIdGenerator,
-    /// Held while leads are counted, for a numbered page or a report.
+    /// Limits how many requests count leads at the same time, for a numbered page or a report.
     pub(crate) counting: Semaphore,
     pub(crate) bulk: Arc<BulkMemory>,
     pub(crate) long_reports: OrganizationPermits,
     pub(crate) long_operations: OrganizationPermits,
     pub(crate) exports: OrganizationPermits,
-    /// Held while stored leads learn of suppressions.
+    /// Limits how many re-screenings of stored leads run at the same time.
     pub(crate) rescreening: Semaphore,
     pub(crate) render_metrics: RenderMetrics,
     pub(crate) stop: CancellationToken,
@@ -50,7 +50,10 @@ pub(crate) struct GatewayState {
 }
 
 impl GatewayState {
-    /// Ready to take leads, with what is degraded; or the reasons why not.
+    /// The degraded parts if the gateway is ready.
+    ///
+    /// # Errors
+    /// [`Refusal::NotReady`] with the reasons.
     pub(crate) fn readiness(&self) -> Result<Vec<ReadinessReason>, Refusal> {
         let mut reasons = Vec::new();
         let mut degraded = Vec::new();
@@ -69,9 +72,9 @@ impl GatewayState {
         match self.keys.freshness() {
             Freshness::Fresh => {}
             Freshness::Aging => {
-                degraded.push(ReadinessReason::new("store", "not reachable; known keys still serve"))
+                degraded.push(ReadinessReason::new("store", "not reachable; cached keys are still used"))
             }
-            Freshness::Stale => reasons.push(ReadinessReason::new("keys", "the last known ones are too old")),
+            Freshness::Stale => reasons.push(ReadinessReason::new("keys", "the cached keys are too old")),
             Freshness::Missing => reasons.push(ReadinessReason::new("keys", "not loaded yet")),
         }
         match self.keys.directory.clock_skew() {

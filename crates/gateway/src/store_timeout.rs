@@ -1,4 +1,4 @@
-//! Calls of the store, which end in time whatever the database does.
+//! Calls of the store with a time limit, so that a slow database does not delay responses.
 
 use leadgate_operations::OperationError;
 use leadgate_store::StoreError;
@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use crate::refusal::Refusal;
 use crate::state::GatewayState;
 
+/// Runs a call of the store within the configured `store_timeout`.
 pub(crate) async fn with_store_timeout<T>(
     state: &GatewayState,
     call: impl Future<Output = Result<T, StoreError>>,
@@ -17,7 +18,7 @@ pub(crate) async fn with_store_timeout<T>(
     }
 }
 
-/// The same for an operation. One that is cut off can be sent again.
+/// The same for an operation. After a timeout the client can send the request again.
 pub(crate) async fn operation<T>(
     state: &GatewayState,
     operation: impl Future<Output = Result<T, OperationError>>,

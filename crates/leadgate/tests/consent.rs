@@ -186,12 +186,12 @@ async fn a_byte_that_was_changed_anywhere_is_noticed() {
     }
     let text = String::from_utf8(whole).unwrap();
     for (from, to, why) in [
-        ("+14155550131", "+14155550139", "line 3: the person is not the one of the digest"),
-        ("\"v1\"", "\"v2\"", "not the bytes that were signed"),
+        ("+14155550131", "+14155550139", "line 3: the person does not match the digest"),
+        ("\"v1\"", "\"v2\"", "does not match the signed hash"),
         ("\"rows\":5", "\"rows\":6", "6 rows were signed and 5 are there"),
         ("\"version\":1", "\"version\":2", "version 2"),
-        ("leadgate consent export", "something else", "line 1 is no header"),
-        ("{\"algorithm\"", "{ \"algorithm\"", "not as it was written"),
+        ("leadgate consent export", "something else", "line 1 is not the header"),
+        ("{\"algorithm\"", "{ \"algorithm\"", "was reformatted"),
     ] {
         let refusal = world.refusal(text.replacen(from, to, 1).as_bytes(), &[]).unwrap();
         assert!(refusal.contains(why) && !refusal.contains("+1415"), "{refusal}");
@@ -212,7 +212,7 @@ async fn lines_that_are_missing_added_or_moved_are_noticed() {
     }
     let mut moved = lines.clone();
     moved.swap(1, 2);
-    assert!(world.refusal(moved.concat().as_bytes(), &[]).unwrap().contains("not the bytes"));
+    assert!(world.refusal(moved.concat().as_bytes(), &[]).unwrap().contains("does not match the signed hash"));
     let twice = [lines[..2].concat(), lines[1..].concat()].concat();
     assert!(world.refusal(twice.as_bytes(), &[]).unwrap().contains("6 are there"));
     for cut in [0, 1, text.len() / 2, text.len() - 1] {

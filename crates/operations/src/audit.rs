@@ -1,4 +1,4 @@
-//! The audit log, as administrators read it.
+//! Reads the audit log.
 
 use leadgate_domain::{AuditAction, OrganizationId};
 use leadgate_store::{AuditFilter, AuditRecord, Page, Store};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{OperationError, ReadLog};
 
-/// At most `limit` entries from the newest to the oldest, beginning after one. The read is an entry of its own.
+/// A page of at most `limit` entries, the newest first, after a cursor. The read adds an audit entry, too.
 pub async fn list(
     store: &Store,
     organization: OrganizationId,

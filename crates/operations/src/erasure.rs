@@ -1,4 +1,4 @@
-//! Erases a person: everything stored about them, and what would bring them back.
+//! Erases a person: all data about them, including values that would create a lead about them again.
 
 use leadgate_domain::{
     AuditAction, DataSubject, LeadId, OrganizationId, Region, SuppressedValue, SuppressionKind,
@@ -9,35 +9,35 @@ use serde::{Deserialize, Serialize};
 use crate::text::{self, LONGEST_REASON};
 use crate::{JudgeContext, OperationError, ReadLog, rebuild_without_erased};
 
-/// The person to erase, by what is known of them.
+/// The person to erase, named by phones, emails or leads.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ErasureRequest {
     pub phones: Vec<String>,
     pub emails: Vec<String>,
-    /// Their phones and emails are erased too, unless other leads share them.
+    /// The phones and emails of these leads are erased too, unless other leads share them.
     pub leads: Vec<LeadId>,
-    /// Reads phones without a country code.
+    /// The region of phones without a country code.
     pub phone_country: Option<Region>,
-    /// For the audit log; it must not identify the person.
+    /// For the audit log. It must not identify the person.
     pub reason: Option<String>,
     /// Counts what would be erased, and erases nothing.
     pub dry_run: bool,
 }
 
-/// How much would be erased: counts, no values.
+/// The counts of what would be erased, without values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErasurePreview {
     pub dry_run: bool,
     pub submissions: usize,
     pub leads: usize,
-    /// Further entries of the quarantine.
+    /// Further quarantine entries.
     pub quarantined: usize,
-    /// Values found beside the given ones that others have, too: they would be left alone.
+    /// Found values that other people share. They would not be erased.
     pub shared: usize,
 }
 
-/// How much was erased.
+/// The counts of what was erased.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ErasureResult {
     pub dry_run: bool,
@@ -74,12 +74,13 @@ impl ErasureRequest {
         self.reason.as_deref().map(|reason| text::trimmed_text("reason", reason, LONGEST_REASON)).transpose()
     }
 
-    /// Whether the person is named by leads alone.
+    /// Whether the person is named by leads only.
     pub fn is_only_leads(&self) -> bool {
         self.phones.is_empty() && self.emails.is_empty() && !self.leads.is_empty()
     }
 
-    /// A value that cannot be read is named by its number: an error must not hold the value.
+    /// Reads the values. The error contains the number of a value that cannot be read, and not the value
+    /// itself.
     fn values(&self) -> Result<DataSubject, OperationError> {
         let read = |kind: SuppressionKind, texts: &[String]| -> Result<Vec<_>, OperationError> {
             let read = texts.iter().enumerate().map(|(at, text)| {
@@ -102,11 +103,11 @@ impl ErasureRequest {
     }
 }
 
-/// The person, with the values that are found beside the given ones.
+/// The person, with further values of theirs that are found with the given ones.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a value or a reason that cannot be read, and if no value is given and no lead of the
-/// organization.
+/// [`OperationError::Invalid`] for a value or a reason that cannot be read, and if neither a value nor a lead
+/// of the organization is given.
 pub async fn subject(
     store: &Store,
     organization: OrganizationId,
@@ -123,7 +124,8 @@ pub async fn subject(
     }
 }
 
-/// What would be erased. Erases nothing. `progress` is told how many more submissions were read.
+/// Finds what would be erased, and erases nothing. `progress` is called with the number of further
+/// submissions that were read.
 pub async fn preview(
     store: &Store,
     organization: OrganizationId,
@@ -136,7 +138,7 @@ pub async fn preview(
     Ok(finding)
 }
 
-/// Erases the person for good, for the reason of the request. Run again, it does what is left to do.
+/// Erases the person irreversibly, for the reason in the request. If it is run again, it erases what remains.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] for a reason that cannot be read.
@@ -150,7 +152,7 @@ pub async fn erase(
 ) -> Result<ErasureCounts, OperationError> {
     let judge = context.pipeline.clone();
     let erased = store.erase(organization, subject, request.reason()?, judge, progress).await?;
-    // Leads of others lose what the erased submissions said.
+    // Other leads lose the values of the erased submissions.
     rebuild_without_erased(store, organization, &erased.to_rebuild, context).await?;
     Ok(ErasureCounts { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })
 }

@@ -5,38 +5,38 @@ use leadgate_domain::validate::FieldFault;
 use leadgate_queue::PublishError;
 use leadgate_store::StoreError;
 
-/// Why an operation did nothing, by what the caller should do about it.
+/// Why an operation failed. The variants differ in what the caller should do.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
-    /// It does not exist, or belongs to another organization. The caller cannot tell which.
-    #[error("there is no {kind} {id}")]
+    /// It does not exist, or belongs to another organization. The caller cannot distinguish the two cases.
+    #[error("{kind} {id} does not exist")]
     NotFound { kind: ResourceKind, id: String },
-    /// The request cannot be carried out; the sentence says why, and what can.
+    /// The request cannot be carried out. The sentence says why, and what to do.
     #[error("{0}")]
     Invalid(String),
-    /// Fields of a lead that cannot be read, each by its name.
+    /// Fields of a lead that cannot be read, with a fault for each.
     #[error("{}", sentence(.0))]
     InvalidFields(Vec<FieldFault>),
-    /// No lead can be made of a body.
-    #[error("no lead can be made of the body: {}", not_repairable(.0))]
+    /// A body is not a valid lead.
+    #[error("the body is not a valid lead: {}", not_repairable(.0))]
     Repair(dialect::RepairError),
-    /// Another caller changed it at the same time: the same request can be sent again.
-    #[error("it was changed by another request at the same time; try again")]
+    /// Another caller made a change at the same time. The same request can be sent again.
+    #[error("another request made a change at the same time; try again")]
     Conflict,
-    /// The queue took no message: the same request can be sent again.
+    /// The queue did not accept the message. The same request can be sent again.
     #[error(transparent)]
     Queue(#[from] PublishError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// This installation has no secret to sign an export with.
-    #[error("there is no secret to sign with")]
+    /// This installation has no secret for signing exports.
+    #[error("exports cannot be signed, because no secret is configured; set LEADGATE_SECRET")]
     NoSigningKey,
     /// Reading or writing an export failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
 
-/// What an id or a number names.
+/// The kind of object that an id or a number identifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResourceKind {
     Organization,
@@ -58,9 +58,9 @@ impl fmt::Display for ResourceKind {
             Self::Source => "source",
             Self::Lead => "lead",
             Self::Submission => "lead or submission",
-            Self::QuarantineEntry => "entry of the quarantine",
-            Self::MappingVersion => "mapping of version",
-            Self::ScoringVersion => "scoring of version",
+            Self::QuarantineEntry => "quarantine entry",
+            Self::MappingVersion => "mapping version",
+            Self::ScoringVersion => "scoring version",
         })
     }
 }
@@ -80,18 +80,18 @@ fn sentence(faults: &[FieldFault]) -> String {
     faults.join("; ")
 }
 
-/// Names and codes only.
+/// Contains names and codes, and no values.
 fn not_repairable(why: &dialect::RepairError) -> String {
     match why {
-        dialect::RepairError::BodyErased => "it is not stored any more".to_owned(),
+        dialect::RepairError::BodyErased => "it is no longer stored".to_owned(),
         dialect::RepairError::Document(fault) => fault.detail().into_owned(),
         dialect::RepairError::Decode(DecodeError::Mapping(fault)) => {
-            format!("the mapping does not fit: {fault}")
+            format!("the mapping cannot be applied: {fault}")
         }
         dialect::RepairError::Decode(DecodeError::TooLarge) => {
-            "the mapping makes more than 256 KB of it".to_owned()
+            "the mapping turns it into more than 256 KB".to_owned()
         }
-        dialect::RepairError::Decode(DecodeError::Empty) => "it has no field of a lead".to_owned(),
+        dialect::RepairError::Decode(DecodeError::Empty) => "it contains no field of a lead".to_owned(),
         dialect::RepairError::Decode(DecodeError::InvalidFields(faults)) => sentence(faults),
     }
 }

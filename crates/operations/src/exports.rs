@@ -17,10 +17,10 @@ use crate::{OperationError, ReadLog};
 const FORMAT: &str = "leadgate consent export";
 const VERSION: u32 = 1;
 
-/// Consents read at once.
+/// The number of consents read at once.
 const PAGE: u32 = 500;
 
-/// Which consents to export: those of a lead, of a submission, or of a time; all, if nothing is given.
+/// Which consents to export: those of a lead, of a submission, or of a time range. Default: all.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportRequest {
@@ -30,13 +30,13 @@ pub struct ExportRequest {
     pub from: Option<Timestamp>,
     /// Received before this time.
     pub to: Option<Timestamp>,
-    /// Leaves out the persons, and the salts by which they could be guessed.
+    /// Leaves out the persons, and the salts with which they could be guessed.
     pub without_people: bool,
 }
 
 impl ExportRequest {
     /// # Errors
-    /// [`OperationError::Invalid`] for a request that selects in several ways.
+    /// [`OperationError::Invalid`] if the request combines several kinds of selection.
     pub fn check(&self) -> Result<(), OperationError> {
         self.consents().map(drop)
     }
@@ -47,13 +47,13 @@ impl ExportRequest {
             (None, Some(submission), None, None) => Ok(ConsentFilter::Submission(submission)),
             (None, None, from, to) => Ok(ConsentFilter::Received { from, to }),
             _ => Err(OperationError::invalid(
-                "select by lead, by submission, or by from and to; not by several of them",
+                "select by lead, by submission, or by from and to, but not by several of them",
             )),
         }
     }
 }
 
-/// The first line.
+/// The first line of an export.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExportHeader {
     format: String,
@@ -61,7 +61,7 @@ pub struct ExportHeader {
     pub organization: ExportedOrganization,
     pub made_at: Timestamp,
     asked_for: ExportFilter,
-    /// Whether persons that were not erased are in it.
+    /// Whether the export contains persons (other than erased ones).
     people: bool,
 }
 
@@ -71,7 +71,7 @@ pub struct ExportedOrganization {
     pub name: String,
 }
 
-/// Nothing for everything.
+/// The filter of the request. It is empty if everything was exported.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct ExportFilter {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,10 +84,10 @@ struct ExportFilter {
     to: Option<Timestamp>,
 }
 
-/// So many bytes, or a line more, are handed to the sink together.
+/// The size of a block that is written to the sink, in bytes. A block may be larger by one line.
 const BLOCK: usize = 64 * 1024;
 
-/// Where an export goes, block by block.
+/// A destination of an export.
 pub trait ExportSink {
     fn write_block(&mut self, block: Vec<u8>) -> impl Future<Output = io::Result<()>> + Send;
 }
@@ -100,11 +100,12 @@ impl<W: Write + Send> ExportSink for W {
     }
 }
 
-/// Writes an export, page by page: it is never held in memory. The signature, which is its last line.
+/// Writes an export page by page, without keeping it in memory. Returns the signature, which is also its last
+/// line.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a request that selects in several ways; [`OperationError::NoSigningKey`] before
-/// anything is written; [`OperationError::Io`] of the sink.
+/// [`OperationError::Invalid`] for a request that selects in several ways; [`OperationError::NoSigningKey`]
+/// before anything is written; [`OperationError::Io`] of the sink.
 pub async fn write(
     store: &Store,
     organization: &Organization,
@@ -135,7 +136,7 @@ pub async fn write(
         let page = store.consents(organization.id, consents, after, PAGE).await?;
         for mut consent in page.data {
             if without_people {
-                // With the salt, the holder of a list of phones could try them all.
+                // With the salt, a reader could find persons by hashing a list of phones.
                 (consent.person, consent.salt) = (None, None);
             }
             lines.add(&consent).await?;
@@ -150,7 +151,7 @@ pub async fn write(
 
 struct ExportWriter<S> {
     to: S,
-    /// What was not handed to the sink yet.
+    /// Lines that are not written to the sink yet.
     block: Vec<u8>,
     sha256: Sha256,
     rows: u64,

@@ -17,25 +17,25 @@ use url::Url;
 use crate::error::ResourceKind;
 use crate::{OperationError, ReadLog, source_lookup};
 
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_LENGTH: usize = 255;
 
-const LONGEST_OVERLAP: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+const MAX_OVERLAP: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// A key to create.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewKey {
-    /// The only source that it may use. Without one, it is bound to the organization's native source, and a secret key
-    /// may use all sources.
+    /// The only source that the key may use. Without it the key is bound to the organization's default native
+    /// source, and a secret key may use all sources.
     pub source: Option<SourceId>,
     pub name: Option<String>,
     /// What a secret key may do. If empty: `write`, and `read` too unless it is bound to a named source.
     pub scopes: Vec<Scope>,
-    /// A limit of its own.
+    /// The rate limit of the key.
     pub rate: Option<Rate>,
-    /// Its leads are test leads.
+    /// Leads that are posted with the key are test leads.
     pub test: bool,
-    /// For web pages: it only posts leads, and only from `origins`.
+    /// A key for web pages. It can only post leads, and only from `origins`.
     pub publishable: bool,
     pub origins: Vec<String>,
     /// Tags for every lead that is posted with it.
@@ -46,7 +46,7 @@ pub struct NewKey {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewToken {
-    /// The web pages that may use it; any if empty.
+    /// The web pages that may use the token. If empty, any page may use it.
     pub origins: Vec<String>,
 }
 
@@ -64,12 +64,12 @@ pub struct RevokedKey {
     pub created_with_it: usize,
 }
 
-/// Which settings of a key to change; an absent one stays, and null clears a name or a rate.
+/// The settings of a key to change. Absent ones keep their values. Null clears a name or a rate.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyChanges {
     pub name: Patch<String>,
-    /// A limit of its own.
+    /// The rate limit of the key.
     pub rate: Patch<Rate>,
     /// What a secret key may do.
     pub scopes: Option<Vec<Scope>>,
@@ -82,7 +82,7 @@ pub struct KeyChanges {
 /// Creates a key.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] as [`NewKey::check`] says; [`OperationError::NotFound`] for the source.
+/// [`OperationError::Invalid`] as in [`NewKey::check`]; [`OperationError::NotFound`] for the source.
 pub async fn create(
     store: &Store,
     organization: OrganizationId,
@@ -116,7 +116,7 @@ pub async fn create(
 /// Creates a token for the URL of a source.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for what is no origin.
+/// [`OperationError::Invalid`] for an invalid origin.
 pub async fn create_token(
     store: &Store,
     source: &Source,
@@ -133,7 +133,7 @@ pub async fn create_token(
     Ok(CreatedKey { key, text })
 }
 
-/// The key that the store acts for: what is created with a key can be revoked with it.
+/// The key of the current actor. It is stored with new keys, so that they can be revoked together with it.
 fn creating_key(store: &Store) -> Option<KeyId> {
     match store.actor() {
         Actor::Key(key) => Some(key.clone()),
@@ -141,7 +141,7 @@ fn creating_key(store: &Store) -> Option<KeyId> {
     }
 }
 
-/// An organization's keys and tokens, revoked ones too.
+/// The keys and tokens of an organization, including revoked ones.
 pub async fn list(
     store: &Store,
     organization: OrganizationId,
@@ -159,8 +159,8 @@ pub async fn organization_of_key(store: &Store, id: &KeyId) -> Result<Option<Org
     Ok(all.into_iter().find(|owner| owner.id == key.organization))
 }
 
-/// Replaces a key by a new one with the same settings. The old one stays valid for `overlap`, or until its earlier end.
-/// The new one counts as created with the key that asked for it.
+/// Replaces a key by a new one with the same settings. The old one stays valid for `overlap`, or until its
+/// earlier expiry. The new one counts as created with the key of the current actor.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] for a revoked key, or an overlap of more than ten years.
@@ -171,7 +171,7 @@ pub async fn rotate(
     overlap: Duration,
     pepper: &Pepper,
 ) -> Result<CreatedKey, OperationError> {
-    if overlap > LONGEST_OVERLAP {
+    if overlap > MAX_OVERLAP {
         return Err(OperationError::invalid("a rotated key stays valid for ten years at most"));
     }
     let old = store.find_key(id).await?.filter(|key| key.organization == organization);
@@ -193,11 +193,11 @@ pub async fn rotate(
     Ok(CreatedKey { key, text })
 }
 
-/// Revokes a key, and with `created_with_it` the keys and tokens that were created with it, and those created with
-/// them. Gateways follow within seconds.
+/// Revokes a key. With `created_with_it` it also revokes the keys and tokens that were created with the key,
+/// and those created with them. Gateways refuse them within seconds.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] if the key that asks for it would be revoked: its owner could undo nothing.
+/// [`OperationError::Invalid`] if the key of the current actor would be revoked.
 pub async fn revoke(
     store: &Store,
     organization: OrganizationId,
@@ -214,7 +214,8 @@ pub async fn revoke(
     Ok(RevokedKey { key, created_with_it })
 }
 
-/// A revoked key creates no others, so that none appears behind this one's back.
+/// Revokes the keys and tokens that were created with a revoked key, and recursively those created with them.
+/// A revoked key cannot create others, so none is missed.
 async fn revoke_created_with(store: &Store, key: &ApiKey) -> Result<usize, OperationError> {
     let (mut makers, mut revoked) = (vec![key.clone()], 0);
     while let Some(maker) = makers.pop() {
@@ -228,17 +229,17 @@ async fn revoke_created_with(store: &Store, key: &ApiKey) -> Result<usize, Opera
     Ok(revoked)
 }
 
-/// Whether a key was created with another, or with one that was.
+/// Whether a key was created with another one, directly or indirectly.
 fn is_created_with(all: &[ApiKey], key: &KeyId, first: &KeyId) -> bool {
     let maker = |id: &KeyId| all.iter().find(|key| key.id == *id).and_then(|key| key.made_by.clone());
     std::iter::successors(maker(key), maker).any(|maker| maker == *first)
 }
 
-/// Changes a key that is not revoked. Gateways follow within seconds.
+/// Changes a key that is not revoked. Gateways apply the change within seconds.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] if nothing is to be changed, a value does not fit the kind of the key, or the key that
-/// asks for it would lose its own scope `admin`.
+/// [`OperationError::Invalid`] if no change is given, a value is not valid for the kind of the key, or the
+/// key of the current actor would lose its scope `admin`.
 pub async fn update(
     store: &Store,
     organization: OrganizationId,
@@ -247,7 +248,7 @@ pub async fn update(
 ) -> Result<ApiKey, OperationError> {
     let loses_admin = changes.scopes.as_ref().is_some_and(|scopes| !scopes.contains(&Scope::Admin));
     if loses_admin && creating_key(store).is_some_and(|own| own == *id) {
-        return Err(OperationError::invalid(KEEPS_ADMIN));
+        return Err(OperationError::invalid(CANNOT_REMOVE_OWN_ADMIN));
     }
     let updated = store.update_key(id, Some(organization), move |key| changes.apply(key)).await?;
     let updated = updated.ok_or_else(|| OperationError::not_found(ResourceKind::Key, id))?;
@@ -260,17 +261,20 @@ fn is_revoked(id: &KeyId) -> String {
 
 const CANNOT_REVOKE_OWN_KEY: &str =
     "this would revoke the key of this request: use another key, or rotate this one";
-const KEEPS_ADMIN: &str = "this would take the scope admin from the key of this request: use another key";
-const ONLY_POSTS: &str = "a publishable key or a token only posts leads: it takes no other scopes";
-const NO_ORIGINS: &str = "a secret key has no origins: it must not stand in a web page";
-const NEEDS_ORIGINS: &str = "a publishable key has at least one origin, such as https://example.com";
+const CANNOT_REMOVE_OWN_ADMIN: &str =
+    "this would remove the scope admin from the key of this request: use another key";
+const CANNOT_HAVE_OTHER_SCOPES: &str =
+    "a publishable key or a token can only have the scope write, because it is visible in web pages";
+const CANNOT_HAVE_ORIGINS: &str =
+    "a secret key cannot have origins, because it must not be used in a web page; create a publishable key";
+const NEEDS_ORIGINS: &str = "a publishable key needs at least one origin, such as https://example.com";
 
 impl NewKey {
-    /// What can be checked without the store.
+    /// Checks what does not need the store.
     ///
     /// # Errors
-    /// [`OperationError::Invalid`] for a name, an origin or a tag that is none, and for what does not fit the kind of
-    /// key.
+    /// [`OperationError::Invalid`] for an invalid name, origin or tag, and for a setting that is not valid
+    /// for the kind of key.
     pub fn check(&self) -> Result<(), OperationError> {
         self.clone().read().map(drop)
     }
@@ -281,9 +285,9 @@ impl NewKey {
             check_scopes(&self.scopes, self.source.is_none())?;
             let only_writes = self.scopes.iter().all(|scope| *scope == Scope::Write);
             match (self.publishable, self.origins.is_empty()) {
-                (true, _) if !only_writes => Err(ONLY_POSTS.to_owned()),
+                (true, _) if !only_writes => Err(CANNOT_HAVE_OTHER_SCOPES.to_owned()),
                 (true, true) => Err(NEEDS_ORIGINS.to_owned()),
-                (false, false) => Err(NO_ORIGINS.to_owned()),
+                (false, false) => Err(CANNOT_HAVE_ORIGINS.to_owned()),
                 _ => Ok((name, read_origins(self.origins.clone())?, read_tags(self.tags.clone())?)),
             }
         };
@@ -303,7 +307,7 @@ impl KeyChanges {
             return Err(is_revoked(&key.id));
         }
         if self.is_empty() {
-            return Err("there is nothing to change: give a name, a rate, scopes, origins or tags".to_owned());
+            return Err("no change given: expected a name, a rate, scopes, origins or tags".to_owned());
         }
         match &self.name {
             Patch::Absent => {}
@@ -313,17 +317,17 @@ impl KeyChanges {
         self.rate.clone().apply_to(&mut key.rate);
         if let Some(scopes) = &self.scopes {
             if key.kind != KeyKind::Secret {
-                return Err(ONLY_POSTS.to_owned());
+                return Err(CANNOT_HAVE_OTHER_SCOPES.to_owned());
             }
             if scopes.is_empty() {
-                return Err("a key has at least one scope: write, read or admin".to_owned());
+                return Err("a key needs at least one scope: write, read or admin".to_owned());
             }
             check_scopes(scopes, key.of_organization)?;
             key.scopes.clone_from(scopes);
         }
         if let Some(texts) = &self.origins {
             if key.kind == KeyKind::Secret {
-                return Err(NO_ORIGINS.to_owned());
+                return Err(CANNOT_HAVE_ORIGINS.to_owned());
             }
             if texts.is_empty() && key.kind == KeyKind::Publishable {
                 return Err(NEEDS_ORIGINS.to_owned());
@@ -339,20 +343,18 @@ impl KeyChanges {
 
 fn read_name(text: &str) -> Result<String, String> {
     let name = text.trim();
-    if (1..=LONGEST_NAME).contains(&name.chars().count()) && !text.contains(char::is_control) {
+    if (1..=MAX_NAME_LENGTH).contains(&name.chars().count()) && !text.contains(char::is_control) {
         Ok(name.to_owned())
     } else {
-        Err(format!("a name has 1 to {LONGEST_NAME} characters and no control characters"))
+        Err(format!("a name must have 1 to {MAX_NAME_LENGTH} characters and no control characters"))
     }
 }
 
-/// The scope `admin` on a key that is bound to one source would open nothing.
+/// Refuses the scope `admin` for a key that is bound to one source, because it would have no effect.
 fn check_scopes(scopes: &[Scope], of_organization: bool) -> Result<(), String> {
     if scopes.contains(&Scope::Admin) && !of_organization {
-        return Err(
-            "only a key of the whole organization can have the scope admin; this one is bound to a source"
-                .to_owned(),
-        );
+        return Err("only an organization-wide key can have the scope admin; this key is bound to a source"
+            .to_owned());
     }
     Ok(())
 }
@@ -370,17 +372,17 @@ fn read_tags(tags: Vec<String>) -> Result<Vec<String>, String> {
     }
 }
 
-/// Scheme, host and port, as browsers send them in `Origin` (RFC 6454).
+/// Normalizes origins to scheme, host and port, as browsers send them in `Origin` (RFC 6454).
 fn read_origins(texts: Vec<String>) -> Result<Vec<String>, String> {
     let origin = |text: String| {
-        let wrong = || {
+        let error = || {
             format!(
                 "`{text}` is not an origin; expected scheme, host and port of a web page, such as https://example.com"
             )
         };
-        let url = Url::parse(text.trim()).map_err(|_| wrong())?;
+        let url = Url::parse(text.trim()).map_err(|_| error())?;
         let origin = url.origin().ascii_serialization();
-        if origin == "null" || url.path() != "/" { Err(wrong()) } else { Ok(origin) }
+        if origin == "null" || url.path() != "/" { Err(error()) } else { Ok(origin) }
     };
     texts.into_iter().map(origin).collect()
 }

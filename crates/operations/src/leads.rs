@@ -1,4 +1,4 @@
-//! Leads: those who work them look at them, correct them, set their status and delete them.
+//! Leads: shows, corrects and deletes leads, and sets their status.
 
 mod read;
 
@@ -24,16 +24,16 @@ use crate::error::ResourceKind;
 use crate::text::{self, LONGEST_REASON};
 use crate::{JudgeContext, OperationError, rebuild_without_erased};
 
-/// Corrects fields of a lead: they are merged into it like those of a submission that came last, whatever the policy of
-/// its source, and the lead is judged again. The lead as it is then, and the submission that the correction is stored
-/// as.
+/// Corrects fields of a lead. They are merged like those of a newer submission, regardless of the policy of
+/// the source, and the lead is judged again. Returns the corrected lead, and the id of the submission that
+/// stores the correction.
 ///
-/// `fields` are those of the native dialect; null empties a field. The correction is stored as a submission of the
-/// lead, so it is in the lead's history, and a rebuild keeps it.
+/// `fields` are those of the native dialect. Null clears a field. The correction is stored as a submission of
+/// the lead, so it is in the lead's history, and a rebuild keeps it.
 ///
 /// # Errors
-/// [`OperationError::Faulty`] for fields that cannot be read. [`OperationError::Invalid`] without a reason, without a
-/// field, and for consent, which only the person can give.
+/// [`OperationError::InvalidFields`] for fields that cannot be read. [`OperationError::Invalid`] without a
+/// reason, without a field, and for consent, which only the person can give.
 pub async fn update(
     store: &Store,
     organization: OrganizationId,
@@ -53,7 +53,7 @@ pub async fn update(
         )
     })?;
     let correction = Correction { lead: id, by: store.actor().to_string(), reason };
-    // A test lead takes no claims, and neither does its correction.
+    // A test lead holds no claims, and its correction must not add any.
     let fields = Fields { correction: Some(correction), is_test: lead.is_test, ..fields };
     let submission = submission(&lead, &source, fields, &body, store.actor());
     let correction = submission.id;
@@ -64,14 +64,14 @@ pub async fn update(
     if let CommitAction::Quarantine(reason) = normalized.disposition {
         return Err(OperationError::Invalid(reason.sentence().to_owned()));
     }
-    // Written before the change: a change without an entry must not exist.
+    // Written before the change, so that no change exists without an entry.
     store.record(vec![entry]).await?;
     commit(store, normalized, context).await?.ok_or_else(missing)?;
     let lead = store.lead(organization, id).await?.ok_or_else(missing)?;
     Ok((lead, correction))
 }
 
-/// The lead that the correction changed; `None` if it was deleted meanwhile.
+/// Commits a correction. Returns the changed lead, or `None` if it was deleted meanwhile.
 async fn commit(
     store: &Store,
     normalized: NormalizedSubmission,
@@ -89,16 +89,16 @@ async fn commit(
     Ok(settled.filter(|settled| settled.outcome == Outcome::Updated).and_then(|settled| settled.lead))
 }
 
-/// What a correction says.
+/// Reads and checks the fields of a correction.
 fn read_fields(members: &Map<String, Value>) -> Result<Fields, OperationError> {
     let invalid = |sentence: &str| OperationError::Invalid(sentence.to_owned());
     if members.is_empty() {
-        return Err(invalid("there is no field to update; expected fields of a lead, such as company"));
+        return Err(invalid("no field to update; expected fields of a lead, such as company"));
     }
     let fields = native::decode_fields(members).map_err(OperationError::InvalidFields)?;
     let custom = members.get("custom_fields").and_then(Value::as_object);
-    let is_meant = |name: &String| custom.is_some_and(|custom| custom.contains_key(name));
-    if let Some(unknown) = fields.custom_fields.keys().find(|name| !is_meant(name)) {
+    let is_custom = |name: &String| custom.is_some_and(|custom| custom.contains_key(name));
+    if let Some(unknown) = fields.custom_fields.keys().find(|name| !is_custom(name)) {
         return Err(OperationError::Invalid(format!(
             "a lead has no field `{unknown}`; a field of your own is set within `custom_fields`"
         )));
@@ -114,7 +114,8 @@ fn read_fields(members: &Map<String, Value>) -> Result<Fields, OperationError> {
     Ok(fields)
 }
 
-/// The correction as a submission that came in after all others of the lead, by the source of the lead.
+/// The submission of a correction. It is newer than all other submissions of the lead, and has the source of
+/// the lead.
 fn submission(lead: &Lead, source: &Source, fields: Fields, body: &[u8], by: &Actor) -> Submission {
     let id = SubmissionId::from_uuid(Uuid::now_v7());
     let received_at = Timestamp::now().max(lead.updated_at.plus(Duration::from_micros(1)));
@@ -131,7 +132,7 @@ fn submission(lead: &Lead, source: &Source, fields: Fields, body: &[u8], by: &Ac
     }
 }
 
-/// Sets how far the work on a lead has come.
+/// Sets the work status of a lead.
 pub async fn set_status(
     store: &Store,
     organization: OrganizationId,
@@ -142,8 +143,8 @@ pub async fn set_status(
     changed.ok_or_else(|| OperationError::not_found(ResourceKind::Lead, id))
 }
 
-/// Deletes a lead and empties its submissions. The person is not held: a later submission creates a new lead. To keep a
-/// person from coming back, use the erasure.
+/// Deletes a lead and empties its submissions. The person is not suppressed, so a later submission creates a
+/// new lead. To prevent that, use an erasure.
 pub async fn delete(
     store: &Store,
     organization: OrganizationId,
@@ -152,7 +153,7 @@ pub async fn delete(
 ) -> Result<ErasureCounts, OperationError> {
     let erased = store.delete_lead(organization, id).await?;
     let erased = erased.ok_or_else(|| OperationError::not_found(ResourceKind::Lead, id))?;
-    // Leads of others lose what the emptied submissions said.
+    // Other leads lose the values of the emptied submissions.
     rebuild_without_erased(store, organization, &erased.to_rebuild, context).await?;
     Ok(ErasureCounts { to_rebuild: store.leads_to_rebuild(organization).await?, ..erased })
 }

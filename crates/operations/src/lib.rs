@@ -30,7 +30,8 @@ pub use error::{OperationError, ResourceKind};
 pub use read_log::ReadLog;
 pub use rebuild::{rebuild, rebuild_without_erased};
 
-/// By what submissions are read and leads are judged: the sources and scorings of now, and the pipeline.
+/// What operations need to read submissions and judge leads: the current sources and scorings, and the
+/// pipeline.
 #[derive(Clone)]
 pub struct JudgeContext {
     pub known: Arc<Snapshot>,

@@ -1,4 +1,4 @@
-//! Mappings of sources: where the fields of a lead stand in what clients send.
+//! Mappings of sources: from the field names of clients to the fields of a lead.
 
 use leadgate_dialect::{DecodeError, MappingSuggestion, protocol};
 use leadgate_domain::mapping::Mapping;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::ResourceKind;
 use crate::{OperationError, ReadLog, sources};
 
-/// What a mapping makes of one body.
+/// The result of a mapping for one body.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MappedBody {
     pub submission: SubmissionId,
@@ -21,9 +21,9 @@ pub struct MappedBody {
 #[serde(rename_all = "snake_case")]
 pub enum MappedResult {
     Fields(Box<Fields>),
-    /// Why there is no lead in it: a code, or a sentence about the mapping.
+    /// Why the body is not a lead: a code, or a sentence about the mapping.
     Fault(String),
-    /// Values that cannot be read, by name and code.
+    /// Values that cannot be read, with pointer and code.
     Faults(Vec<MappedFault>),
 }
 
@@ -33,7 +33,7 @@ pub struct MappedFault {
     pub code: &'static str,
 }
 
-/// Stores a mapping as the source's next version and uses it. The number of the version.
+/// Stores a mapping as the next version of the source and activates it. Returns the number of the version.
 pub async fn set(
     store: &Store,
     organization: OrganizationId,
@@ -45,7 +45,7 @@ pub async fn set(
     version.ok_or_else(|| OperationError::not_found(ResourceKind::Source, source))
 }
 
-/// All versions of a source's mapping, the first one first.
+/// All versions of a source's mapping, the oldest first.
 pub async fn list(
     store: &Store,
     organization: OrganizationId,
@@ -59,7 +59,7 @@ pub async fn list(
     Ok(all)
 }
 
-/// Uses another version; 0 is no mapping.
+/// Activates a version. 0 means no mapping.
 pub async fn activate(
     store: &Store,
     organization: OrganizationId,
@@ -67,11 +67,12 @@ pub async fn activate(
     version: u32,
 ) -> Result<(), OperationError> {
     sources::find(store, organization, source).await?;
-    let is_there = store.activate_mapping(organization, source, (version > 0).then_some(version)).await?;
-    if is_there { Ok(()) } else { Err(OperationError::not_found(ResourceKind::MappingVersion, version)) }
+    let exists = store.activate_mapping(organization, source, (version > 0).then_some(version)).await?;
+    if exists { Ok(()) } else { Err(OperationError::not_found(ResourceKind::MappingVersion, version)) }
 }
 
-/// What a mapping makes of the last submissions of a source; without one, the mapping in use. Changes nothing.
+/// The result of a mapping for the last submissions of a source. Default: the active mapping. Changes
+/// nothing.
 pub async fn preview(
     store: &Store,
     organization: OrganizationId,
@@ -88,8 +89,8 @@ pub async fn preview(
     Ok(bodies.iter().map(mapped).collect())
 }
 
-/// Proposes a mapping from the last bodies of a source. It names no values. Bodies that are erased or cannot be read
-/// are left out.
+/// Proposes a mapping from the last bodies of a source. It contains no values of leads. Bodies that are
+/// erased or cannot be read are skipped.
 pub async fn suggest(
     store: &Store,
     organization: OrganizationId,

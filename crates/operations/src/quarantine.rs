@@ -1,4 +1,4 @@
-//! The quarantine: submissions that were kept aside are looked at, repaired, released or discarded.
+//! The quarantine: lists, shows, repairs, releases and discards entries.
 
 use leadgate_dialect as dialect;
 use leadgate_domain::{Actor, AuditAction, BodyFormat, OrganizationId, Submission, Timestamp};
@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::error::ResourceKind;
 use crate::{OperationError, ReadLog, sources, text};
 
-/// In characters.
-const LONGEST_NOTE: usize = 255;
+/// The maximum length of a note, in characters.
+const MAX_NOTE_LENGTH: usize = 255;
 
 /// Why an entry is discarded.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -20,16 +20,16 @@ pub struct DiscardRequest {
     pub note: Option<String>,
 }
 
-/// An entry that was to be released.
+/// The result of a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseResult {
-    /// As it was before.
+    /// The entry before the release.
     pub entry: QuarantineEntry,
-    /// False for one that was released or discarded before.
+    /// False if the entry was already released or discarded.
     pub is_published: bool,
 }
 
-/// At most `limit` entries, in one state or in any, from the newest to the oldest, beginning after one.
+/// A page of at most `limit` entries in one state or in all states, the newest first, after a cursor.
 pub async fn page(
     store: &Store,
     organization: OrganizationId,
@@ -44,7 +44,7 @@ pub async fn page(
     Ok(page)
 }
 
-/// An entry with its submission, to work on it.
+/// An entry with its submission, for a further operation.
 pub async fn find(
     store: &Store,
     organization: OrganizationId,
@@ -54,7 +54,7 @@ pub async fn find(
     found.ok_or_else(|| OperationError::not_found(ResourceKind::QuarantineEntry, id))
 }
 
-/// The same, to be shown.
+/// The same for display. It adds an audit entry.
 pub async fn show(
     store: &Store,
     organization: OrganizationId,
@@ -66,11 +66,11 @@ pub async fn show(
     Ok(found)
 }
 
-/// Stores a repaired body for the release of an open entry, if a lead can be made of it. The body that came in is kept.
-/// An entry that is not open is returned as it is.
+/// Stores a repaired body for an open entry, if it is a valid lead. The original body is kept. An entry that
+/// is not open is returned unchanged.
 ///
 /// # Errors
-/// [`OperationError::RepairError`] if no lead can be made of it; [`OperationError::Invalid`] if its source is
+/// [`OperationError::Repair`] if the body is not a valid lead; [`OperationError::Invalid`] if the source is
 /// deleted.
 pub async fn repair(
     store: &Store,
@@ -84,7 +84,9 @@ pub async fn repair(
     let organization = submission.organization;
     let source = match sources::find(store, organization, submission.source).await {
         Err(OperationError::NotFound { .. }) => {
-            return Err(OperationError::invalid("its source is gone"));
+            return Err(OperationError::invalid(
+                "the source of the submission is deleted, so it cannot be repaired; discard the entry",
+            ));
         }
         found => found?,
     };
@@ -94,7 +96,7 @@ pub async fn repair(
     };
     let repaired = dialect::repair(submission, body, media, &source, key.as_ref());
     let repaired = repaired.map_err(OperationError::Repair)?;
-    // The audit log names the user.
+    // The audit log contains the user.
     let by = match store.actor() {
         Actor::CommandLine { .. } => Actor::CommandLine { user: None },
         actor => actor.clone(),
@@ -103,10 +105,11 @@ pub async fn repair(
     stored.ok_or_else(|| OperationError::not_found(ResourceKind::QuarantineEntry, entry.id))
 }
 
-/// Publishes the submission of an open entry once more. However often it is asked for, the entry is released once.
+/// Publishes the submission of an open entry again. An entry is released only once, even if the call is
+/// repeated.
 ///
 /// # Errors
-/// [`OperationError::Queue`] if the queue does not take it: then it can be released again.
+/// [`OperationError::Queue`] if the queue does not accept the message. Then the release can be repeated.
 pub async fn release(
     store: &Store,
     (entry, submission): (QuarantineEntry, Submission),
@@ -114,21 +117,21 @@ pub async fn release(
     log: &impl ReadLog,
 ) -> Result<ReleaseResult, OperationError> {
     let organization = submission.organization;
-    let audited = store.entry(organization, AuditAction::QuarantineReleased).with_target(entry.id);
+    let audit_entry = store.entry(organization, AuditAction::QuarantineReleased).with_target(entry.id);
     if entry.state != QuarantineState::Open {
-        log.note_read(audited.with_detail("answer", entry.state)).await?;
+        log.note_read(audit_entry.with_detail("answer", entry.state)).await?;
         return Ok(ReleaseResult { entry, is_published: false });
     }
     let released = submission.released_from_quarantine(entry.id, entry.reason, Timestamp::now());
     let message = serde_json::to_vec(&released)
-        .map_err(|_| StoreError::Bug("a submission cannot be written as JSON".to_owned()))?;
-    // Durable before the release can have an effect.
-    store.record(vec![audited]).await?;
+        .map_err(|_| StoreError::Bug("a submission cannot be serialized as JSON".to_owned()))?;
+    // The audit entry is durable before the release has an effect.
+    store.record(vec![audit_entry]).await?;
     publisher.publish(organization, message.into()).await?;
     Ok(ReleaseResult { entry, is_published: true })
 }
 
-/// Gives up an entry. Its submission stays stored. One that is not open is returned as it is.
+/// Discards an entry. Its submission stays stored. An entry that is not open is returned unchanged.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] for a note that is too long.
@@ -139,7 +142,7 @@ pub async fn discard(
     discard: &DiscardRequest,
 ) -> Result<QuarantineEntry, OperationError> {
     let note =
-        discard.note.as_deref().map(|note| text::trimmed_text("note", note, LONGEST_NOTE)).transpose()?;
+        discard.note.as_deref().map(|note| text::trimmed_text("note", note, MAX_NOTE_LENGTH)).transpose()?;
     let by = store.actor().to_string();
     let discarded = store.discard(organization, id, &by, note).await?;
     discarded.ok_or_else(|| OperationError::not_found(ResourceKind::QuarantineEntry, id))

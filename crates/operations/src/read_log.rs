@@ -1,11 +1,12 @@
 use leadgate_domain::AuditEntry;
 use leadgate_store::{Store, StoreError};
 
-/// Where the audit entry of a read goes. An operation that only reads takes the entry to it before it returns what was
-/// read. Operations that change something need none: the store writes the entry with the change.
+/// The destination of the audit entries of reads. An operation that only reads adds its entry before it
+/// returns the result. Operations that change data do not need it: the store writes their entry together with
+/// the change.
 pub trait ReadLog {
     /// # Errors
-    /// If the entry must be durable and is not: then nothing is shown.
+    /// If the entry must be durable and cannot be written. Then the result must not be shown.
     fn note_read(&self, entry: AuditEntry) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 

@@ -1,4 +1,4 @@
-//! Rebuilds stored leads from their submissions, as these are read today.
+//! Rebuilds stored leads from their contributors, with the current mapping, settings and scoring.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,14 @@ use leadgate_store::{Contribution, Contributor, LeadRebuild, RebuildResult, Snap
 use crate::JudgeContext;
 use crate::reread::reread;
 
-/// How often a lead is tried that others change at the same time.
+/// The number of attempts for a lead that is changed concurrently.
 const ATTEMPTS: usize = 3;
 
-/// Leads that are rebuilt together.
+/// The number of leads that are rebuilt together.
 pub(crate) const CHUNK: usize = 100;
 
-/// Rebuilds leads, and returns what became of each that has a submission. With `dry`, nothing is written.
+/// Rebuilds leads, and returns the result for each lead that has a contributor. With `dry`, nothing is
+/// written.
 pub async fn rebuild(
     store: &Store,
     organization: OrganizationId,
@@ -27,11 +28,11 @@ pub async fn rebuild(
 ) -> Result<Vec<(LeadId, RebuildResult)>, StoreError> {
     let mut all = Vec::with_capacity(leads.len());
     for attempt in 1..=ATTEMPTS {
-        let makers = store.contributors(organization, &leads).await?;
+        let contributors = store.contributors(organization, &leads).await?;
         let JudgeContext { known, pipeline } = context.clone();
-        let read = tokio::task::spawn_blocking(move || read(makers, &known, &pipeline));
+        let read = tokio::task::spawn_blocking(move || read(contributors, &known, &pipeline));
         let rebuilds = read.await.map_err(|_| StoreError::Panicked)?;
-        let ids: Vec<_> = rebuilds.iter().map(|one| one.lead).collect();
+        let ids: Vec<_> = rebuilds.iter().map(|rebuild| rebuild.lead).collect();
         let rebuilt = store.rebuild(organization, rebuilds, context.pipeline.clone(), dry).await?;
         leads.clear();
         for (lead, rebuilt) in ids.into_iter().zip(rebuilt) {
@@ -47,7 +48,7 @@ pub async fn rebuild(
     Ok(all)
 }
 
-/// Rebuilds leads that still show what was erased. Those that cannot be rebuilt stay on the list.
+/// Rebuilds leads that still contain erased values. Leads that cannot be rebuilt stay on the list.
 pub async fn rebuild_without_erased(
     store: &Store,
     organization: OrganizationId,
@@ -65,16 +66,16 @@ pub async fn rebuild_without_erased(
     Ok(())
 }
 
-fn read(makers: Vec<Contributor>, known: &Snapshot, pipeline: &Pipeline) -> Vec<LeadRebuild> {
+fn read(contributors: Vec<Contributor>, known: &Snapshot, pipeline: &Pipeline) -> Vec<LeadRebuild> {
     let mut rebuilds: BTreeMap<LeadId, Vec<Contribution>> = BTreeMap::new();
-    for maker in makers {
-        rebuilds.entry(maker.lead).or_default().push(part(maker, known, pipeline));
+    for contributor in contributors {
+        rebuilds.entry(contributor.lead).or_default().push(part(contributor, known, pipeline));
     }
     rebuilds.into_iter().map(|(lead, parts)| LeadRebuild { lead, parts }).collect()
 }
 
-fn part(maker: Contributor, known: &Snapshot, pipeline: &Pipeline) -> Contribution {
-    let Contributor { outcome, submission, erased, .. } = maker;
+fn part(contributor: Contributor, known: &Snapshot, pipeline: &Pipeline) -> Contribution {
+    let Contributor { outcome, submission, erased, .. } = contributor;
     if erased {
         let disposition = CommitAction::Quarantine(QuarantineReason::Invalid);
         let normalized = NormalizedSubmission { submission, disposition, trace: Trace::default() };

@@ -1,11 +1,12 @@
-//! Counts of what came in.
+//! Reports about accepted submissions.
 
 use leadgate_domain::{AuditAction, AuditEntry, Day, OrganizationId, SourceId};
 use leadgate_store::{IntakeReport, Store};
 
 use crate::{OperationError, ReadLog, sources};
 
-/// What became of the submissions of a day: of the organization, or of one of its sources. It may take a minute.
+/// Counts the submissions of a day by outcome, for the organization or one of its sources. It may take a
+/// minute.
 pub async fn intake(
     store: &Store,
     organization: OrganizationId,
@@ -21,7 +22,7 @@ pub async fn intake(
     Ok(report)
 }
 
-/// Notes the report of a day, for a caller that counts it by itself.
+/// Adds the audit entry of a report, for a caller that counts the day itself.
 pub async fn note_intake(
     store: &Store,
     organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! Reads stored leads again, by the mappings, settings, suppression lists and scoring of now.
+//! Reads stored leads again, with the current mappings, settings, suppression lists and scoring.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,56 +14,56 @@ use serde_json::{Map, Value};
 use crate::rebuild::CHUNK;
 use crate::{JudgeContext, OperationError, ReadLog, rebuild};
 
-/// Leads that are looked at together.
+/// The number of leads that are read together.
 const PAGE: u32 = 100;
 
-/// So many changed leads are returned; all are counted.
-const MOST_RETURNED: usize = 1_000;
+/// The maximum number of changed leads in the result. All are counted.
+const MAX_RETURNED: usize = 1_000;
 
-/// The leads to read again: named ones, those that fit every filter, or all.
+/// The leads to read again: named ones, those that match every filter, or all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReprocessRequest {
     pub leads: Vec<LeadId>,
-    /// That they first came in by.
+    /// The source that created the lead.
     pub source: Option<SourceId>,
     /// Received from this time on.
     pub from: Option<Timestamp>,
     /// Received before this time.
     pub to: Option<Timestamp>,
     pub eligibility: Option<Eligibility>,
-    /// That they are held for, among others.
+    /// One of the reasons for which the lead is held.
     pub reason: Option<Reason>,
     pub all: bool,
-    /// Says what would change, and changes nothing.
+    /// Shows what would change, and changes nothing.
     pub dry_run: bool,
 }
 
-/// What became of the selected leads, or would.
+/// The result for the selected leads. With `dry_run`, what the result would be.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub struct ReprocessResult {
     pub dry_run: bool,
     pub changed: usize,
     pub unchanged: usize,
-    /// A submission of theirs cannot be read by today's mapping, or was erased by its age.
+    /// Leads with a submission that cannot be read with the current mapping, or that was erased by retention.
     pub refused: usize,
-    /// Others changed them at the same time: they can be read again.
+    /// Leads that were changed concurrently. The request can be repeated.
     pub changed_meanwhile: usize,
-    /// The first of those that changed.
+    /// The first changed leads.
     pub leads: Vec<ChangedLead>,
 }
 
-/// A lead that changed, by the fields that have another value now.
+/// A changed lead, with the fields whose values differ.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct ChangedLead {
     pub id: LeadId,
     pub changes: BTreeMap<String, FieldChange>,
-    /// Keys of its submissions that other leads hold by now.
+    /// Identity keys of its submissions that belong to other leads now.
     #[serde(rename = "identity_conflict", skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<ClaimKind>,
 }
 
-/// The values of a field, null for none.
+/// The values of a field. Null means no value.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct FieldChange {
     pub before: Value,
@@ -77,18 +77,20 @@ impl ReprocessRequest {
     }
 
     fn check(&self) -> Result<(), OperationError> {
-        // A misspelt one is read as one of a newer build, and no lead has it.
+        // A misspelled reason is read as a reason of a newer build, which no lead has.
         if let Some(reason @ Reason::Newer(_)) = self.reason {
             reason.as_str().parse::<Reason>().map_err(OperationError::Invalid)?;
         }
         let filters = Self { leads: Vec::new(), all: false, ..self.clone() };
-        let ways = [!self.leads.is_empty(), self.all, !filters.is_empty()];
-        match ways.into_iter().filter(|is_used| *is_used).count() {
+        let selections = [!self.leads.is_empty(), self.all, !filters.is_empty()];
+        match selections.into_iter().filter(|is_used| *is_used).count() {
             0 => Err(OperationError::invalid(
                 "say which leads: leads, source, from, to, eligibility, reason, or all",
             )),
             1 => Ok(()),
-            _ => Err(OperationError::invalid("select by leads, by filters, or all; not by several of them")),
+            _ => Err(OperationError::invalid(
+                "select by leads, by filters, or all, but not by several of them",
+            )),
         }
     }
 
@@ -101,7 +103,7 @@ impl ReprocessRequest {
     }
 }
 
-/// Reads the selected leads again. `progress` is told how many more leads were looked at.
+/// Reads the selected leads again. `progress` is called with the number of further leads that were read.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] if nothing is selected, or only leads that the organization does not have.
@@ -143,7 +145,8 @@ pub async fn run(
     Ok(result)
 }
 
-/// From the newest to the oldest, down to the selected time.
+/// Reads the leads that match the filters, from the newest to the oldest, until the start of the selected
+/// time.
 async fn filtered(
     store: &Store,
     organization: OrganizationId,
@@ -176,7 +179,7 @@ impl ReprocessResult {
             RebuildResult::ChangedConcurrently => self.changed_meanwhile += 1,
             RebuildResult::Changed { before, after, conflicts } => {
                 self.changed += 1;
-                if self.leads.len() < MOST_RETURNED {
+                if self.leads.len() < MAX_RETURNED {
                     self.leads.push(ChangedLead { id, changes: difference(&before, &after), conflicts });
                 }
             }
@@ -184,7 +187,7 @@ impl ReprocessResult {
     }
 }
 
-/// Every field of a lead's answer that has another value now.
+/// The fields of a lead's response whose values differ.
 fn difference(before: &Lead, after: &Lead) -> BTreeMap<String, FieldChange> {
     let shown = |lead: &Lead| {
         let lead = native::lead(lead, SubmissionId::from(lead.id), Outcome::Created, &|_| None);

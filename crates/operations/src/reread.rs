@@ -1,4 +1,4 @@
-//! A submission that comes out of the quarantine is read once more, by the mapping that its source has by now.
+//! Reads the original body of a stored submission again, with the current mapping of its source.
 
 use std::sync::Arc;
 
@@ -12,20 +12,22 @@ use leadgate_domain::{
 use leadgate_pipeline::Pipeline;
 use leadgate_store::Snapshot;
 
-/// Whether a released submission has to be read once more: it was never mapped, or otherwise than it would be now.
+/// Whether a released submission must be read again, because its mapping failed or another version is active
+/// now.
 pub fn needs_reread(submission: &Submission, source: &Source) -> bool {
     submission.release.is_some() && is_outdated(submission, source)
 }
 
-/// Whether it was mapped otherwise than it would be now.
+/// Whether the mapping of a submission failed or is not the active version.
 fn is_outdated(submission: &Submission, source: &Source) -> bool {
-    // No mapping applies to a correction.
-    let ours = source.organization == submission.organization && submission.fields.correction.is_none();
-    let otherwise = mapping_version(source) != submission.mapping_version;
-    ours && (submission.mapping_fault.is_some() || otherwise)
+    // A correction is not mapped.
+    let is_mappable =
+        source.organization == submission.organization && submission.fields.correction.is_none();
+    let has_other_version = mapping_version(source) != submission.mapping_version;
+    is_mappable && (submission.mapping_fault.is_some() || has_other_version)
 }
 
-/// A stored submission as it would be read today: by the mapping, the settings and the scoring of now.
+/// Normalizes a stored submission with the current mapping, settings and scoring.
 pub fn reread(submission: Submission, known: &Snapshot, pipeline: &Pipeline) -> NormalizedSubmission {
     let scoring = known.scoring(submission.organization);
     match known.source(submission.source) {
@@ -37,9 +39,10 @@ pub fn reread(submission: Submission, known: &Snapshot, pipeline: &Pipeline) -> 
     }
 }
 
-/// Reads it from the bytes that came in, then normalizes it. `key` is the credential it came with.
+/// Reads the original body and normalizes it. `key` is the credential of the submission.
 ///
-/// What its mapping still fails on goes back as that, what is wrong otherwise as invalid.
+/// If the mapping still fails, the submission is quarantined with the new fault. Any other fault quarantines
+/// it as invalid.
 pub fn normalize(
     submission: Submission,
     source: Arc<Source>,
@@ -83,9 +86,9 @@ enum RereadError {
 
 fn read(submission: &Submission, source: &Source) -> Result<Fields, RereadError> {
     let of_body = |code| RereadError::Invalid(vec![RereadFault::of_body(code)]);
-    dialect::reread(submission, source).map_err(|unmendable| match unmendable {
+    dialect::reread(submission, source).map_err(|error| match error {
         RepairError::BodyErased => of_body("broken_raw"),
-        RepairError::Document(unreadable) => of_body(unreadable.code()),
+        RepairError::Document(error) => of_body(error.code()),
         RepairError::Decode(DecodeError::Mapping(fault)) => RereadError::Mapping(fault),
         RepairError::Decode(DecodeError::Empty) => of_body("empty"),
         RepairError::Decode(DecodeError::TooLarge) => of_body("body_too_large"),

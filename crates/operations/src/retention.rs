@@ -1,4 +1,5 @@
-//! For how long an organization keeps its data. This says nothing about people: reading it is not audited.
+//! How long the data of an organization is kept. These settings contain no personal data, so reads are not
+//! audited.
 
 use leadgate_domain::{DurationOrForever, OrganizationId, Retention};
 use leadgate_store::Store;
@@ -6,17 +7,17 @@ use serde::Deserialize;
 
 use crate::OperationError;
 
-/// New ages; an absent one stays as it is.
+/// New maximum ages. Absent ones keep their values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionChanges {
-    /// Of bodies of submissions, from their receipt.
+    /// For bodies of submissions, since their receipt.
     pub submissions: Option<DurationOrForever>,
-    /// Of leads, from their last update.
+    /// For leads, since their last update.
     pub leads: Option<DurationOrForever>,
-    /// Of entries of the quarantine, from when they were put there.
+    /// For quarantine entries, since they were added.
     pub quarantine: Option<DurationOrForever>,
-    /// Of entries of the audit log.
+    /// For entries of the audit log.
     pub audit: Option<DurationOrForever>,
 }
 
@@ -37,14 +38,15 @@ impl RetentionChanges {
     }
 }
 
+/// The maximum ages.
 pub async fn show(store: &Store, organization: OrganizationId) -> Result<Retention, OperationError> {
     Ok(store.retention(organization).await?)
 }
 
-/// Changes how long data is kept. Workers erase what is too old.
+/// Changes how long data is kept. Workers erase data that is too old.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] if nothing is to be changed.
+/// [`OperationError::Invalid`] if no change is given.
 pub async fn set(
     store: &Store,
     organization: OrganizationId,
@@ -52,7 +54,7 @@ pub async fn set(
 ) -> Result<Retention, OperationError> {
     if changes.is_empty() {
         return Err(OperationError::invalid(
-            "there is nothing to change: give an age of submissions, leads, quarantine or audit",
+            "no change given: expected an age for submissions, leads, quarantine or audit",
         ));
     }
     let retention = changes.apply(store.retention(organization).await?);

@@ -1,4 +1,4 @@
-//! The rules by which an organization's leads are scored. They say nothing about people: reading them is not audited.
+//! The scoring rules of an organization. They contain no personal data, so reads are not audited.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,15 +10,16 @@ use serde::Serialize;
 use crate::OperationError;
 use crate::error::ResourceKind;
 
-/// Leads read at once.
+/// The number of leads read at once.
 const PAGE: usize = 500;
 
-/// How leads would be scored by other rules.
+/// How leads would be scored with other rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScoringPreview {
     pub leads: Vec<RescoredLead>,
-    /// How many leads have each temperature.
+    /// The number of leads by temperature, with the current scores.
     pub now: BTreeMap<&'static str, usize>,
+    /// The number of leads by temperature, with the other rules.
     pub then: BTreeMap<&'static str, usize>,
 }
 
@@ -27,7 +28,7 @@ pub struct RescoredLead {
     pub id: LeadId,
     pub now: ScoreView,
     pub then: ScoreView,
-    /// How many points more or fewer each rule would give it; the other rules are left out.
+    /// The difference in points by rule. Rules without a difference are left out.
     pub differs_by: BTreeMap<String, i32>,
 }
 
@@ -37,7 +38,7 @@ pub struct ScoreView {
     pub temperature: Temperature,
 }
 
-/// A version of an organization's scoring; 0 is the standard one.
+/// A version of an organization's scoring. 0 is the standard one.
 pub async fn version(
     store: &Store,
     organization: OrganizationId,
@@ -47,12 +48,12 @@ pub async fn version(
         return Ok(ActiveScoring::standard());
     }
     let all = store.scorings(organization).await?;
-    let found = all.into_iter().find(|one| one.version == version);
+    let found = all.into_iter().find(|record| record.version == version);
     let found = found.ok_or_else(|| OperationError::not_found(ResourceKind::ScoringVersion, version))?;
     Ok(Arc::new(ActiveScoring { version, scoring: found.scoring }))
 }
 
-/// All versions, the first one first.
+/// All versions, the oldest first.
 pub async fn history(
     store: &Store,
     organization: OrganizationId,
@@ -60,7 +61,7 @@ pub async fn history(
     Ok(store.scorings(organization).await?)
 }
 
-/// Stores a scoring as the next version and uses it.
+/// Stores a scoring as the next version and activates it.
 pub async fn set(
     store: &Store,
     organization: OrganizationId,
@@ -72,13 +73,13 @@ pub async fn set(
     Ok(ActiveScoring { version, scoring })
 }
 
-/// Uses the standard scoring again.
+/// Activates the standard scoring.
 pub async fn reset(store: &Store, organization: OrganizationId) -> Result<(), OperationError> {
     store.activate_scoring(organization, None).await?;
     Ok(())
 }
 
-/// How the newest leads, at most `last`, are scored by `now` and would be by `then`. Changes nothing.
+/// Compares the scores of the newest leads (at most `last`) with the rules `now` and `then`. Changes nothing.
 pub async fn preview(
     store: &Store,
     organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! Looks up the source that a request names.
+//! Looks up the source of a request.
 
 use leadgate_dialect::protocol;
 use leadgate_domain::{Dialect, OrganizationId, Source, SourceId};
@@ -21,7 +21,8 @@ pub async fn find(
     }
 }
 
-/// A source that is named, or the organization's native source, which is created when it is first needed.
+/// The source with the given id. Without an id, the organization's default native source, which is created if
+/// it does not exist.
 pub async fn find_or_create_default(
     store: &Store,
     organization: OrganizationId,
@@ -35,7 +36,7 @@ pub async fn find_or_create_default(
     }
 }
 
-/// A source of the organization, deleted or not: its leads stay.
+/// A source of the organization. It may be deleted, because its leads stay.
 pub async fn find_any(
     store: &Store,
     organization: OrganizationId,
@@ -44,7 +45,8 @@ pub async fn find_any(
     store.source(organization, id).await?.ok_or_else(|| OperationError::not_found(ResourceKind::Source, id))
 }
 
-/// A source that is named, or the organization's native source: as it would be created, if it is not stored.
+/// The source with the given id. Without an id, the organization's default native source. If that is not
+/// stored, it is returned as it would be created.
 pub async fn find_or_default(
     store: &Store,
     organization: OrganizationId,
@@ -55,6 +57,6 @@ pub async fn find_or_default(
     }
     let all = store.sources(organization).await?;
     let is_default = |source: &Source| source.name.is_none() && source.dialect == Dialect::Native;
-    let new = || store.new_source(organization, &protocol(Dialect::Native).source_defaults, None);
-    Ok(all.into_iter().find(is_default).unwrap_or_else(new))
+    let unsaved_default = || store.new_source(organization, &protocol(Dialect::Native).source_defaults, None);
+    Ok(all.into_iter().find(is_default).unwrap_or_else(unsaved_default))
 }

@@ -1,4 +1,4 @@
-//! Sources: the configured ways in.
+//! Sources: configured inputs of leads.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use crate::keys::{self, CreatedKey, NewToken};
 pub use crate::source_lookup::{find, find_any, find_or_create_default, find_or_default};
 use crate::{OperationError, ReadLog};
 
-/// How many of a source's last leads are counted.
+/// The number of recent leads of a source that are counted.
 const RECENT_LEADS: u32 = 1_000;
 
-/// For how long the signing secret before a rotation stays valid.
+/// How long the previous signing secret stays valid after a rotation.
 const SIGNATURE_OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A source to create. As JSON: `dialect`, and beside it the settings that differ from the defaults of the dialect.
+/// A source to create. As JSON: `dialect`, and the settings that differ from the defaults of the dialect.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 pub struct NewSource {
@@ -42,10 +42,10 @@ impl TryFrom<Map<String, Value>> for NewSource {
 }
 
 impl NewSource {
-    /// What can be checked without the store.
+    /// Checks what does not need the store.
     ///
     /// # Errors
-    /// [`OperationError::Invalid`] for a setting that cannot be.
+    /// [`OperationError::Invalid`] for an invalid setting.
     pub fn check(&self) -> Result<(), OperationError> {
         let (organization, defaults) = (OrganizationId::generate(), &protocol(self.dialect).source_defaults);
         let mut source = Source::new(organization, defaults, None, Timestamp::now());
@@ -60,22 +60,22 @@ pub struct CreatedSource {
     pub token: CreatedKey,
 }
 
-/// Whether a source takes only signed posts (Standard Webhooks).
+/// A change of whether a source requires signed posts (Standard Webhooks).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureChange {
-    /// It does; the secret that is in use stays.
+    /// Requires signed posts, with the current secret.
     Require,
-    /// A new secret; the one before stays valid for a day.
+    /// Creates a new secret. The previous one stays valid for a day.
     Rotate,
-    /// It takes unsigned posts.
+    /// Accepts unsigned posts.
     Off,
 }
 
 /// Creates a source and the token of its URL.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a setting that cannot be.
+/// [`OperationError::Invalid`] for an invalid setting.
 pub async fn create(
     store: &Store,
     organization: OrganizationId,
@@ -90,7 +90,7 @@ pub async fn create(
     Ok(CreatedSource { source, token })
 }
 
-/// A source, and how many of its last leads have no contact.
+/// A source, and how many of its recent leads have no contact.
 pub async fn show(
     store: &Store,
     organization: OrganizationId,
@@ -115,7 +115,7 @@ pub async fn list(
     Ok(all)
 }
 
-/// At most `limit` of them, beginning after one.
+/// A page of at most `limit` sources after a cursor.
 pub async fn page(
     store: &Store,
     organization: OrganizationId,
@@ -132,10 +132,10 @@ fn listed(store: &Store, organization: OrganizationId, sources: &[Source]) -> Au
     store.entry(organization, AuditAction::SourcesListed).with_detail("count", sources.len())
 }
 
-/// Changes settings of a source; what is absent stays as it is.
+/// Changes the given settings of a source. Absent ones keep their values.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a setting that cannot be.
+/// [`OperationError::Invalid`] for an invalid setting.
 pub async fn update(
     store: &Store,
     organization: OrganizationId,
@@ -147,7 +147,8 @@ pub async fn update(
     save(store, &source).await
 }
 
-/// Sets whether a source takes only signed posts. The source as it is then, and its signing secret if it has one.
+/// Sets whether a source accepts only signed posts. Returns the changed source, and its signing secret if it
+/// has one.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] for the rotation of a secret that does not exist.
@@ -167,11 +168,11 @@ pub async fn set_signature(
         }
         (SignatureChange::Rotate, None) => {
             return Err(OperationError::invalid(
-                "the source takes unsigned posts: there is no secret to rotate",
+                "the source accepts unsigned posts, so it has no secret to rotate; require signatures first",
             ));
         }
         (SignatureChange::Require, Some(signature)) => Some(signature),
-        // Above every version that was ever used: a secret that was given up never comes back.
+        // Higher than all versions that were ever used, so that a discarded secret never becomes valid again.
         (SignatureChange::Require, None) => {
             Some(SigningSecretVersion { version: source.revision.unsigned_abs(), previous_until: None })
         }
@@ -181,13 +182,14 @@ pub async fn set_signature(
         false => save(store, &Source { signature, ..source }).await?,
     };
     let Some(SigningSecretVersion { version, .. }) = source.signature else { return Ok((source, None)) };
-    // Durable before the secret is shown.
+    // The entry is durable before the secret is shown.
     let entry = store.entry(organization, AuditAction::SourceSecretShown).with_target(id);
     store.record(vec![entry]).await?;
     Ok((source, Some(key.secret(id, version))))
 }
 
-/// Refuses further leads of a source. Its keys and tokens stay, and its messages in the queue still become leads.
+/// Disables a source: it refuses further leads. Its keys and tokens stay, and its messages in the queue are
+/// processed.
 pub async fn disable(
     store: &Store,
     organization: OrganizationId,
@@ -200,7 +202,7 @@ pub async fn disable(
     save(store, &Source { disabled_at: Some(Timestamp::now()), ..source }).await
 }
 
-/// Takes leads of a source again.
+/// Enables a source again.
 pub async fn enable(
     store: &Store,
     organization: OrganizationId,
@@ -217,8 +219,8 @@ pub async fn enable(
 /// quarantine.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a default source, which would be created again when it is needed, and while a key of
-/// the whole organization is bound to the source.
+/// [`OperationError::Invalid`] for a default source, which would be created again when it is needed, and
+/// while an organization-wide key is bound to the source.
 pub async fn delete(
     store: &Store,
     organization: OrganizationId,
@@ -235,8 +237,7 @@ pub async fn delete(
     let is_bound = |key: &&ApiKey| key.source == id && key.of_organization && key.revoked_at.is_none();
     if let Some(key) = keys.iter().find(is_bound) {
         return Err(OperationError::Invalid(format!(
-            "the key {} is bound to this source and speaks for the whole organization: revoke it first, or disable the \
-             source",
+            "the organization-wide key {} is bound to this source: revoke the key first, or disable the source",
             key.id
         )));
     }
@@ -244,6 +245,9 @@ pub async fn delete(
     save(store, &Source { campaign: None, deleted_at, ..source }).await
 }
 
+/// Stores a source.
+///
+/// # Errors
 /// [`OperationError::Conflict`] if the source was changed since it was read.
 async fn save(store: &Store, source: &Source) -> Result<Source, OperationError> {
     store.update_source(source).await?.ok_or(OperationError::Conflict)

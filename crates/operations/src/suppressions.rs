@@ -1,4 +1,4 @@
-//! Suppression lists: whom an organization must not contact.
+//! Suppression lists: the phones, emails and domains that an organization must not contact.
 
 mod columns;
 mod csv_list;
@@ -17,15 +17,15 @@ pub use import::{ImportCounts, ImportDefaults, ImportRowResult, SuppressionImpor
 
 use crate::{OperationError, ReadLog};
 
-/// Entries read at once.
+/// The number of entries read at once.
 const PAGE: u32 = 1_000;
 
-/// An entry and what became of it, or why it was refused.
+/// An entry with its result, or why it was refused.
 pub type AddResult = Result<(AddOutcome, Suppression), String>;
 
-/// What stored leads have yet to learn of a changed list: those that no index finds by an entry, such as one of a
-/// domain. Without it they learn by a worker's sweep.
-#[must_use = "stored leads learn of the change later than they could"]
+/// The re-screening of stored leads that remains after a change of a list. It is needed for entries whose
+/// leads cannot be found by an index, such as a domain. If it is dropped, a sweep of a worker does it later.
+#[must_use = "without `run`, stored leads are re-screened only by the next sweep"]
 pub struct PendingRescreen {
     store: Store,
     organization: OrganizationId,
@@ -37,12 +37,12 @@ impl PendingRescreen {
         Self { store: store.clone(), organization, judge: Arc::clone(judge) }
     }
 
-    /// Whether stored leads have yet to learn of an entry.
+    /// Whether any entry still needs a re-screening.
     pub async fn is_pending(&self) -> Result<bool, OperationError> {
         Ok(self.store.has_pending(self.organization).await?)
     }
 
-    /// Decides them again. `progress` is told how many more leads were looked at.
+    /// Re-screens the stored leads. `progress` is called with the number of further leads that were checked.
     pub async fn run(self, progress: impl FnMut(usize)) -> Result<(), OperationError> {
         if self.is_pending().await? {
             self.store.rescreen(self.organization, self.judge, progress).await?;
@@ -51,7 +51,8 @@ impl PendingRescreen {
     }
 }
 
-/// Adds entries, each for itself: one that is refused does not keep the others out. What became of each, in order.
+/// Adds entries independently: a refused entry does not prevent the others. Returns the result of each, in
+/// order.
 pub async fn add_entries(
     store: &Store,
     organization: OrganizationId,
@@ -61,8 +62,8 @@ pub async fn add_entries(
 ) -> Result<(Vec<AddResult>, PendingRescreen), OperationError> {
     let now = Timestamp::now();
     let read: Vec<_> = requests.iter().map(|request| request.entry(matching, organization, now)).collect();
-    let good: Vec<_> = read.iter().filter_map(|read| read.as_ref().ok()).cloned().collect();
-    let mut listed = store.suppress(organization, good, Arc::clone(judge)).await?.into_iter();
+    let valid: Vec<_> = read.iter().filter_map(|read| read.as_ref().ok()).cloned().collect();
+    let mut listed = store.suppress(organization, valid, Arc::clone(judge)).await?.into_iter();
     let added = read.into_iter().map(|read| match read {
         Ok(entry) => Ok(Ok((listed.next().ok_or_else(no_result)?, entry))),
         Err(problem) => Ok(Err(problem)),
@@ -71,13 +72,15 @@ pub async fn add_entries(
     Ok((added, PendingRescreen::new(store, organization, judge)))
 }
 
-/// An entry without a result must not count as listed: its person could be contacted.
+/// The error for an entry without a result. It must not count as added, because the person could be
+/// contacted.
 fn no_result() -> StoreError {
-    StoreError::Bug("the store does not say what became of an entry".to_owned())
+    StoreError::Bug("the store returned no result for an entry".to_owned())
 }
 
-/// Adds entries, and none of them if one cannot be read. What became of each, in order. More than 1,000 are written in
-/// chunks: after an error of the store the first ones may be in, and all can be added again.
+/// Adds entries, or none of them if one cannot be read. Returns the result of each, in order. More than 1,000
+/// entries are written in chunks. After an error of the store, some chunks may be stored. The call can be
+/// repeated.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] with the number of the first one that cannot be read.
@@ -95,10 +98,11 @@ pub async fn add(
     Ok((listed, PendingRescreen::new(store, organization, judge)))
 }
 
-/// Ends the entries of values, on one list or on all, in chunks as [`add`] does. The entries that ended.
+/// Ends the entries of values, on one list or on all lists, in chunks like [`add`]. Returns the ended
+/// entries.
 ///
 /// # Errors
-/// As [`add`] says.
+/// Like [`add`].
 pub async fn remove(
     store: &Store,
     organization: OrganizationId,
@@ -113,10 +117,10 @@ pub async fn remove(
     Ok((ended, PendingRescreen::new(store, organization, judge)))
 }
 
-/// Every entry that would hold a lead with one of these values, expired ones too.
+/// Every entry that matches one of these values, including expired ones.
 ///
 /// # Errors
-/// As [`add`] says.
+/// Like [`add`].
 pub async fn find(
     store: &Store,
     organization: OrganizationId,
@@ -150,7 +154,7 @@ pub async fn list(
     Ok(all)
 }
 
-/// At most `limit` of them, beginning after one.
+/// A page of at most `limit` entries after a cursor.
 pub async fn page(
     store: &Store,
     organization: OrganizationId,
@@ -173,7 +177,7 @@ async fn audit_listing(
     Ok(log.note_read(entry.with_detail("count", count)).await?)
 }
 
-/// Of several values, one that cannot be read is named by its number: an error must not hold the value.
+/// Reads values. The error contains the number of a value that cannot be read, and not the value itself.
 fn parse_numbered<T>(
     requests: &[SuppressionRequest],
     read: impl Fn(&SuppressionRequest) -> Result<T, String>,

@@ -1,4 +1,4 @@
-//! Tags that clients of KickoffLabs know by number.
+//! Numbered tags, which clients of KickoffLabs refer to by number.
 
 use leadgate_domain::validate::LONGEST_TAG;
 use leadgate_domain::{AuditAction, AuditEntry, OrganizationId};
@@ -14,10 +14,10 @@ pub struct NewTag {
     pub name: String,
 }
 
-/// The tag of that name, created if it does not exist.
+/// The tag with this name. It is created if it does not exist.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a name that is none.
+/// [`OperationError::Invalid`] for an invalid name.
 pub async fn create(store: &Store, organization: OrganizationId, new: NewTag) -> Result<Tag, OperationError> {
     let name = text::trimmed_text("name", &new.name, LONGEST_TAG)?;
     Ok(store.create_tag(organization, name).await?)
@@ -34,7 +34,7 @@ pub async fn list(
     Ok(all)
 }
 
-/// At most `limit` of them, beginning after one.
+/// A page of at most `limit` tags after a cursor.
 pub async fn page(
     store: &Store,
     organization: OrganizationId,

@@ -1,17 +1,21 @@
-//! Texts that administrators give.
+//! Texts that administrators enter.
 
 use crate::OperationError;
 
-/// Of a reason, in characters.
+/// The maximum length of a reason, in characters.
 pub(crate) const LONGEST_REASON: usize = 500;
 
-/// A text of 1 to `longest` characters, trimmed.
-pub(crate) fn trimmed_text<'t>(name: &str, text: &'t str, longest: usize) -> Result<&'t str, OperationError> {
+/// Trims a text and checks that it has 1 to `max_length` characters.
+pub(crate) fn trimmed_text<'t>(
+    name: &str,
+    text: &'t str,
+    max_length: usize,
+) -> Result<&'t str, OperationError> {
     let text = text.trim();
-    let is_good = (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
-    if is_good {
+    let is_valid = (1..=max_length).contains(&text.chars().count()) && !text.contains('\0');
+    if is_valid {
         Ok(text)
     } else {
-        Err(OperationError::Invalid(format!("`{name}` has 1 to {longest} characters")))
+        Err(OperationError::Invalid(format!("`{name}` must have 1 to {max_length} characters")))
     }
 }

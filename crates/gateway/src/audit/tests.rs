@@ -18,7 +18,7 @@ struct AuditFixture {
 }
 
 impl AuditFixture {
-    /// Over a store that nobody has migrated yet, which is as good as away.
+    /// Uses a store without a schema, which behaves like an unavailable one.
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
@@ -31,7 +31,7 @@ impl AuditFixture {
         Self { store, organization: OrganizationId::generate(), audit, done, writing, _folder: folder }
     }
 
-    fn note(&self, count: usize) {
+    fn enqueue_entries(&self, count: usize) {
         for n in 0..count {
             let entry = AuditEntry::now(self.organization, Actor::Leadgate, AuditAction::LeadRead);
             self.audit.enqueue(entry.with_target(n));
@@ -43,62 +43,62 @@ impl AuditFixture {
         page.map_or(0, |page| page.data.len())
     }
 
-    async fn until_written(&self, count: usize) -> Duration {
-        let begun = Instant::now();
+    async fn wait_until_written(&self, count: usize) -> Duration {
+        let started = Instant::now();
         while self.written().await < count {
-            assert!(begun.elapsed() < Duration::from_secs(20), "{} of {count}", self.written().await);
+            assert!(started.elapsed() < Duration::from_secs(20), "{} of {count}", self.written().await);
             sleep(Duration::from_millis(10)).await;
         }
-        begun.elapsed()
+        started.elapsed()
     }
 }
 
 #[tokio::test]
-async fn an_entry_is_written_within_a_moment() {
-    let world = AuditFixture::start();
-    world.store.migrate().await.unwrap();
-    world.note(1);
-    let took = world.until_written(1).await;
-    assert!(took > Duration::from_millis(500), "others may come along: {took:?}");
-    assert!(took < FLUSH_EVERY * 3, "{took:?}");
-    // A full batch waits for nobody.
-    world.note(MOST_AT_ONCE);
-    let took = world.until_written(1 + MOST_AT_ONCE).await;
-    assert!(took < FLUSH_EVERY, "{took:?}");
+async fn an_entry_is_written_within_the_flush_interval() {
+    let fixture = AuditFixture::start();
+    fixture.store.migrate().await.unwrap();
+    fixture.enqueue_entries(1);
+    let elapsed = fixture.wait_until_written(1).await;
+    assert!(elapsed > Duration::from_millis(500), "it waits for further entries: {elapsed:?}");
+    assert!(elapsed < FLUSH_EVERY * 3, "{elapsed:?}");
+    // A full batch is written immediately.
+    fixture.enqueue_entries(MAX_BATCH);
+    let elapsed = fixture.wait_until_written(1 + MAX_BATCH).await;
+    assert!(elapsed < FLUSH_EVERY, "{elapsed:?}");
 }
 
 #[tokio::test]
-async fn what_was_left_is_written_at_the_end() {
-    let world = AuditFixture::start();
-    world.store.migrate().await.unwrap();
-    world.note(1_000);
-    world.done.cancel();
-    let AuditFixture { writing, .. } = &world;
-    let begun = Instant::now();
+async fn remaining_entries_are_written_at_shutdown() {
+    let fixture = AuditFixture::start();
+    fixture.store.migrate().await.unwrap();
+    fixture.enqueue_entries(1_000);
+    fixture.done.cancel();
+    let AuditFixture { writing, .. } = &fixture;
+    let started = Instant::now();
     while !writing.is_finished() {
         sleep(Duration::from_millis(5)).await;
     }
-    assert!(begun.elapsed() < STORE_TIMEOUT, "{:?}", begun.elapsed());
-    assert_eq!(world.written().await, 1_000);
+    assert!(started.elapsed() < STORE_TIMEOUT, "{:?}", started.elapsed());
+    assert_eq!(fixture.written().await, 1_000);
 }
 
 #[tokio::test]
-async fn entries_wait_for_a_store_that_is_away() {
-    let world = AuditFixture::start();
-    let (audit, mut writer) = AuditSender::new(world.store.clone(), STORE_TIMEOUT);
-    let world = AuditFixture { audit, ..world };
-    world.note(300);
+async fn entries_wait_for_an_unavailable_store() {
+    let fixture = AuditFixture::start();
+    let (audit, mut writer) = AuditSender::new(fixture.store.clone(), STORE_TIMEOUT);
+    let fixture = AuditFixture { audit, ..fixture };
+    fixture.enqueue_entries(300);
     assert!(writer.collect_batch().await);
-    assert!(!writer.write().await, "there is no table yet");
+    assert!(!writer.write().await, "the table does not exist yet");
     assert_eq!(writer.batch.len() + writer.entries.len(), 300, "all wait");
-    world.store.migrate().await.unwrap();
-    world.done.cancel();
-    writer.run(&world.done).await;
-    assert_eq!(world.written().await, 300);
+    fixture.store.migrate().await.unwrap();
+    fixture.done.cancel();
+    writer.run(&fixture.done).await;
+    assert_eq!(fixture.written().await, 300);
 }
 
 #[tokio::test]
-async fn beyond_the_bound_entries_are_lost_and_counted() {
+async fn entries_beyond_the_channel_capacity_are_lost_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
     let (audit, writer) = AuditSender::new(Store::open(&StoreConfig::api(url)).unwrap(), STORE_TIMEOUT);
@@ -109,9 +109,9 @@ async fn beyond_the_bound_entries_are_lost_and_counted() {
     assert_eq!(audit.lost.load(Ordering::Relaxed), 7);
     let done = CancellationToken::new();
     done.cancel();
-    let begun = Instant::now();
+    let started = Instant::now();
     writer.run(&done).await;
-    assert!(begun.elapsed() < STORE_TIMEOUT * 2, "{:?}", begun.elapsed());
+    assert!(started.elapsed() < STORE_TIMEOUT * 2, "{:?}", started.elapsed());
     assert!(audit.entries.is_closed());
-    assert_eq!(audit.lost.load(Ordering::Relaxed), 0, "all were told of");
+    assert_eq!(audit.lost.load(Ordering::Relaxed), 0, "all lost entries were reported");
 }

@@ -1,30 +1,30 @@
-//! What a route demands of its callers.
+//! The access that a route requires.
 
 use leadgate_domain::{KeyKind, Scope};
 
 use crate::caller::{Caller, SourceAccess};
 use crate::refusal::Refusal;
 
-/// What a route demands of its callers.
+/// The access that a route requires of its caller.
 pub(crate) trait Access: 'static {
     const SCOPE: Scope;
 
-    /// Beyond the scope.
+    /// Checks further conditions.
     fn check(_caller: &Caller) -> Result<(), Refusal> {
         Ok(())
     }
 }
 
-/// To read what the key may read.
+/// Read access, limited to the sources of the key.
 pub(crate) struct ReadAccess;
 
-/// To read what belongs to no single source.
+/// Read access to data of the whole organization.
 pub(crate) struct OrganizationReadAccess;
 
-/// To administer the organization.
+/// Administration of the organization.
 pub(crate) struct AdminAccess;
 
-/// To change leads, with a secret key.
+/// Changes of leads, with a secret key.
 pub(crate) struct WriteAccess;
 
 impl Access for ReadAccess {

@@ -1,4 +1,4 @@
-//! What a route reads of a request: the id in its path, and its body.
+//! The parts of a request that a route reads: the id in the path, and the body.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, web};
@@ -10,7 +10,7 @@ use crate::body::{self, BodyLimits};
 use crate::refusal::Refusal;
 use crate::state::GatewayState;
 
-/// The part `{id}` of a path. A text that is no id is answered like an id that does not exist.
+/// The part `{id}` of a path. A malformed id is answered like an id that does not exist.
 pub(crate) trait PathId: Sized + 'static {
     fn read(text: &str) -> Option<Self>;
 }
@@ -58,12 +58,12 @@ impl PathId for KeyId {
     }
 }
 
-/// What a route takes as its body.
+/// A type that a route can accept as its body.
 pub(crate) trait BodyInput: Sized + 'static {
     async fn read(request: &HttpRequest, payload: Payload, state: &GatewayState) -> Result<Self, Refusal>;
 }
 
-/// A body that the route reads by itself.
+/// A body that the handler reads itself.
 impl BodyInput for Payload {
     async fn read(_request: &HttpRequest, payload: Payload, _state: &GatewayState) -> Result<Self, Refusal> {
         Ok(payload)
@@ -79,17 +79,17 @@ impl<T: DeserializeOwned + 'static> BodyInput for web::Json<T> {
         body::check_head(request.headers(), limits)?;
         let body = body::read(request, payload, limits).await?;
         let document = json::parse_settings(&body).map_err(|fault| Refusal::InvalidDocument(fault.into()))?;
-        // serde would read the items of an array as members, by their order.
+        // serde would read the items of an array as fields, in their order.
         if !document.is_object() {
             return Err(Refusal::InvalidSettings("the body must be a JSON object".to_owned()));
         }
-        // What serde says may repeat a value; it is the administrator's own.
+        // The message of serde may contain a value. It is the administrator's own.
         let read = serde_json::from_value(document);
         read.map(web::Json).map_err(|error| Refusal::InvalidSettings(error.to_string()))
     }
 }
 
-/// The same, or no body at all.
+/// An optional JSON document.
 impl<T: DeserializeOwned + 'static> BodyInput for Option<web::Json<T>> {
     async fn read(request: &HttpRequest, payload: Payload, state: &GatewayState) -> Result<Self, Refusal> {
         let is_empty = body::is_empty(request.headers());

@@ -1,4 +1,4 @@
-//! `POST /v2/{campaign}/inbound-webhook`: KickoffLabs's clients ask for a URL that takes leads.
+//! `POST /v2/{campaign}/inbound-webhook`: clients of KickoffLabs create a webhook URL for leads.
 
 use actix_web::web::Payload;
 use leadgate_dialect::{DialectResponse, Document, kickofflabs, native};
@@ -16,10 +16,10 @@ use crate::refusal::Refusal;
 use crate::state::GatewayState;
 use crate::store_timeout::with_store_timeout;
 
-/// What KickoffLabs calls a webhook that nobody named.
-const USUAL_NAME: &str = "Inbound via API";
+/// The name that KickoffLabs gives to a webhook without a name.
+const DEFAULT_NAME: &str = "Inbound via API";
 
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_LENGTH: usize = 255;
 
 pub(crate) async fn create_webhook(
     intake: &mut IntakeRequest<'_>,
@@ -37,7 +37,7 @@ pub(crate) async fn create_webhook(
     Ok(kickofflabs::webhook_created(&format!("{base}{path}")))
 }
 
-/// What a webhook is asked to be.
+/// The settings of a new webhook.
 struct NewWebhook {
     name: String,
     tag: Option<String>,
@@ -52,24 +52,28 @@ impl NewWebhook {
             _ => None,
         };
         let webhook = Self {
-            name: text("name").unwrap_or_else(|| USUAL_NAME.to_owned()),
+            name: text("name").unwrap_or_else(|| DEFAULT_NAME.to_owned()),
             tag: text("tag_id"),
             label: text("source"),
         };
         let texts = [("/name", Some(&webhook.name)), ("/source", webhook.label.as_ref())];
         let too_long = texts
             .into_iter()
-            .filter(|(_, text)| text.is_some_and(|text| text.chars().count() > LONGEST_NAME));
+            .filter(|(_, text)| text.is_some_and(|text| text.chars().count() > MAX_NAME_LENGTH));
         let faults: Vec<_> = too_long
             .map(|(pointer, _)| {
-                FieldFault::new(pointer, "too_long", format!("at most {LONGEST_NAME} characters are taken"))
+                FieldFault::new(
+                    pointer,
+                    "too_long",
+                    format!("at most {MAX_NAME_LENGTH} characters are allowed"),
+                )
             })
             .collect();
         if faults.is_empty() { Ok(webhook) } else { Err(Refusal::InvalidFields(faults)) }
     }
 }
 
-/// A tag that is not there makes a webhook without one, as KickoffLabs documents it.
+/// With an unknown tag the webhook is created without a tag, as KickoffLabs documents it.
 async fn create(
     state: &GatewayState,
     caller: &Caller,
@@ -91,7 +95,7 @@ async fn create(
         ..ApiKey::new(&presented, organization, source, scopes, &state.keys.pepper)
     };
     with_store_timeout(state, state.store.as_actor(caller.actor()).create_key(&key)).await?;
-    // Its source may be as new: another process made it a moment ago.
+    // The source may be new, too, if another process has just created it.
     state.keys.directory.insert_source((*caller.source).clone());
     state.keys.directory.insert_key(key);
     Ok(text)

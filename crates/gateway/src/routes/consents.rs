@@ -1,4 +1,4 @@
-//! `/v1/consents`: signed exports of evidence of consent, as they are written.
+//! `/v1/consents`: streams signed exports of evidence of consent.
 
 use std::io;
 
@@ -18,10 +18,10 @@ use crate::route_response::JsonResponse;
 
 const NDJSON: &str = "application/x-ndjson";
 
-/// Blocks that wait for the client.
-const MOST_WAITING: usize = 1;
+/// The number of blocks that wait for the client.
+const CHANNEL_CAPACITY: usize = 1;
 
-/// Blocks of an export, on their way into the answer.
+/// Sends the blocks of an export to the response.
 struct ExportBlocks(Sender<Bytes>);
 
 impl ExportSink for ExportBlocks {
@@ -30,8 +30,8 @@ impl ExportSink for ExportBlocks {
     }
 }
 
-/// Evidence of consent, signed at its end. It is read page by page, as fast as the client takes it. An export that
-/// fails on the way breaks the connection, and has no signature.
+/// Exports evidence of consent. The signature is the last line. The evidence is read page by page, as fast as
+/// the client reads the response. If the export fails, the connection is closed and the signature is missing.
 pub(crate) async fn export(
     call: &mut AuthorizedRequest<AdminAccess>,
     request: Option<web::Json<ExportRequest>>,
@@ -42,11 +42,11 @@ pub(crate) async fn export(
     let owner = call.state.keys.directory.organization(call.organization());
     let owner = owner.ok_or(Refusal::KeysUnavailable)?;
     let (state, store, log) = (Data::clone(&call.state), call.store(), call.log().clone());
-    let (sender, mut receiver) = mpsc::channel(MOST_WAITING);
+    let (sender, mut receiver) = mpsc::channel(CHANNEL_CAPACITY);
     let exporting = async move {
         let key = &state.export_key;
         match operations::write(&store, &owner, &request, key, ExportBlocks(sender), &log).await {
-            // The client left.
+            // The client disconnected.
             Err(OperationError::Io(_)) => Ok(()),
             written => written.map(drop),
         }
@@ -57,7 +57,7 @@ pub(crate) async fn export(
         return Err(Refusal::Internal);
     };
     let rest = stream::poll_fn(move |context| receiver.poll_recv(context));
-    // What cannot be sent any more breaks the connection: half an export must not look like a whole one.
+    // An error closes the connection: an incomplete export must not look complete.
     let end = stream::once(async move { running.result().await.map(|_| Bytes::new()) });
     let blocks = stream::once(async { Ok(first) }).chain(rest.map(Ok)).chain(end);
     let blocks = blocks.map(|block| block.map_err(|refusal: Refusal| io::Error::other(refusal.to_string())));
@@ -69,7 +69,7 @@ pub(crate) struct PublicKeyResponse {
     public_key: PublicKey,
 }
 
-/// The key by which others check exports of this installation.
+/// The key that verifies exports of this installation.
 pub(crate) async fn public_key(
     call: &mut AuthorizedRequest<AdminAccess>,
 ) -> Result<JsonResponse<PublicKeyResponse>, Refusal> {

@@ -11,11 +11,11 @@ use crate::query::PageLimit;
 use crate::refusal::Refusal;
 use crate::store_timeout::with_store_timeout;
 
-/// Deeper pages would cost the database too much.
-const DEEPEST: u64 = 10_000;
+/// The maximum offset. Larger offsets are too expensive for the database.
+const MAX_OFFSET: u64 = 10_000;
 
-/// How large a page may be, in bytes.
-const LARGEST: usize = 1024 * 1024;
+/// The maximum size of a page, in bytes.
+const MAX_PAGE_SIZE: usize = 1024 * 1024;
 
 #[derive(Deserialize)]
 pub(crate) struct PageNumberQuery {
@@ -44,25 +44,25 @@ impl TryFrom<u32> for PageNumber {
     }
 }
 
-/// The leads of the organization or, for a key of a named source, of that source; by numbered pages.
+/// Lists the leads of the organization, or of the key's named source, in numbered pages.
 pub(crate) async fn contacts(
     call: &mut AuthorizedRequest<ReadAccess, (), PageNumberQuery>,
 ) -> Result<DialectResponse, Refusal> {
     let PageNumberQuery { page: PageNumber(page), limit: PageLimit(limit) } = call.query;
     let offset = u64::from(page - 1) * u64::from(limit);
-    if offset >= DEEPEST {
+    if offset >= MAX_OFFSET {
         let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
         return Err(Refusal::InvalidParameter { name: "page", detail });
     }
     let state = &call.state;
-    // Counting and skipping cost what they count and skip, and readers are few.
+    // Counting and skipping rows is expensive, so few requests may do it at the same time.
     let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreTimeout)?;
     let listing = state.store.leads_at(call.organization(), call.source_access().source(), offset, limit);
     let (leads, total) = with_store_timeout(state, listing).await?;
     call.record(listed(call.entry(AuditAction::ContactsListed).with_detail("page", page), &leads));
     let answer = askad::contacts_page(&leads, Paging { page, limit, total });
-    // Pages that are numbered cannot end early.
-    if answer.body.len() > LARGEST && leads.len() > 1 {
+    // A numbered page must be complete, so a page that is too large is refused.
+    if answer.body.len() > MAX_PAGE_SIZE && leads.len() > 1 {
         let detail = "These contacts are larger than 1 MB together. Ask for fewer with `limit`.";
         return Err(Refusal::InvalidParameter { name: "limit", detail });
     }
@@ -75,12 +75,12 @@ pub(crate) struct DealsQuery {
     page: PageNumber,
     #[serde(default)]
     limit: PageLimit,
-    /// There are no deals on any stage.
+    /// Accepted and ignored, because there are no deals.
     #[serde(default, rename = "stage")]
     _stage: Option<String>,
 }
 
-/// There are no deals: an honest empty page.
+/// Always an empty page, because Leadgate has no deals.
 pub(crate) async fn deals(
     call: &mut AuthorizedRequest<ReadAccess, (), DealsQuery>,
 ) -> Result<DialectResponse, Refusal> {

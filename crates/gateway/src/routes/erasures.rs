@@ -1,4 +1,5 @@
-//! `POST /v1/erasures`: erases a person. Who that is stands in the body only, so that no log of a URL has it.
+//! `POST /v1/erasures`: erases a person. The person is named in the body, so that URLs in logs do not name
+//! them.
 
 use actix_web::web;
 use leadgate_domain::AuditAction;
@@ -19,7 +20,7 @@ pub(crate) enum ErasureResponse {
     Result(ErasureResult),
 }
 
-/// A refusal names the member and no value: those are of the person.
+/// A refusal names the member but no value, because values are personal data.
 fn read(document: Value) -> Result<ErasureRequest, Refusal> {
     serde_path_to_error::deserialize(document).map_err(|error| {
         let path = error.path();
@@ -30,7 +31,7 @@ fn read(document: Value) -> Result<ErasureRequest, Refusal> {
     })
 }
 
-/// Erases a person, or says how much would be erased. Sent again, it does what is left to do.
+/// Erases a person, or counts what would be erased. If the request is sent again, it erases what remains.
 pub(crate) async fn erase(
     call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(document): web::Json<Value>,

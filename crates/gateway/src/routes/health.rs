@@ -1,4 +1,4 @@
-//! `GET /healthz`: the process answers. `GET /readyz`: it can take leads.
+//! `GET /healthz`: the process is alive. `GET /readyz`: it can accept leads.
 
 use actix_web::HttpRequest;
 use leadgate_queue::QueueDepth;
@@ -20,7 +20,7 @@ pub(crate) struct ReadinessResponse {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     degraded: Option<Vec<ReadinessReason>>,
-    /// What the queue held when it was last looked at.
+    /// The queue depth at the last check.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue: Option<QueueDepth>,
 }
@@ -32,7 +32,7 @@ pub(crate) async fn alive(
     Ok(JsonResponse::ok(&HealthResponse { status: "ok" }))
 }
 
-/// Public callers get the status only; operators also get the reasons.
+/// Public callers get the status only. Operators also get the reasons.
 pub(crate) async fn ready(
     request: &HttpRequest,
     state: &GatewayState,

@@ -1,4 +1,4 @@
-//! `/v1/keys`: what the organization's clients send with their requests.
+//! `/v1/keys`: the API keys and tokens of the organization.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::{operation, with_store_timeout};
 
-/// For how long a rotated key stays valid.
+/// How long the old key stays valid after a rotation.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RotateKeyRequest {
@@ -36,7 +36,7 @@ pub(crate) struct RevokeKeyQuery {
     created_with_it: bool,
 }
 
-/// All keys and tokens of the organization, revoked ones too.
+/// Lists all keys and tokens of the organization, including revoked ones.
 pub(crate) async fn list(
     call: &mut AuthorizedRequest<AdminAccess>,
 ) -> Result<JsonResponse<ListResponse<KeyResponse<'static>>>, Refusal> {
@@ -49,7 +49,7 @@ pub(crate) async fn list(
     }))
 }
 
-/// Makes a key, whose text is shown this once.
+/// Creates a key. Its text is shown only in this response.
 pub(crate) async fn create(
     call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(new): web::Json<NewKey>,
@@ -64,7 +64,7 @@ pub(crate) async fn create(
     Ok(shown_once(call, created, None))
 }
 
-/// Puts a new key in the place of another; the new text is shown this once.
+/// Replaces a key by a new one. The text of the new key is shown only in this response.
 pub(crate) async fn rotate(
     call: &mut AuthorizedRequest<AdminAccess, KeyId>,
     rotation: Option<web::Json<RotateKeyRequest>>,
@@ -88,7 +88,7 @@ pub(crate) async fn rotate(
     Ok(shown_once(call, created, url.as_deref()))
 }
 
-/// This gateway takes the new key at once.
+/// The response with the text of a new key. This gateway accepts the key at once.
 fn shown_once<P>(
     call: &AuthorizedRequest<AdminAccess, P>,
     created: CreatedKey,
@@ -101,7 +101,7 @@ fn shown_once<P>(
     answer
 }
 
-/// Revokes a key, but not the one of this request. Gateways follow the change within a poll.
+/// Revokes a key other than that of this request. All gateways refuse it within one poll interval.
 pub(crate) async fn revoke(
     call: &mut AuthorizedRequest<AdminAccess, KeyId>,
     revocation: Option<web::Json<RevokeKeyQuery>>,
@@ -115,7 +115,8 @@ pub(crate) async fn revoke(
     Ok(JsonResponse::ok(&native::revoked_key(&key.id, created_with_it)))
 }
 
-/// Changes a key of the caller's organization; null clears a name or a rate. Gateways follow the change within a poll.
+/// Changes a key of the organization. Null clears a name or a rate. All gateways apply the change within one
+/// poll interval.
 pub(crate) async fn update(
     call: &mut AuthorizedRequest<AdminAccess, KeyId>,
     web::Json(changes): web::Json<KeyChanges>,

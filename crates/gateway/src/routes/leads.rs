@@ -1,4 +1,4 @@
-//! `/v1/leads`, `/v1/leads/{id}`.
+//! `/v1/leads`, `/v1/leads/{id}`: lists, shows, corrects and deletes leads.
 
 use actix_web::web;
 use leadgate_dialect::native::{self, LeadResponse, NoLeadResponse};
@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::route_response::JsonResponse;
 use crate::store_timeout::{operation, with_store_timeout};
 
-/// What is found under the id of a lead or of a submission.
+/// The response to a look-up by the id of a lead or of a submission.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum LeadLookupResponse<'l> {
@@ -26,7 +26,7 @@ pub(crate) enum LeadLookupResponse<'l> {
     Queued(SubmissionStatus),
 }
 
-/// A lead by its own id, or by that of any submission that it met.
+/// Shows a lead by its id, or by the id of any of its submissions.
 pub(crate) async fn show(
     call: &mut AuthorizedRequest<ReadAccess, Uuid>,
 ) -> Result<JsonResponse<LeadLookupResponse<'static>>, Refusal> {
@@ -56,8 +56,8 @@ pub(crate) async fn show(
     }))
 }
 
-/// Removes what the key may not read. For its own submission the outcome stays visible even if the lead belongs to
-/// another source.
+/// Removes what the key may not read. The outcome of the key's own submission stays visible even if the lead
+/// belongs to another source.
 fn restrict_to_access(found: SubmissionOrLead, reach: SourceAccess) -> Option<SubmissionOrLead> {
     match &found.lead {
         Some(lead) if reach.covers(lead.source) => Some(found),
@@ -69,11 +69,11 @@ fn restrict_to_access(found: SubmissionOrLead, reach: SourceAccess) -> Option<Su
     }
 }
 
-/// Which fields of a lead are corrected, and why.
+/// The fields to correct, and the reason.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateLeadRequest {
-    /// As the native dialect names them; null empties one.
+    /// Named as in the native dialect. Null clears a field.
     fields: Map<String, Value>,
     reason: String,
 }
@@ -82,7 +82,7 @@ pub(crate) struct UpdateLeadRequest {
 #[serde(untagged)]
 pub(crate) enum UpdateLeadResponse<'l> {
     Lead(Box<LeadResponse<'l>>),
-    /// For a key without the scope `read`, which is shown nothing that is stored.
+    /// For a key without the scope `read`, which may not see stored data.
     Ids {
         id: LeadId,
         submission: SubmissionRef,
@@ -94,7 +94,7 @@ pub(crate) struct SubmissionRef {
     id: SubmissionId,
 }
 
-/// Corrects fields of a lead; the lead as it is then.
+/// Corrects fields of a lead, and returns the corrected lead.
 pub(crate) async fn update(
     call: &mut AuthorizedRequest<AdminAccess, LeadId>,
     web::Json(UpdateLeadRequest { fields, reason }): web::Json<UpdateLeadRequest>,
@@ -122,7 +122,7 @@ pub(crate) struct DeleteLeadResponse {
     erased: leadgate_store::ErasureCounts,
 }
 
-/// Deletes a lead and empties its submissions; the person is not suppressed.
+/// Deletes a lead and empties its submissions. The person is not suppressed.
 pub(crate) async fn delete(
     call: &mut AuthorizedRequest<AdminAccess, LeadId>,
 ) -> Result<JsonResponse<DeleteLeadResponse>, Refusal> {
@@ -145,7 +145,7 @@ pub(crate) struct SetStatusResponse {
     status: LeadStatus,
 }
 
-/// Sets how far the work on a lead has come, as a dialler does: the scope `write` is enough.
+/// Sets the work status of a lead. The scope `write` is sufficient, so that a dialler can do it.
 pub(crate) async fn set_status(
     call: &mut AuthorizedRequest<WriteAccess, LeadId>,
     web::Json(SetStatusRequest { status }): web::Json<SetStatusRequest>,
@@ -163,8 +163,8 @@ pub(crate) async fn set_status(
     Ok(JsonResponse::ok(&SetStatusResponse { id: lead.id, status: lead.status }))
 }
 
-/// The leads of the organization or, for a key of a named source, of that source; from the newest to the oldest, as the
-/// caller's dialect shows them.
+/// Lists the leads of the organization, or of the key's named source, from the newest to the oldest, in the
+/// format of the caller's dialect.
 pub(crate) async fn list(
     call: &mut AuthorizedRequest<ReadAccess, (), PageQuery<LeadCursor>>,
 ) -> Result<DialectResponse, Refusal> {

@@ -1,4 +1,5 @@
-//! `/v1/sources/{id}/mapping…`: where the fields of a lead stand in what the clients of a source send.
+//! `/v1/sources/{id}/mapping…`: the mapping from the field names of a source's clients to the fields of a
+//! lead.
 
 use actix_web::web;
 use leadgate_domain::mapping::Mapping;
@@ -13,14 +14,14 @@ use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::operation;
 
-/// Which version of its mapping a source uses; null for none.
+/// The active version of a source's mapping, or null for none.
 #[derive(Serialize)]
 pub(crate) struct ActiveVersionResponse {
     source: SourceId,
     version: Option<u32>,
 }
 
-/// All versions, the first one first.
+/// Lists all versions, the oldest first.
 pub(crate) async fn list(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
 ) -> Result<JsonResponse<ListResponse<MappingRecord>>, Refusal> {
@@ -31,7 +32,7 @@ pub(crate) async fn list(
     Ok(JsonResponse::ok(&ListResponse { data, next: None }))
 }
 
-/// Stores a mapping as the next version and uses it. Gateways follow within a poll.
+/// Stores a mapping as the next version and activates it. All gateways apply it within one poll interval.
 pub(crate) async fn set(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     web::Json(mapping): web::Json<Mapping>,
@@ -49,7 +50,7 @@ pub(crate) struct ActivateVersionRequest {
     version: u32,
 }
 
-/// Uses another version; 0 is no mapping.
+/// Activates a version. 0 means no mapping.
 pub(crate) async fn activate(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     web::Json(ActivateVersionRequest { version }): web::Json<ActivateVersionRequest>,
@@ -67,13 +68,13 @@ pub(crate) async fn activate(
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct MappingPreviewRequest {
-    /// The one in use, if there is none.
+    /// The mapping to test. Default: the active one.
     mapping: Option<Mapping>,
-    /// How many of the last submissions.
+    /// The number of recent submissions.
     last: Option<PageLimit>,
 }
 
-/// What a mapping would make of the last submissions. Changes nothing.
+/// Shows the result of a mapping for the last submissions. Changes nothing.
 pub(crate) async fn preview(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     request: Option<web::Json<MappingPreviewRequest>>,
@@ -90,12 +91,12 @@ pub(crate) async fn preview(
 
 #[derive(Deserialize)]
 pub(crate) struct SuggestionQuery {
-    /// How many of the last bodies.
+    /// The number of recent bodies.
     #[serde(default)]
     last: Option<PageLimit>,
 }
 
-/// A mapping to review, as a file of TOML.
+/// A proposed mapping as a TOML file.
 #[derive(Serialize)]
 pub(crate) struct SuggestionResponse {
     source: SourceId,
@@ -103,7 +104,7 @@ pub(crate) struct SuggestionResponse {
     mapping: String,
 }
 
-/// Proposes a mapping from the last bodies. It names no values.
+/// Proposes a mapping from the last bodies. It contains no values of leads.
 pub(crate) async fn suggest(
     call: &mut AuthorizedRequest<AdminAccess, SourceId, SuggestionQuery>,
 ) -> Result<JsonResponse<SuggestionResponse>, Refusal> {

@@ -13,7 +13,7 @@ pub(crate) async fn show(request: &HttpRequest, state: &GatewayState) -> Result<
     to_operators(request, state).await
 }
 
-/// `/metrics` on the address for operators.
+/// `/metrics` at the address for operators.
 pub(crate) async fn to_operators(
     _request: &HttpRequest,
     state: &GatewayState,

@@ -1,4 +1,4 @@
-//! What is served where.
+//! The table of routes.
 
 mod audit;
 mod campaigns;
@@ -44,10 +44,10 @@ pub fn routes() -> &'static [HttpRoute] {
     &ROUTES
 }
 
-/// Those that no dialect declares as a path for leads.
+/// Routes other than the intake paths of the dialects.
 fn own_routes() -> Vec<HttpRoute> {
     vec![
-        // Leads, as clients of several systems read them.
+        // Reads that clients of several systems use.
         HttpRoute::of("GET", "/v1/leads", None, leads::list),
         HttpRoute::authenticated_post(&kickofflabs::CREATE_WEBHOOK, KickoffLabs, campaigns::create_webhook),
         HttpRoute::of("GET", "/api/v1/contacts", Some(AskAd), contacts::contacts),
@@ -65,7 +65,7 @@ fn own_routes() -> Vec<HttpRoute> {
     ]
 }
 
-/// What an organization has set up: changes need the scope `admin`, looking at some of it `read`.
+/// Routes for administration. They require the scope `admin`, and some reads the scope `read`.
 fn administration() -> Vec<HttpRoute> {
     vec![
         HttpRoute::get("/v1/tags", tags::list),
@@ -127,7 +127,7 @@ pub fn operator_routes() -> &'static [HttpRoute] {
     &ROUTES
 }
 
-/// Serves a table of routes; other paths get a 404.
+/// Serves a table of routes. Other paths get a 404.
 pub(crate) fn serve(routes: &'static [HttpRoute], config: &mut ServiceConfig) {
     http_route::serve(routes, config);
     let not_found = || ready(Err::<&str, ProblemResponse>(Refusal::NotFound.without_route(Native)));

@@ -1,4 +1,4 @@
-//! `/v1/quarantine`: what is kept aside, and how it is let go or given up.
+//! `/v1/quarantine`: lists, shows, repairs, releases and discards quarantine entries.
 
 use actix_web::web::{self, Payload};
 use leadgate_domain::{AuditAction, Submission};
@@ -61,7 +61,7 @@ pub(crate) struct QuarantineEntryResponse {
     submission: Submission,
 }
 
-/// An entry, with the submission whole.
+/// Shows an entry with its complete submission.
 pub(crate) async fn show(
     call: &mut AuthorizedRequest<AdminAccess, Uuid>,
 ) -> Result<JsonResponse<QuarantineEntryResponse>, Refusal> {
@@ -73,8 +73,8 @@ pub(crate) async fn show(
     Ok(JsonResponse::ok(&QuarantineEntryResponse { entry, submission }))
 }
 
-/// Publishes the submission once more. However often it is asked for, the entry is released once; the answer is the
-/// entry as it was.
+/// Publishes the submission again. An entry is released only once, even if the request is repeated. The
+/// response contains the entry before the release.
 pub(crate) async fn release(
     call: &mut AuthorizedRequest<AdminAccess, Uuid>,
 ) -> Result<JsonResponse<QuarantineEntry>, Refusal> {
@@ -83,13 +83,14 @@ pub(crate) async fn release(
     let found = operation(&call.state, finding).await;
     let found =
         found.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::QuarantineReleased))?;
-    // Not cut off: its message may be in the queue by then.
+    // No timeout, because the message may already be in the queue.
     let ReleaseResult { entry, is_published } =
         operations::release(&store, found, publisher, call.log()).await?;
     Ok(if is_published { JsonResponse::accepted(&entry) } else { JsonResponse::ok(&entry) })
 }
 
-/// Puts another body in the place of an open entry's, if a lead can be made of it. It waits for its release.
+/// Stores a repaired body for an open entry, if it is a valid lead. The entry stays open until it is
+/// released.
 pub(crate) async fn repair(
     call: &mut AuthorizedRequest<AdminAccess, Uuid>,
     payload: Payload,
@@ -109,7 +110,7 @@ pub(crate) async fn repair(
     Ok(JsonResponse::ok(&entry))
 }
 
-/// Gives an entry up, with a note. The submission stays where it is.
+/// Discards an entry, with a note. The submission stays stored.
 pub(crate) async fn discard(
     call: &mut AuthorizedRequest<AdminAccess, Uuid>,
     discard: Option<web::Json<DiscardRequest>>,

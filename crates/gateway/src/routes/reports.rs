@@ -1,4 +1,4 @@
-//! `GET /v1/reports/intake`: what became of what came in on a day.
+//! `GET /v1/reports/intake`: counts the submissions of a day by outcome.
 
 use leadgate_domain::{AuditAction, Day, OrganizationId, SourceId, Timestamp, Zone};
 use leadgate_operations::reports as operations;
@@ -16,14 +16,15 @@ use crate::store_timeout::with_store_timeout;
 pub(crate) struct IntakeReportQuery {
     #[serde(default)]
     source: Option<SourceId>,
-    /// Today, if it is not said.
+    /// Default: today.
     #[serde(default)]
     day: Option<String>,
     #[serde(default, deserialize_with = "query::parsed")]
     timezone: Option<Zone>,
 }
 
-/// A day of the organization, or of one of its sources; a key of a named source sees its own.
+/// The report of a day for the organization or for one source. A key of a named source sees its own source
+/// only.
 pub(crate) async fn intake(
     call: &mut AuthorizedRequest<ReadAccess, (), IntakeReportQuery>,
 ) -> Result<JsonResponse<IntakeReport>, Refusal> {
@@ -42,25 +43,26 @@ pub(crate) async fn intake(
     Ok(JsonResponse::ok(&report))
 }
 
-/// Large days are counted on a separate connection: each organization has one such report at a time.
+/// Counts a day. If that exceeds the store timeout, it is counted again on a separate connection without a
+/// timeout. Each organization can have one such report at a time.
 async fn report(
     state: &GatewayState,
     organization: OrganizationId,
     source: Option<SourceId>,
     day: &Day,
 ) -> Result<IntakeReport, Refusal> {
-    let soon = async {
+    let with_timeout = async {
         // Counting is expensive, so at most two run at once.
         let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreTimeout)?;
         with_store_timeout(state, state.store.intake_report(organization, source, day)).await
     };
-    match soon.await {
+    match with_timeout.await {
         Err(Refusal::StoreTimeout) => {}
         Err(Refusal::Store(StoreError::Unavailable {
             trouble: StoreFailure::Timeout | StoreFailure::NoAnswer,
             ..
         })) => {}
-        settled => return settled,
+        result => return result,
     }
     let permit = state.long_reports.begin(organization).ok_or(Refusal::StoreTimeout)?;
     let reporting = state.store.intake_report_without_timeout(organization, source, day, permit);

@@ -1,4 +1,4 @@
-//! `/v1/retention`: for how long the organization keeps its data.
+//! `/v1/retention`: how long the data of the organization is kept.
 
 use actix_web::web;
 use leadgate_dialect::native::{self, RetentionResponse};
@@ -17,7 +17,7 @@ pub(crate) async fn show(
     Ok(JsonResponse::ok(&native::retention(retention)))
 }
 
-/// Changes ages; what is absent stays. Workers erase what is too old.
+/// Changes the given ages. Absent ones keep their values. Workers erase data that is too old.
 pub(crate) async fn update(
     call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(changes): web::Json<RetentionChanges>,

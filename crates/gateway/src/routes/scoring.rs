@@ -1,4 +1,4 @@
-//! `/v1/scoring`: by which rules the organization's leads are scored.
+//! `/v1/scoring`: the scoring rules of the organization.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::{operation, with_store_timeout};
 
-/// The scoring in force; version 0 is the standard one.
+/// Shows the active scoring. Version 0 is the standard one.
 pub(crate) async fn show(
     call: &mut AuthorizedRequest<AdminAccess>,
 ) -> Result<JsonResponse<ActiveScoring>, Refusal> {
@@ -24,7 +24,7 @@ pub(crate) async fn show(
 
 async fn active_scoring(call: &AuthorizedRequest<AdminAccess>) -> Result<Arc<ActiveScoring>, Refusal> {
     let directory = &call.state.keys.directory;
-    // Another gateway may have set it a moment ago.
+    // Another gateway may have changed it since the last poll.
     with_store_timeout(&call.state, directory.refresh()).await?;
     Ok(directory.snapshot().scoring(call.organization()))
 }
@@ -33,7 +33,7 @@ fn read(document: &Value) -> Result<Scoring, Refusal> {
     Scoring::read(document).map_err(|faults| Refusal::InvalidSettings(faults.to_string()))
 }
 
-/// Puts another in force, for what comes in from the next poll on.
+/// Stores and activates a scoring. Workers apply it after their next poll.
 pub(crate) async fn set(
     call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(document): web::Json<Value>,
@@ -43,7 +43,7 @@ pub(crate) async fn set(
     Ok(JsonResponse::ok(&active))
 }
 
-/// Uses the standard scoring again, which is the answer.
+/// Activates the standard scoring, and returns it.
 pub(crate) async fn reset(
     call: &mut AuthorizedRequest<AdminAccess>,
 ) -> Result<JsonResponse<ActiveScoring>, Refusal> {
@@ -52,7 +52,7 @@ pub(crate) async fn reset(
     Ok(JsonResponse::ok(&*ActiveScoring::standard()))
 }
 
-/// All versions, the first one first.
+/// Lists all versions, the oldest first.
 pub(crate) async fn versions(
     call: &mut AuthorizedRequest<AdminAccess>,
 ) -> Result<JsonResponse<ListResponse<ScoringRecord>>, Refusal> {
@@ -61,7 +61,7 @@ pub(crate) async fn versions(
     Ok(JsonResponse::ok(&ListResponse { data, next: None }))
 }
 
-/// One version; 0 is the standard one.
+/// Shows one version. 0 is the standard one.
 pub(crate) async fn version(
     call: &mut AuthorizedRequest<AdminAccess, u32>,
 ) -> Result<JsonResponse<ActiveScoring>, Refusal> {
@@ -73,13 +73,13 @@ pub(crate) async fn version(
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ScoringPreviewRequest {
-    /// The one in force, if there is none.
+    /// The scoring to test. Default: the active one.
     scoring: Option<Value>,
-    /// How many of the newest leads.
+    /// The number of newest leads.
     last: Option<PageLimit>,
 }
 
-/// How the newest leads would be scored. Changes nothing.
+/// Shows how the newest leads would be scored. Changes nothing.
 pub(crate) async fn preview(
     call: &mut AuthorizedRequest<AdminAccess>,
     request: Option<web::Json<ScoringPreviewRequest>>,

@@ -1,4 +1,4 @@
-//! `/v1/sources`: sources of leads, among them KickoffLabs's campaigns.
+//! `/v1/sources`: the sources of the organization, including KickoffLabs campaigns.
 
 use actix_web::web;
 use leadgate_dialect::native::{self, SignatureResponse, SourceResponse};
@@ -17,8 +17,8 @@ use crate::route_response::{JsonResponse, ListResponse};
 use crate::source_selection::check_networks;
 use crate::store_timeout::operation;
 
-const WOULD_LOCK_OUT_CALLER: &str = "the key of this request is bound to this source, and these networks do not have the \
-                                 address of the request: use another key, or add the address";
+const WOULD_LOCK_OUT_CALLER: &str = "the key of this request is bound to this source, and these networks do not contain \
+                                     the address of the request: use another key, or add the address";
 
 pub(crate) async fn list(
     call: &mut AuthorizedRequest<AdminAccess, (), PageQuery<SourceId>>,
@@ -32,7 +32,7 @@ pub(crate) async fn list(
     Ok(JsonResponse::ok(&ListResponse { data, next: page.next.map(|next| next.to_string()) }))
 }
 
-/// Makes a source and the token of its URL, which is shown this once.
+/// Creates a source with a URL token. The URL is shown only in this response.
 pub(crate) async fn create(
     call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(new): web::Json<NewSource>,
@@ -48,7 +48,7 @@ pub(crate) async fn create(
     Ok(answer)
 }
 
-/// A source, and how many of its last leads have no contact.
+/// A source, and how many of its recent leads have no contact.
 #[derive(Serialize)]
 pub(crate) struct SourceDetailsResponse<'s> {
     #[serde(flatten)]
@@ -69,7 +69,7 @@ pub(crate) async fn show(
     Ok(JsonResponse::ok(&SourceDetailsResponse { source, recent_leads }))
 }
 
-/// Changes settings of a source; what is absent stays.
+/// Changes the given settings of a source. Absent ones keep their values.
 pub(crate) async fn update(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     web::Json(settings): web::Json<SourceSettings>,
@@ -84,10 +84,10 @@ pub(crate) async fn update(
     let store = call.store();
     let updating = operations::update(&store, call.organization(), call.id, settings);
     let updated = operation(&call.state, updating).await;
-    changed(call, updated, AuditAction::SourceUpdated)
+    changed_source(call, updated, AuditAction::SourceUpdated)
 }
 
-/// Makes another token for the URL of a source, which is shown this once.
+/// Creates a further URL token for a source. The URL is shown only in this response.
 pub(crate) async fn create_token(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     new: Option<web::Json<NewToken>>,
@@ -112,7 +112,7 @@ pub(crate) struct SetSignatureRequest {
     signature: SignatureChange,
 }
 
-/// Sets whether a source takes only signed posts; the answer shows the secret, if there is one.
+/// Sets whether a source accepts only signed posts. The response shows the signing secret, if there is one.
 pub(crate) async fn set_signature(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     web::Json(SetSignatureRequest { signature }): web::Json<SetSignatureRequest>,
@@ -133,7 +133,7 @@ pub(crate) async fn disable(
 ) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let store = call.store();
     let disabled = operation(&call.state, operations::disable(&store, call.organization(), call.id)).await;
-    changed(call, disabled, AuditAction::SourceDisabled)
+    changed_source(call, disabled, AuditAction::SourceDisabled)
 }
 
 pub(crate) async fn enable(
@@ -141,20 +141,20 @@ pub(crate) async fn enable(
 ) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let store = call.store();
     let enabled = operation(&call.state, operations::enable(&store, call.organization(), call.id)).await;
-    changed(call, enabled, AuditAction::SourceEnabled)
+    changed_source(call, enabled, AuditAction::SourceEnabled)
 }
 
-/// Revokes its keys and tokens, too; its leads stay.
+/// Deletes a source and revokes its keys and tokens. Its leads stay.
 pub(crate) async fn delete(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
 ) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let store = call.store();
     let deleted = operation(&call.state, operations::delete(&store, call.organization(), call.id)).await;
-    changed(call, deleted, AuditAction::SourceDeleted)
+    changed_source(call, deleted, AuditAction::SourceDeleted)
 }
 
-/// A source as it is now; this gateway follows the change at once.
-fn changed(
+/// The response with a changed source. This gateway applies the change at once.
+fn changed_source(
     call: &AuthorizedRequest<AdminAccess, SourceId>,
     source: Result<Source, Refusal>,
     action: AuditAction,

@@ -1,4 +1,4 @@
-//! `GET /v1/submissions/{id}`: what was sent, and why it ended as it did.
+//! `GET /v1/submissions/{id}`: the content of a submission, its outcome, and the trace.
 
 use std::borrow::Cow;
 
@@ -33,15 +33,15 @@ pub(crate) async fn show(
     if !call.source_access().covers(record.submission.source) {
         return Err(call.not_found(id, AuditAction::SubmissionRead));
     }
-    let lead_is_shown = shows_lead(&record, call).await?;
+    let shows_lead = may_read_lead(&record, call).await?;
     call.record(call.entry(AuditAction::SubmissionRead).with_target(id));
     let source = call.state.keys.directory.source(record.submission.source);
     let source = source.as_ref().and_then(|source| source.name.as_deref());
-    Ok(answer(&record, source, lead_is_shown))
+    Ok(answer(&record, source, shows_lead))
 }
 
-/// Whether the caller may read the lead that the submission made or met.
-async fn shows_lead(
+/// Whether the caller may read the lead that the submission created or matched.
+async fn may_read_lead(
     record: &SubmissionRecord,
     call: &AuthorizedRequest<ReadAccess, SubmissionId>,
 ) -> Result<bool, Refusal> {
@@ -59,13 +59,13 @@ async fn shows_lead(
 fn answer(
     record: &SubmissionRecord,
     source: Option<&str>,
-    lead_is_shown: bool,
+    shows_lead: bool,
 ) -> JsonResponse<SubmissionLookupResponse<'static>> {
     let submission = &record.submission;
     let Some(current) = record.outcome() else {
         return JsonResponse::ok(&SubmissionLookupResponse::Queued(SubmissionStatus::queued(submission.id)));
     };
-    let trace = if lead_is_shown {
+    let trace = if shows_lead {
         Cow::Borrowed(&current.trace)
     } else {
         Cow::Owned(current.trace.clone().without_lead_details())

@@ -1,4 +1,4 @@
-//! `POST /v1/suppressions/import`: a list as CSV, such as a spreadsheet writes it.
+//! `POST /v1/suppressions/import`: imports a CSV list, for example from a spreadsheet.
 
 use std::io::{self, Cursor};
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use crate::query::parsed;
 use crate::refusal::Refusal;
 use crate::route_response::JsonResponse;
 
-/// So many refused rows are returned; all are counted.
-const MOST_RETURNED: usize = 1_000;
+/// The maximum number of refused rows in the response. All refused rows are counted.
+const MAX_REFUSED_ROWS: usize = 1_000;
 
 #[derive(Deserialize)]
 pub(crate) struct ImportQuery {
@@ -35,7 +35,7 @@ pub(crate) struct ImportQuery {
     expires_at: Option<String>,
     #[serde(default, deserialize_with = "parsed")]
     phone_country: Option<Region>,
-    /// Of a list whose first row has no names.
+    /// The kind of value, for a list without a header row.
     #[serde(default, deserialize_with = "parsed")]
     kind: Option<SuppressionKind>,
     #[serde(default)]
@@ -48,7 +48,7 @@ pub(crate) struct ImportResponse {
     counts: ImportCounts,
     encoding: &'static str,
     columns_left_out: Vec<String>,
-    /// The first of them.
+    /// The first refused rows.
     refused_rows: Vec<RefusedRow>,
 }
 
@@ -58,7 +58,8 @@ struct RefusedRow {
     detail: String,
 }
 
-/// Suppresses every row of a list. It goes on when the caller leaves; sent again, it does what is left to do.
+/// Suppresses every row of a list. The import continues if the client disconnects. If the request is sent
+/// again, it does what remains.
 pub(crate) async fn import(
     call: &mut AuthorizedRequest<AdminAccess, (), ImportQuery>,
     payload: Payload,
@@ -103,10 +104,10 @@ fn check_is_csv(call: &AuthorizedRequest<AdminAccess, (), ImportQuery>) -> Resul
     if essence.trim().eq_ignore_ascii_case("text/csv") { Ok(()) } else { Err(Refusal::NotCsv) }
 }
 
-/// A list, and how it is read.
+/// A list and the options for reading it.
 struct ImportList {
     body: Bytes,
-    /// Of the values of a list without names, and whether they are digests.
+    /// For a list without a header: the kind of its values, and whether they are digests.
     kind: Option<(SuppressionKind, bool)>,
     defaults: ImportDefaults,
 }
@@ -144,7 +145,7 @@ impl ImportList {
 }
 
 fn keep_refused(results: Vec<ImportRowResult>, kept: &mut Vec<RefusedRow>) {
-    let room = MOST_RETURNED.saturating_sub(kept.len());
+    let room = MAX_REFUSED_ROWS.saturating_sub(kept.len());
     let refused = results.into_iter().filter(|result| result.result == "refused");
     kept.extend(refused.map(|ImportRowResult { row, detail, .. }| RefusedRow { row, detail }).take(room));
 }

@@ -1,5 +1,5 @@
-//! `/v1/suppressions`: whom the organization must not contact. Values travel in bodies only, so that no log of a URL
-//! has them.
+//! `/v1/suppressions`: the phones, emails and domains that the organization must not contact. Values are sent
+//! in bodies only, so that URLs in logs do not contain them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use crate::route_response::{JsonResponse, ListResponse};
 use crate::state::GatewayState;
 use crate::store_timeout::operation;
 
-/// As many entries are taken at once; longer lists are imported.
-const MOST_ENTRIES: usize = 100;
+/// The maximum number of entries in one request. Longer lists must be imported.
+const MAX_ENTRIES: usize = 100;
 
-/// For how long an answer waits for stored leads to learn of a domain or a digest. They go on learning.
+/// How long a response waits for the re-screening of stored leads, which continues in the background.
 const RESCREEN_WAIT: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
@@ -34,7 +34,7 @@ struct AddEntriesRequest {
     entries: Vec<SuppressionRequest>,
 }
 
-/// What became of one entry of several.
+/// The result for one entry of a request.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum EntryResult<'s> {
@@ -49,14 +49,14 @@ pub(crate) enum EntryResult<'s> {
     },
 }
 
-/// The entries of a request, and whether all stored leads have learned of them by now.
+/// The entries of a request, and whether the re-screening of stored leads has finished.
 #[derive(Serialize)]
 pub(crate) struct ChangeEntriesResponse<T> {
     data: Vec<T>,
     stored_leads_settled: bool,
 }
 
-/// All entries that were asked for.
+/// The entries that match a value.
 #[derive(Serialize)]
 pub(crate) struct EntriesResponse<T> {
     data: Vec<T>,
@@ -80,27 +80,27 @@ fn shown(entries: &[Suppression]) -> Vec<SuppressionResponse<'_>> {
     entries.iter().map(|entry| native::suppression(entry, now)).collect()
 }
 
-/// Adds one entry, or several of which each is added or refused by itself.
+/// Adds one entry or several. Each entry is added or refused independently.
 pub(crate) async fn add(
     call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(document): web::Json<Map<String, Value>>,
 ) -> Result<JsonResponse<ChangeEntriesResponse<EntryResult<'static>>>, Refusal> {
     let organization = call.organization();
     let (requests, is_single) = requests(document)?;
-    if !(1..=MOST_ENTRIES).contains(&requests.len()) {
-        let detail = format!("1 to {MOST_ENTRIES} entries are taken at once");
+    if !(1..=MAX_ENTRIES).contains(&requests.len()) {
+        let detail = format!("a request has 1 to {MAX_ENTRIES} entries; import longer lists");
         return Err(Refusal::InvalidSettings(detail));
     }
     let (store, judge) = (call.store(), judge(&call.state)?);
     let match_key = call.state.keys.match_key()?;
     let adding = operations::add_entries(&store, organization, &requests, match_key, &judge);
-    let (added, due) = operation(&call.state, adding).await?;
+    let (added, pending) = operation(&call.state, adding).await?;
     if let [Err(detail)] = added.as_slice()
         && is_single
     {
         return Err(Refusal::InvalidSettings(detail.clone()));
     }
-    let (stored_leads_settled, now) = (run_rescreen(&call.state, due).await, Timestamp::now());
+    let (stored_leads_settled, now) = (run_rescreen(&call.state, pending).await, Timestamp::now());
     let results = added.iter().map(|added| match added {
         Ok((result, entry)) => EntryResult::Added { result: *result, entry: native::suppression(entry, now) },
         Err(detail) => EntryResult::Refused { result: "refused", detail },
@@ -113,7 +113,7 @@ fn judge(state: &GatewayState) -> Result<Arc<dyn Judge>, Refusal> {
     Ok(state.keys.pipeline()?.clone())
 }
 
-/// The entries of a request, and whether it is one by itself.
+/// The entries of a request, and whether it is a single entry.
 fn requests(document: Map<String, Value>) -> Result<(Vec<SuppressionRequest>, bool), Refusal> {
     let invalid = |error: serde_json::Error| Refusal::InvalidSettings(error.to_string());
     let is_single = !document.contains_key("entries");
@@ -125,7 +125,7 @@ fn requests(document: Map<String, Value>) -> Result<(Vec<SuppressionRequest>, bo
     Ok((entries, false))
 }
 
-/// Every entry that would hold a lead with this value, those that have ended too.
+/// Finds every entry that matches a value, including expired ones.
 pub(crate) async fn find(
     call: &mut AuthorizedRequest<OrganizationReadAccess>,
     web::Json(request): web::Json<SuppressionRequest>,
@@ -136,7 +136,7 @@ pub(crate) async fn find(
     Ok(JsonResponse::ok(&EntriesResponse { data: shown(&found) }))
 }
 
-/// Ends the entries of a value, on one list or on all.
+/// Ends the entries of a value, on one list or on all lists.
 pub(crate) async fn remove(
     call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(request): web::Json<SuppressionRequest>,
@@ -145,23 +145,23 @@ pub(crate) async fn remove(
     let (store, judge) = (call.store(), judge(&call.state)?);
     let (list, requests) = (request.list.clone(), [request]);
     let removing = operations::remove(&store, organization, &requests, list.as_deref(), match_key, &judge);
-    let (removed, due) = operation(&call.state, removing).await?;
-    let stored_leads_settled = run_rescreen(&call.state, due).await;
+    let (removed, pending) = operation(&call.state, removing).await?;
+    let stored_leads_settled = run_rescreen(&call.state, pending).await;
     Ok(JsonResponse::ok(&ChangeEntriesResponse { data: shown(&removed), stored_leads_settled }))
 }
 
 /// Re-screens stored leads; returns whether all are done.
-async fn run_rescreen(state: &Data<GatewayState>, due: PendingRescreen) -> bool {
-    match timeout(RESCREEN_WAIT, due.is_pending()).await {
+async fn run_rescreen(state: &Data<GatewayState>, pending: PendingRescreen) -> bool {
+    match timeout(RESCREEN_WAIT, pending.is_pending()).await {
         Ok(Ok(false)) => return true,
         Ok(Ok(true)) => {}
         Ok(Err(_)) | Err(_) => return false,
     }
     let state = Data::clone(state);
-    // It goes on when nobody waits for it any more. Of many, the first may do what the others came for.
-    let learning = tokio::spawn(async move {
+    // The task continues after the response. One task may do the work for several requests.
+    let rescreening = tokio::spawn(async move {
         let _permit = state.rescreening.acquire().await;
-        due.run(|_| {}).await
+        pending.run(|_| {}).await
     });
-    matches!(timeout(RESCREEN_WAIT, learning).await, Ok(Ok(Ok(()))))
+    matches!(timeout(RESCREEN_WAIT, rescreening).await, Ok(Ok(Ok(()))))
 }

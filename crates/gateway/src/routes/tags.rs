@@ -1,4 +1,4 @@
-//! `GET`, `POST /v1/tags`: tags by the number that KickoffLabs's clients know them by.
+//! `GET`, `POST /v1/tags`: numbered tags, which clients of KickoffLabs refer to by number.
 
 use actix_web::web;
 use leadgate_operations::tags::{self as operations, NewTag};
@@ -20,7 +20,7 @@ pub(crate) async fn list(
     Ok(JsonResponse::ok(&ListResponse { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 
-/// Asked twice for the same name, it is the same tag.
+/// Creates a tag, or returns the existing one with the same name.
 pub(crate) async fn create(
     call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(new): web::Json<NewTag>,

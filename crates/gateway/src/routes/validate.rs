@@ -1,4 +1,4 @@
-//! `POST /v1/leads/validate`: what would become of leads, if they were posted now. Stores nothing.
+//! `POST /v1/leads/validate`: shows what would happen to leads if they were posted now. Stores nothing.
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -20,7 +20,8 @@ use crate::{headers, intake, limit};
 
 const NDJSON: &str = "application/x-ndjson";
 
-/// One lead as JSON, or one on each line; the answers in the same form and order. Each is judged alone.
+/// Validates one JSON lead, or NDJSON with one lead per line. The response has the same format and order.
+/// Each lead is judged independently of the others.
 pub(crate) async fn validate(
     call: &mut AuthorizedRequest<ReadAccess>,
     payload: Payload,
@@ -62,7 +63,7 @@ async fn validate_lines(
     let mut breaks = 0;
     let body = body::read_with(&call.request, payload, limits, |arrived| {
         breaks += arrived.iter().filter(|byte| **byte == b'\n').count();
-        // Empty lines do not count, within reason.
+        // Empty lines are ignored, up to this limit.
         if breaks > 2 * operations::MOST_VALIDATED {
             Err(wrong_number_of_lines())
         } else {
@@ -94,7 +95,8 @@ fn wrong_number_of_lines() -> Refusal {
     Refusal::InvalidParameter { name: "body", detail: "1 to 500 lines are validated at once." }
 }
 
-/// What would be published, if it were posted. It is judged for itself, whatever was sent before under its idempotency key.
+/// The submission that a post would publish. It has no idempotency key, so that earlier requests have no
+/// influence.
 fn submission(body: &[u8], call: &AuthorizedRequest<ReadAccess>) -> Result<Submission, Refusal> {
     let limit = call.state.config.body_limit;
     if body.len() > limit {
@@ -112,7 +114,7 @@ fn submission(body: &[u8], call: &AuthorizedRequest<ReadAccess>) -> Result<Submi
     intake::accept(received, &call.caller, &call.state).map(|accepted| accepted.submission)
 }
 
-/// The worker's own code, on a thread where it may take its time.
+/// Judges submissions with the worker's code, on a blocking thread.
 async fn judge(
     submissions: Vec<Submission>,
     call: &AuthorizedRequest<ReadAccess>,
@@ -121,11 +123,11 @@ async fn judge(
     let normalized = operations::normalize(submissions, &call.caller.source, &context).await?;
     let judging = operations::validate(&store, call.organization(), normalized, &context, call.log());
     let previews = operation(state, judging).await?;
-    Ok(previews.into_iter().map(|one| within_reach(one, call.source_access())).collect())
+    Ok(previews.into_iter().map(|one| restrict_to_access(one, call.source_access())).collect())
 }
 
-/// Without what is stored of a lead of another source.
-fn within_reach(preview: SubmissionPreview, reach: SourceAccess) -> SubmissionPreview {
+/// Removes the stored data of a lead of another source.
+fn restrict_to_access(preview: SubmissionPreview, reach: SourceAccess) -> SubmissionPreview {
     match &preview.lead {
         Some(lead) if preview.ruling.outcome != Outcome::Created && !reach.covers(lead.source) => {
             SubmissionPreview { lead: None, trace: preview.trace.without_lead_details(), ..preview }
@@ -149,7 +151,7 @@ fn line(preview: &SubmissionPreview, state: &GatewayState) -> Vec<u8> {
     serde_json::to_vec(&shown(preview, state)).unwrap_or_default()
 }
 
-/// A line that is no lead, as it would be refused.
+/// The line for a lead that would be refused.
 fn refused(refusal: Refusal) -> Vec<u8> {
     protocol(Dialect::Native).refused(&refusal.problem()).body
 }

@@ -1,4 +1,4 @@
-//! What is taken in, and how it leaves for the worker.
+//! Accepted leads, and the messages for the worker.
 
 use insta::{assert_json_snapshot, assert_snapshot};
 use serde_json::json;
@@ -20,7 +20,7 @@ async fn a_lead_is_accepted_once_it_is_durable() {
 }
 
 #[tokio::test]
-async fn a_submission_says_everything_a_worker_needs() {
+async fn a_submission_contains_everything_a_worker_needs() {
     let world = World::start().await;
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let request = world.post().header("user-agent", "test\t/1").header("traceparent", trace);
@@ -76,7 +76,7 @@ async fn a_test_key_makes_test_leads() {
 }
 
 #[tokio::test]
-async fn what_is_json_is_taken_under_all_its_names() {
+async fn json_is_accepted_with_all_its_media_types() {
     let world = World::start().await;
     for kind in ["application/json", "application/json; charset=UTF-8", "application/vnd.crm.lead+json"] {
         let request = world.client.post(world.url("/v1/leads")).bearer_auth(&world.key);
@@ -91,7 +91,7 @@ async fn what_is_json_is_taken_under_all_its_names() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_route_is_a_problem_too() {
+async fn an_unknown_path_or_method_is_a_problem_document() {
     let world = World::start().await;
     for path in
         ["/", "/v1", "/v1/lead", "/v1/leads/", "//v1/leads", "/v1/%2e%2e/v1/leads", "/%00", "/%ff", "/%"]
@@ -105,7 +105,7 @@ async fn what_is_not_a_route_is_a_problem_too() {
     assert_snapshot!(serde_json::to_string_pretty(&answer.body).unwrap(), @r#"
     {
       "code": "method_not_allowed",
-      "detail": "This method is not served here; see Allow.",
+      "detail": "The path does not support this method; see `Allow`.",
       "status": 405,
       "title": "Method Not Allowed",
       "type": "about:blank"
@@ -117,7 +117,7 @@ async fn what_is_not_a_route_is_a_problem_too() {
             let request = request.header("origin", "https://example.com");
             let request = request.header("access-control-request-method", "POST");
             let answer = send(request).await;
-            // A page may ask, and read every answer; what it may do, its key decides.
+            // A page may send preflights and read every response. The key decides what it may do.
             match method {
                 "OPTIONS" => assert_eq!(answer.status, 204, "{path}"),
                 _ => assert_eq!(answer.problem(), (405, "method_not_allowed"), "{method} {path}"),

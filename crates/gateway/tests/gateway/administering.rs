@@ -1,4 +1,4 @@
-//! What an administrator sets up over HTTP: keys, sources, mappings, scoring, retention.
+//! Administration over HTTP: keys, sources, mappings, scoring, retention.
 
 use leadgate_domain::{Actor, Dialect, KeyId, KeyKind, Scope};
 use leadgate_store::AuditFilter;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, PATIENCE, World, send};
 
-/// A request with a key, and a body in JSON unless that is null.
+/// Sends a request with a key, and a JSON body unless it is null.
 pub(crate) async fn ask(world: &World, key: &str, route: &str, body: Value) -> Answer {
     let (method, path) = route.split_once(' ').unwrap();
     let method: Method = method.parse().unwrap();
@@ -15,7 +15,7 @@ pub(crate) async fn ask(world: &World, key: &str, route: &str, body: Value) -> A
     send(if body.is_null() { request } else { request.json(&body) }).await
 }
 
-/// A request that succeeds; what it answers.
+/// Sends a request, asserts its status, and returns the body.
 async fn done(world: &World, route: &str, status: u16, body: Value) -> Value {
     let answer = ask(world, &world.key, route, body).await;
     assert_eq!(answer.status, status, "{route}: {}", answer.body);
@@ -26,7 +26,7 @@ fn id_of(key: &str) -> KeyId {
     KeyId::parse(key.split('_').rev().nth(2).unwrap()).unwrap()
 }
 
-/// The routes that only administrators use, and what is noted of an id that is not there.
+/// The routes for administrators, with the audit action for an unknown id.
 fn routes(source: &str, key: &str) -> Vec<(String, Value, Option<&'static str>)> {
     let of_source = |route: &str| route.replace("ID", source);
     let of_key = |route: &str| route.replace("ID", key);
@@ -67,7 +67,7 @@ fn routes(source: &str, key: &str) -> Vec<(String, Value, Option<&'static str>)>
 }
 
 #[tokio::test]
-async fn administering_needs_its_scope_and_the_whole_organization() {
+async fn administration_requires_an_organization_wide_admin_key() {
     let world = World::start().await;
     let plain = world.credential(KeyKind::Secret, |key| key.scopes = vec![Scope::Write, Scope::Read]).await;
     let (source, partner) = world.source_of(Dialect::Native, |_| {}).await;
@@ -81,7 +81,7 @@ async fn administering_needs_its_scope_and_the_whole_organization() {
 }
 
 #[tokio::test]
-async fn an_id_of_others_is_not_there_and_is_noted_for_the_caller_alone() {
+async fn another_organizations_id_is_not_found_and_is_audited_for_the_caller_only() {
     let world = World::start().await;
     let stranger = world.stranger().await;
     let theirs = world.store.organization_named("theirs").await.unwrap().unwrap().id;
@@ -114,7 +114,7 @@ async fn an_id_of_others_is_not_there_and_is_noted_for_the_caller_alone() {
 }
 
 #[tokio::test]
-async fn a_mistake_is_refused_by_its_own_name() {
+async fn every_invalid_setting_has_its_own_error() {
     let world = World::start().await;
     let (source, _) = world.source_of(Dialect::Native, |_| {}).await;
     let source = source.id;
@@ -129,16 +129,16 @@ async fn a_mistake_is_refused_by_its_own_name() {
             json!({ "signature": "rotate" }),
             422,
             "invalid_settings",
-            "no secret",
+            "no secret to rotate",
         ),
         ("PUT /v1/sources/ID/mapping", json!({ "rules": [{ "to": "fax" }] }), 422, "invalid_settings", "fax"),
-        ("PUT /v1/sources/ID/mapping/version", json!({ "version": 7 }), 404, "not_found", "nothing here"),
+        ("PUT /v1/sources/ID/mapping/version", json!({ "version": 7 }), 404, "not_found", "does not exist"),
         ("POST /v1/sources/ID/mapping/preview", json!({ "last": 0 }), 422, "invalid_settings", "1 to 100"),
         ("GET /v1/sources/ID/mapping/suggestion?last=0", Value::Null, 400, "invalid_parameter", "1 to 100"),
-        ("GET /v1/scoring/versions/7", Value::Null, 404, "not_found", "nothing here"),
-        ("GET /v1/scoring/versions/x", Value::Null, 404, "not_found", "nothing here"),
+        ("GET /v1/scoring/versions/7", Value::Null, 404, "not_found", "does not exist"),
+        ("GET /v1/scoring/versions/x", Value::Null, 404, "not_found", "does not exist"),
         ("POST /v1/scoring/preview", json!({ "scoring": {} }), 422, "invalid_settings", "hot"),
-        ("PATCH /v1/retention", json!({}), 422, "invalid_settings", "nothing to change"),
+        ("PATCH /v1/retention", json!({}), 422, "invalid_settings", "no change given"),
         ("PATCH /v1/retention", json!({ "leads": "soon" }), 422, "invalid_settings", "such as 30d"),
         ("POST /v1/reprocess", json!({}), 422, "invalid_settings", "say which leads"),
         ("POST /v1/reprocess", json!({ "reason": "whim" }), 422, "invalid_settings", "not a reason"),
@@ -160,13 +160,13 @@ async fn a_mistake_is_refused_by_its_own_name() {
 }
 
 #[tokio::test]
-async fn a_key_is_made_rotated_and_revoked_with_what_was_made_with_it() {
+async fn a_key_is_created_rotated_and_revoked_with_the_keys_created_with_it() {
     let world = World::start().await;
     let made = done(&world, "POST /v1/keys", 201, json!({ "name": "crm", "scopes": ["admin"] })).await;
     let (first, id) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
     assert_eq!((&made["name"], &made["made_by"]), (&json!("crm"), &json!(id_of(&world.key))), "{made}");
     let listed = ask(&world, first, "GET /v1/keys", Value::Null).await;
-    assert_eq!(listed.status, 200, "it is known at once: {}", listed.body);
+    assert_eq!(listed.status, 200, "the new key works at once: {}", listed.body);
     let ids: Vec<_> = listed.body["data"].as_array().unwrap().iter().map(|key| key["id"].clone()).collect();
     assert!(ids.contains(&made["id"]) && listed.body["next"].is_null(), "{}", listed.body);
     assert!(!listed.body.to_string().contains(first), "the text is shown once");
@@ -243,7 +243,7 @@ async fn a_source_is_shown_changed_signed_and_gets_another_url() {
 }
 
 #[tokio::test]
-async fn a_mapping_is_proposed_tried_and_used() {
+async fn a_mapping_is_proposed_previewed_and_activated() {
     let world = World::start().await;
     let (source, key) = world.source_of(Dialect::Native, |_| {}).await;
     let of = |path: &str| format!("/v1/sources/{}{path}", source.id);
@@ -270,7 +270,7 @@ async fn a_mapping_is_proposed_tried_and_used() {
 }
 
 #[tokio::test]
-async fn versions_of_a_scoring_are_listed_tried_and_given_up() {
+async fn versions_of_a_scoring_are_listed_previewed_and_reset() {
     let world = World::start().await;
     world.accepted(&json!({ "phone": "+14155550100" })).await;
     world.work().await;
@@ -293,7 +293,7 @@ async fn versions_of_a_scoring_are_listed_tried_and_given_up() {
 }
 
 #[tokio::test]
-async fn an_array_is_no_document() {
+async fn an_array_is_refused_as_a_document() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     for (route, body) in [

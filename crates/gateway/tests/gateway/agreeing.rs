@@ -1,4 +1,4 @@
-//! What validation tells is what becomes of a lead: thousands of them, by one way and by the other.
+//! Validation agrees with the worker: thousands of leads are validated, posted and compared.
 
 mod bodies;
 
@@ -26,12 +26,12 @@ use crate::world::{Answer, World, config, secret, send};
 
 const SEED: u64 = 7;
 
-/// As many lines are validated at once.
+/// The number of lines that are validated at once.
 const CHUNK: usize = 500;
-/// The trace of every how manieth is compared.
+/// The trace of every n-th lead is compared.
 const TRACED: usize = 8;
-/// As many are posted at once.
-const AT_ONCE: usize = 16;
+/// The number of concurrent posts.
+const CONCURRENCY: usize = 16;
 
 const BROWSER: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1";
 
@@ -46,17 +46,17 @@ async fn validation_and_the_stored_lead_agree_in_postgresql() {
     let store = Store::open(&StoreConfig::api(url).with_secret(&secret())).unwrap();
     store.migrate().await.unwrap();
     let leads = std::env::var("LEADGATE_TEST_LEADS").ok().and_then(|leads| leads.parse().ok());
-    agree(World::found(store, config()).await, leads.unwrap_or(1_000)).await;
+    agree(World::with_store(store, config()).await, leads.unwrap_or(1_000)).await;
 }
 
-/// How the leads of a test ended.
+/// Counts the results of a test.
 #[derive(Debug, Default)]
 struct Tally {
     accepted: usize,
     refused: usize,
     eligible: usize,
     held: usize,
-    /// What met a lead of another source than the caller's.
+    /// Submissions that matched a lead of another source than the caller's.
     hidden: usize,
     reasons: BTreeSet<Reason>,
     outcomes: BTreeSet<String>,
@@ -76,8 +76,11 @@ async fn agree(world: World, leads: usize) {
     println!("{tally:?} in {:.1} s", begun.elapsed().as_secs_f32());
     let shown: Vec<_> = disagreements.iter().take(20).collect();
     assert!(disagreements.is_empty(), "{} of {leads}: {shown:#?}", disagreements.len());
-    assert!(tally.refused > leads / 50 && tally.eligible > leads / 20, "the nasty ones are there");
-    assert!(tally.hidden * 10 < leads, "most are shown whole");
+    assert!(
+        tally.refused > leads / 50 && tally.eligible > leads / 20,
+        "the generated leads include refused and eligible ones"
+    );
+    assert!(tally.hidden * 10 < leads, "most leads are shown completely");
     if leads >= 10_000 {
         // Each of these bodies has a phone or an email.
         let expected = Reason::ALL.into_iter().filter(|reason| *reason != Reason::NoContact);
@@ -88,7 +91,7 @@ async fn agree(world: World, leads: usize) {
     world.end().await;
 }
 
-/// Some of the people who are going to be posted.
+/// Suppresses some of the people who are posted later.
 async fn suppress(world: &World) {
     let matching = world.store.match_key().await.unwrap();
     let entry = |kind, value: &str| {
@@ -107,7 +110,7 @@ async fn suppress(world: &World) {
     world.store.suppress(world.organization, entries, judge).await.unwrap();
 }
 
-/// Somebody who posts by a source.
+/// A client that posts to a source.
 struct Caller {
     key: String,
     agent: &'static str,
@@ -142,7 +145,7 @@ impl Caller {
         ]
     }
 
-    /// By a source whose mapping makes more of a body than there was, and demands a little.
+    /// A client of a source whose mapping copies fields and maps values.
     async fn mapped(world: &World) -> Self {
         let (source, _) = world.source_of(Dialect::Native, |_| {}).await;
         let copy = |n: usize| json!({ "to": format!("custom_fields.copy{n}"), "from": ["long"] });
@@ -159,46 +162,47 @@ impl Caller {
         request.header("content-type", kind).header("user-agent", self.agent).body(body)
     }
 
-    /// What is told about each body, then what becomes of it; in which they differ.
+    /// Validates each body, then posts it. Returns the differences.
     async fn compare(&self, world: &World, bodies: &[Body], tally: &mut Tally) -> Vec<String> {
         let lines: Vec<u8> = bodies.iter().flat_map(|body| [&body.bytes[..], b"\n"].concat()).collect();
-        let told = send(self.sending(world, "/v1/leads/validate", "application/x-ndjson", lines)).await;
-        let told = told.body.as_str().expect("several lines").lines();
-        let told: Vec<Value> = told.map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(told.len(), bodies.len());
+        let validated = send(self.sending(world, "/v1/leads/validate", "application/x-ndjson", lines)).await;
+        let validated = validated.body.as_str().expect("several lines").lines();
+        let validated: Vec<Value> = validated.map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(validated.len(), bodies.len());
         let post = async |body: &Body| {
             send(self.sending(world, "/v1/leads", "application/json", body.bytes.clone())).await
         };
-        let answers: Vec<Answer> = iter(bodies).map(post).buffered(AT_ONCE).collect().await;
+        let answers: Vec<Answer> = iter(bodies).map(post).buffered(CONCURRENCY).collect().await;
         world.work().await;
         let accepted = answers.iter().filter(|answer| answer.status == 202);
         let accepted = accepted.map(|answer| serde_json::from_value(answer.body["id"].clone()).unwrap());
         let stored = Stored::read(world, &accepted.collect::<Vec<_>>()).await;
         let mut disagreements = Vec::new();
-        for (place, ((body, mut told), answer)) in bodies.iter().zip(told).zip(answers).enumerate() {
-            let (told, found) = match answer.status {
+        for (place, ((body, mut validated), answer)) in bodies.iter().zip(validated).zip(answers).enumerate()
+        {
+            let (validated, found) = match answer.status {
                 202 => {
                     let id = serde_json::from_value(answer.body["id"].clone()).unwrap();
                     let mut found = stored.shown(id);
-                    // A trace is dear to read.
+                    // Reading a trace is expensive.
                     match place % TRACED {
                         0 => found["trace"] = trace(world, id).await,
-                        _ => drop(told.as_object_mut().unwrap().remove("trace")),
+                        _ => drop(validated.as_object_mut().unwrap().remove("trace")),
                     }
-                    tally.judged(told, found)
+                    tally.compare_leads(validated, found)
                 }
-                _ => tally.turned_away(told, answer.body),
+                _ => tally.compare_refusals(validated, answer.body),
             };
-            if told != found {
+            if validated != found {
                 let body = String::from_utf8_lossy(&body.bytes).chars().take(300).collect::<String>();
-                disagreements.push(format!("{body}\n{}", differences(&told, &found)));
+                disagreements.push(format!("{body}\n{}", differences(&validated, &found)));
             }
         }
         disagreements
     }
 }
 
-/// What became of a chunk, read at once.
+/// The stored results of a chunk, read at once.
 struct Stored {
     titles: BTreeMap<SourceId, String>,
     outcomes: BTreeMap<SubmissionId, SubmissionSummary>,
@@ -220,10 +224,11 @@ impl Stored {
         }
     }
 
-    /// The answer about a submission.
+    /// The response that shows a submission.
     fn shown(&self, id: SubmissionId) -> Value {
         let one = &self.outcomes[&id];
-        let (outcome, lead) = (one.outcome.expect("a worker was there"), &self.leads[&one.lead.unwrap()]);
+        let (outcome, lead) =
+            (one.outcome.expect("the worker has processed it"), &self.leads[&one.lead.unwrap()]);
         let mut answer =
             serde_json::to_value(native::lead(lead, id, outcome, &|id| self.titles.get(&id).cloned()))
                 .unwrap();
@@ -238,11 +243,12 @@ async fn trace(world: &World, id: SubmissionId) -> Value {
 }
 
 impl Tally {
-    /// Both answers without what cannot be the same: ids of what is made, and when.
-    fn judged(&mut self, mut told: Value, mut found: Value) -> (Value, Value) {
+    /// Removes what necessarily differs from both responses: ids of new leads, and times.
+    fn compare_leads(&mut self, mut validated: Value, mut found: Value) -> (Value, Value) {
         self.accepted += 1;
         self.outcomes.insert(found["outcome"].as_str().unwrap().to_owned());
-        let reasons: Vec<Reason> = serde_json::from_value(found["reasons"].clone()).expect("all of the enum");
+        let reasons: Vec<Reason> =
+            serde_json::from_value(found["reasons"].clone()).expect("known reasons only");
         match found["eligibility"].as_str() {
             Some("held") => self.held += 1,
             Some("eligible") => self.eligible += 1,
@@ -251,33 +257,33 @@ impl Tally {
         assert_eq!(found["eligibility"] == "held", !reasons.is_empty(), "{found}");
         self.reasons.extend(reasons);
         let made = found["outcome"] == "created";
-        for answer in [&mut told, &mut found] {
+        for answer in [&mut validated, &mut found] {
             let answer = answer.as_object_mut().unwrap();
             answer.retain(|name, _| !["submission", "received_at", "updated_at"].contains(&name.as_str()));
             answer.retain(|name, _| !(made && name == "id"));
         }
-        // A key of a named source is not shown the lead of another: of that the outcome has to agree.
-        if told.get("eligibility").is_none() {
+        // A key of a named source does not see the lead of another source. Then only the outcome is compared.
+        if validated.get("eligibility").is_none() {
             self.hidden += 1;
-            for answer in [&mut told, &mut found] {
+            for answer in [&mut validated, &mut found] {
                 answer.as_object_mut().unwrap().retain(|name, _| name == "outcome");
             }
         }
-        (told, found)
+        (validated, found)
     }
 
-    /// A line that is refused says what a post of it is refused with.
-    fn turned_away(&mut self, told: Value, found: Value) -> (Value, Value) {
+    /// A refused line has the same response as a refused post.
+    fn compare_refusals(&mut self, validated: Value, found: Value) -> (Value, Value) {
         self.refused += 1;
-        (told, found)
+        (validated, found)
     }
 }
 
-/// The members in which two answers differ.
-fn differences(told: &Value, found: &Value) -> String {
-    let members = [told, found].into_iter().filter_map(Value::as_object);
+/// The members in which two responses differ.
+fn differences(validated: &Value, found: &Value) -> String {
+    let members = [validated, found].into_iter().filter_map(Value::as_object);
     let names: BTreeSet<&String> = members.flat_map(Map::keys).collect();
-    let differ = names.into_iter().filter(|name| told.get(name) != found.get(name));
-    let shown = |name| format!("  {name}: told {:?}, found {:?}", told.get(name), found.get(name));
+    let differ = names.into_iter().filter(|name| validated.get(name) != found.get(name));
+    let shown = |name| format!("  {name}: validated {:?}, stored {:?}", validated.get(name), found.get(name));
     differ.map(shown).collect::<Vec<_>>().join("\n")
 }

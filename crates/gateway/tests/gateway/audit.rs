@@ -1,4 +1,4 @@
-//! Every read and every change over HTTP leaves its entry, with who asked.
+//! Every read and every change over HTTP adds an audit entry with its caller.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use tokio::time::Instant;
 
 use crate::world::{Answer, PATIENCE, World, send};
 
-/// The id within the text of a key.
+/// The id in the text of a key.
 fn id_of(key: &str) -> KeyId {
     KeyId::parse(key.split('_').rev().nth(2).unwrap()).unwrap()
 }
 
-/// What a key did, oldest first, once there are as many entries.
+/// The audit entries of a key, the oldest first. Waits until there are `count` entries.
 async fn log(world: &World, organization: OrganizationId, key: &str, count: usize) -> Vec<AuditRecord> {
     let filter = AuditFilter { actor: Some(Actor::Key(id_of(key))), ..AuditFilter::default() };
     let deadline = Instant::now() + PATIENCE;
@@ -40,8 +40,8 @@ async fn ask(world: &World, method: Method, path: &str, body: Option<Value>) -> 
     .await
 }
 
-/// Somebody who is kept aside.
-async fn aside(world: &World) -> String {
+/// Creates a quarantined submission.
+async fn quarantined(world: &World) -> String {
     let rules = json!({"rules": [{"to": "email", "from": ["mail"], "required": true}]});
     let mapping: Mapping = serde_json::from_value(rules).unwrap();
     let (source, _) = world.source_of(Dialect::Native, |_| {}).await;
@@ -53,21 +53,21 @@ async fn aside(world: &World) -> String {
     posted.body["id"].as_str().unwrap().to_owned()
 }
 
-/// Asks for all that can be read, about these ids.
-async fn read_everything(world: &World, [lead, second, queued, aside, nobody]: [&str; 5]) {
+/// Reads every route that returns data, for these ids.
+async fn read_everything(world: &World, [lead, second, queued, quarantined, unknown]: [&str; 5]) {
     let get = async |path: &str| ask(world, Method::GET, path, None).await.status;
     assert_eq!(get(&format!("/v1/leads/{second}")).await, 200);
     assert_eq!(ask(world, Method::HEAD, &format!("/v1/leads/{lead}"), None).await.status, 200);
     assert_eq!(get(&format!("/v1/leads/{queued}")).await, 200);
-    assert_eq!(get(&format!("/v1/leads/{nobody}")).await, 404);
-    assert_eq!(get("/v1/leads/not-an-id").await, 404, "names nothing, and leaves nothing");
+    assert_eq!(get(&format!("/v1/leads/{unknown}")).await, 404);
+    assert_eq!(get("/v1/leads/not-an-id").await, 404, "a malformed id is not audited");
     assert_eq!(get("/v1/leads?limit=1").await, 200);
     assert_eq!(get(&format!("/v1/submissions/{second}")).await, 200);
-    assert_eq!(get(&format!("/v1/submissions/{nobody}")).await, 404);
+    assert_eq!(get(&format!("/v1/submissions/{unknown}")).await, 404);
     assert_eq!(get("/api/v1/contacts?page=2").await, 200);
     assert_eq!(get("/v1/quarantine").await, 200);
-    assert_eq!(get(&format!("/v1/quarantine/{aside}")).await, 200);
-    assert_eq!(get(&format!("/v1/quarantine/{nobody}")).await, 404);
+    assert_eq!(get(&format!("/v1/quarantine/{quarantined}")).await, 200);
+    assert_eq!(get(&format!("/v1/quarantine/{unknown}")).await, 404);
     assert_eq!(get("/v1/tags").await, 200);
     assert_eq!(get("/v1/sources").await, 200);
     assert_eq!(get(&format!("/v1/reports/intake?source={}", world.source)).await, 200);
@@ -79,19 +79,19 @@ async fn read_everything(world: &World, [lead, second, queued, aside, nobody]: [
 }
 
 #[tokio::test]
-async fn every_read_leaves_its_entry() {
+async fn every_read_is_audited() {
     let world = World::start().await;
     let lead = world.accepted(&json!({"phone": "+14155550132", "full_name": "Ann Lee"})).await;
     let second = world.accepted(&json!({"phone": "+14155550132"})).await;
-    let aside = aside(&world).await;
+    let quarantined = quarantined(&world).await;
     world.work().await;
     let queued = world.accepted(&json!({"phone": "+14155550133"})).await;
-    let nobody = uuid::Uuid::now_v7().to_string();
+    let unknown = uuid::Uuid::now_v7().to_string();
     let today = {
         let report = ask(&world, Method::GET, "/v1/reports/intake", None).await;
         report.body["day"].clone()
     };
-    read_everything(&world, [&lead, &second, &queued, &aside, &nobody]).await;
+    read_everything(&world, [&lead, &second, &queued, &quarantined, &unknown]).await;
 
     let not_found = json!({"answer": "not_found"});
     let expected = [
@@ -99,14 +99,14 @@ async fn every_read_leaves_its_entry() {
         ("lead.read", Some(&second), json!({"lead": lead})),
         ("lead.read", Some(&lead), json!({"lead": lead})),
         ("lead.read", Some(&queued), json!({"answer": "queued"})),
-        ("lead.read", Some(&nobody), not_found.clone()),
+        ("lead.read", Some(&unknown), not_found.clone()),
         ("leads.listed", None, json!({"count": 1, "first": lead, "last": lead})),
         ("submission.read", Some(&second), json!({})),
-        ("submission.read", Some(&nobody), not_found.clone()),
+        ("submission.read", Some(&unknown), not_found.clone()),
         ("contacts.listed", None, json!({"count": 0, "page": 2})),
         ("quarantine.listed", None, json!({"count": 1})),
-        ("quarantine.read", Some(&aside), json!({})),
-        ("quarantine.read", Some(&nobody), not_found),
+        ("quarantine.read", Some(&quarantined), json!({})),
+        ("quarantine.read", Some(&unknown), not_found),
         ("tags.listed", None, json!({"count": 0})),
         ("sources.listed", None, json!({"count": 2})),
         ("report.read", Some(&world.source.to_string()), json!({"report": "intake", "day": today})),
@@ -117,18 +117,18 @@ async fn every_read_leaves_its_entry() {
     let found = log(&world, world.organization, &world.key, expected.len()).await;
     for (found, (action, target, detail)) in found.iter().zip(&expected) {
         let target = target.map(String::as_str);
-        let told = (found.action.as_str(), found.target.as_deref(), Value::Object(found.detail.clone()));
-        assert_eq!(told, (*action, target, detail.clone()));
-        assert!(!serde_json::to_string(found).unwrap().contains("4155550"), "no value of a lead: {found:?}");
+        let actual = (found.action.as_str(), found.target.as_deref(), Value::Object(found.detail.clone()));
+        assert_eq!(actual, (*action, target, detail.clone()));
+        assert!(!serde_json::to_string(found).unwrap().contains("4155550"), "no values of leads: {found:?}");
     }
     assert_eq!(found.len(), expected.len());
     world.end().await;
 }
 
 #[tokio::test]
-async fn every_change_leaves_its_entry_before_it_is_answered() {
+async fn every_change_is_audited_before_the_response() {
     let world = World::start().await;
-    let (first, second) = (aside(&world).await, aside(&world).await);
+    let (first, second) = (quarantined(&world).await, quarantined(&world).await);
     let source = ask(&world, Method::POST, "/v1/sources", Some(json!({"dialect": "kickofflabs"}))).await.body;
     let campaign = source["campaign_id"].as_str().unwrap();
     let tag = ask(&world, Method::POST, "/v1/tags", Some(json!({"name": "hot"}))).await.body["id"].clone();
@@ -141,8 +141,8 @@ async fn every_change_leaves_its_entry_before_it_is_answered() {
     let filter = AuditFilter { actor: Some(Actor::Key(id_of(&world.key))), ..AuditFilter::default() };
     let mut found = world.store.audit(world.organization, filter, None, 100).await.unwrap().data;
     found.reverse();
-    let told: Vec<_> = found.iter().map(|one| (one.action.as_str(), one.target.clone().unwrap())).collect();
-    let (token, webhook) = (told[1].1.clone(), told[3].1.clone());
+    let actual: Vec<_> = found.iter().map(|one| (one.action.as_str(), one.target.clone().unwrap())).collect();
+    let (token, webhook) = (actual[1].1.clone(), actual[3].1.clone());
     let expected = [
         ("source.created", source["id"].as_str().unwrap().to_owned()),
         ("key.created", token),
@@ -151,14 +151,14 @@ async fn every_change_leaves_its_entry_before_it_is_answered() {
         ("quarantine.released", first),
         ("quarantine.discarded", second),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(actual, expected);
     assert_eq!(found[1].detail["kind"], "token");
-    assert!(!format!("{found:?}").contains("a webhook"), "names are anybody's words");
+    assert!(!format!("{found:?}").contains("a webhook"), "names are not audited");
     world.end().await;
 }
 
 #[tokio::test]
-async fn nobody_sees_the_log_of_others() {
+async fn an_audit_log_is_visible_to_its_organization_only() {
     let world = World::start().await;
     let lead = world.accepted(&json!({"phone": "+14155550132"})).await;
     world.work().await;
@@ -174,11 +174,14 @@ async fn nobody_sees_the_log_of_others() {
     let ours = id_of(&world.key).to_string();
     assert_eq!(seen.status, 200);
     assert!(!seen.body.to_string().contains(&ours), "{}", seen.body);
-    let asked = as_stranger(&format!("/v1/audit?key={ours}")).await;
-    assert_eq!(asked.body, json!({"data": [], "next": null}));
+    let filtered = as_stranger(&format!("/v1/audit?key={ours}")).await;
+    assert_eq!(filtered.body, json!({"data": [], "next": null}));
     let own = world.store.audit(world.organization, AuditFilter::default(), None, 100).await.unwrap().data;
     let theirs = id_of(&stranger).to_string();
-    assert!(own.iter().all(|entry| !entry.actor.contains(&theirs)), "who tried is told to nobody else");
+    assert!(
+        own.iter().all(|entry| !entry.actor.contains(&theirs)),
+        "the attempt is audited for the caller only"
+    );
     world.end().await;
 }
 
@@ -202,7 +205,7 @@ async fn the_log_is_read_page_by_page_by_an_administrator() {
     assert_eq!(seen[0]["actor"], format!("key {key}"));
     let since = seen[0]["at"].as_str().unwrap();
     let later = ask(&world, Method::GET, &format!("{first}&since={since}"), None).await.body;
-    assert_eq!(later["data"][0]["target"], "3", "the moment itself is part of it");
+    assert_eq!(later["data"][0]["target"], "3", "`since` is inclusive");
     for (query, parameter) in [
         ("key=x", "key"),
         ("action=lead.eaten", "action"),
@@ -221,7 +224,7 @@ async fn the_log_is_read_page_by_page_by_an_administrator() {
 }
 
 #[tokio::test]
-async fn what_was_read_last_is_written_when_the_gateway_stops() {
+async fn the_last_audit_entries_are_written_at_shutdown() {
     let mut world = World::start().await;
     let lead = world.accepted(&json!({"phone": "+14155550132"})).await;
     world.work().await;

@@ -1,4 +1,4 @@
-//! Who is let in, and what the others are told.
+//! Authentication with API keys, and its refusals.
 
 use insta::assert_snapshot;
 use leadgate_domain::key::PresentedKey;
@@ -10,7 +10,7 @@ use crate::world::{World, send};
 const LEAD: &str = r#"{"phone":"1"}"#;
 
 #[tokio::test]
-async fn every_wrong_credential_has_its_own_name_and_publishes_nothing() {
+async fn every_invalid_credential_has_its_own_code_and_publishes_nothing() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     let (_, unknown) = PresentedKey::generate(leadgate_domain::KeyKind::Secret);
@@ -42,14 +42,18 @@ async fn every_wrong_credential_has_its_own_name_and_publishes_nothing() {
         let answer = send(request).await;
         assert_eq!(answer.problem(), (401, code), "{values:?}");
         assert_eq!(answer.header("www-authenticate"), challenge, "{values:?}");
-        assert_eq!(answer.header("x-ratelimit-limit"), "120", "strangers count by address");
+        assert_eq!(
+            answer.header("x-ratelimit-limit"),
+            "120",
+            "unauthenticated requests are counted by address"
+        );
     }
     assert_eq!(world.published().await, 0);
     world.end().await;
 }
 
 #[tokio::test]
-async fn a_key_in_the_query_opens_nothing() {
+async fn a_key_in_the_query_does_not_authenticate() {
     let world = World::start().await;
     for name in ["key", "api_key", "access_token", "token"] {
         let url = world.url(&format!("/v1/leads?{name}={}", world.key));
@@ -59,23 +63,23 @@ async fn a_key_in_the_query_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_says_as_little_as_an_unknown_key() {
+async fn a_wrong_secret_is_answered_like_an_unknown_key() {
     let world = World::start().await;
     world.until_ready_is(200).await;
-    // The same id with a secret of its own, and the checksum right.
+    // The same id with another secret and a correct checksum.
     let (_, other) = PresentedKey::generate(leadgate_domain::KeyKind::Secret);
     let (ours, other) = (&world.key, other.expose_secret());
     let forged = format!("{}{}", &ours[..19], &other[19..63]);
     let forged = format!("{forged}_{}", checksum(&forged));
     assert!(PresentedKey::parse(&forged).is_some());
-    let told = send(world.client.get(world.url("/v1/leads")).bearer_auth(&forged)).await;
+    let wrong_secret = send(world.client.get(world.url("/v1/leads")).bearer_auth(&forged)).await;
     let unknown = send(world.client.get(world.url("/v1/leads")).bearer_auth(other)).await;
-    assert_eq!(told.problem(), (401, "invalid_key"));
-    assert_eq!(told.body, unknown.body);
-    assert_snapshot!(serde_json::to_string_pretty(&told.body).unwrap(), @r#"
+    assert_eq!(wrong_secret.problem(), (401, "invalid_key"));
+    assert_eq!(wrong_secret.body, unknown.body);
+    assert_snapshot!(serde_json::to_string_pretty(&wrong_secret.body).unwrap(), @r#"
     {
       "code": "invalid_key",
-      "detail": "There is no such API key.",
+      "detail": "The API key is not valid. Check the key, and that it belongs to this installation.",
       "status": 401,
       "title": "Unauthorized",
       "type": "about:blank"
@@ -84,7 +88,7 @@ async fn a_wrong_secret_says_as_little_as_an_unknown_key() {
     world.end().await;
 }
 
-/// As the domain computes it: base62 of the CRC-32, six digits.
+/// The checksum of a key: the CRC-32 in base62, six digits.
 fn checksum(body: &str) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut rest = crc32(body.as_bytes());
@@ -103,7 +107,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[tokio::test]
-async fn a_scope_that_is_missing_is_forbidden() {
+async fn a_request_without_the_required_scope_is_refused() {
     let world = World::start().await;
     let reader = world.key_with(|key| key.scopes = vec![Scope::Read]).await;
     let writer = world.key_with(|key| key.scopes = vec![Scope::Write]).await;
@@ -112,22 +116,22 @@ async fn a_scope_that_is_missing_is_forbidden() {
         send(request.header("content-type", "application/json").body(LEAD))
     };
     let get = |key: &str| send(world.client.get(world.url("/v1/leads")).bearer_auth(key));
-    let (refused, taken) = (post(&reader).await, post(&writer).await);
+    let (refused, accepted) = (post(&reader).await, post(&writer).await);
     assert_eq!(refused.problem(), (403, "insufficient_scope"));
     assert_eq!(refused.header("www-authenticate"), r#"Bearer error="insufficient_scope", scope="write""#);
     assert_eq!(refused.header("x-ratelimit-limit"), "1000000");
-    assert_eq!((taken.status, get(&reader).await.status), (202, 200));
+    assert_eq!((accepted.status, get(&reader).await.status), (202, 200));
     assert_eq!(get(&writer).await.problem(), (403, "insufficient_scope"));
     assert_eq!(world.published().await, 1);
     world.end().await;
 }
 
 #[tokio::test]
-async fn a_new_key_works_at_once_and_a_revoked_one_dies_within_a_poll() {
+async fn a_new_key_works_at_once_and_a_revoked_one_is_refused_within_a_poll() {
     let world = World::start().await;
     let get = |key: String| send(world.client.get(world.url("/v1/leads")).bearer_auth(key));
     let key = world.key_with(|_| {}).await;
-    assert_eq!(get(key.clone()).await.status, 200, "no poll is waited for");
+    assert_eq!(get(key.clone()).await.status, 200, "without waiting for a poll");
     let id = PresentedKey::parse(&key).unwrap().id;
     world.store.revoke_key(&id, None).await.unwrap();
     let deadline = tokio::time::Instant::now() + crate::world::PATIENCE;
@@ -142,7 +146,7 @@ async fn a_new_key_works_at_once_and_a_revoked_one_dies_within_a_poll() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_revoked_before_it_was_known_is_revoked() {
+async fn a_revoked_key_that_is_not_in_the_snapshot_is_refused() {
     let world = World::start().await;
     let key = world.key_with(|key| key.revoked_at = Some(Timestamp::now())).await;
     let answer = send(world.client.get(world.url("/v1/leads")).bearer_auth(&key)).await;

@@ -1,4 +1,4 @@
-//! What the world sends instead of phones, emails and names: each by every dialect's way in, and what becomes of it.
+//! Malformed phones, emails and names, posted to every dialect.
 
 use leadgate_domain::Dialect;
 use reqwest::header::CONTENT_TYPE;
@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use crate::world::{World, send};
 
-/// A phone as it came, and what becomes of it in a source that reads numbers as of the US.
+/// Submitted phones and their results, in a source with the region US.
 fn phones() -> Vec<(Value, &'static str)> {
     vec![
         (json!(""), "refused"),
@@ -108,7 +108,7 @@ fn names() -> Vec<Value> {
     ]
 }
 
-/// Posts each value in a document of its own, lets the worker work, and says what became of it.
+/// Posts each document, runs the worker, and returns the results.
 async fn outcomes(world: &World, key: &str, documents: Vec<Value>, shown: &str) -> Vec<String> {
     let mut ids = Vec::new();
     for document in documents {
@@ -122,23 +122,23 @@ async fn outcomes(world: &World, key: &str, documents: Vec<Value>, shown: &str) 
         ids.push((answer.status == 202).then(|| answer.body["id"].as_str().unwrap().to_owned()));
     }
     world.work().await;
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for id in ids {
         let Some(id) = id else {
-            told.push("refused".to_owned());
+            results.push("refused".to_owned());
             continue;
         };
         let found = send(world.get(&format!("/v1/leads/{id}"))).await;
         assert_eq!(found.status, 200, "{}", found.body);
         let view = &found.body[shown];
         let text = ["e164", "address", "reason"].into_iter().find_map(|name| view[name].as_str());
-        told.push(text.unwrap_or("nothing").to_owned());
+        results.push(text.unwrap_or("nothing").to_owned());
     }
-    told
+    results
 }
 
 #[tokio::test]
-async fn a_phone_is_read_right_or_not_at_all() {
+async fn phones_are_read_correctly_or_refused() {
     let world = World::start().await;
     let (_, key) = world
         .source_of(Dialect::Native, |source| {
@@ -148,26 +148,26 @@ async fn a_phone_is_read_right_or_not_at_all() {
         })
         .await;
     let documents = phones().into_iter().map(|(phone, _)| json!({ "phone": phone })).collect();
-    let told = outcomes(&world, &key, documents, "phone").await;
-    for ((phone, expected), told) in phones().iter().zip(&told) {
-        assert_eq!(told, expected, "{phone:.80}");
+    let results = outcomes(&world, &key, documents, "phone").await;
+    for ((phone, expected), result) in phones().iter().zip(&results) {
+        assert_eq!(result, expected, "{phone:.80}");
     }
     world.end().await;
 }
 
 #[tokio::test]
-async fn an_email_is_read_right_or_not_at_all() {
+async fn emails_are_read_correctly_or_refused() {
     let world = World::start().await;
     let (_, key) = world.source_of(Dialect::Native, |source| source.rate = "100000/min".parse().ok()).await;
     let documents = emails().into_iter().map(|(email, _)| json!({ "email": email })).collect();
-    let told = outcomes(&world, &key, documents, "email").await;
-    for ((email, expected), told) in emails().iter().zip(&told) {
-        assert_eq!(told, expected, "{email:.80}");
+    let results = outcomes(&world, &key, documents, "email").await;
+    for ((email, expected), result) in emails().iter().zip(&results) {
+        assert_eq!(result, expected, "{email:.80}");
     }
     world.end().await;
 }
 
-/// A name as it came, and the one under which the lead is shown.
+/// Submitted names and the names that the lead shows.
 const NAMES: [(&str, Option<&str>); 12] = [
     ("null", None),
     ("undefined", None),
@@ -184,7 +184,7 @@ const NAMES: [(&str, Option<&str>); 12] = [
 ];
 
 #[tokio::test]
-async fn a_name_is_written_in_one_way_and_kept_to_the_letter() {
+async fn a_name_is_normalized_and_its_original_is_kept() {
     let world = World::start().await;
     let (_, key) = world.source_of(Dialect::Native, |source| source.rate = "100000/min".parse().ok()).await;
     let mut sent = Vec::new();
@@ -204,9 +204,9 @@ async fn a_name_is_written_in_one_way_and_kept_to_the_letter() {
     world.end().await;
 }
 
-/// Each dialect's way in, and how its clients would write a document.
-async fn ways(world: &World) -> Vec<(Dialect, String, String)> {
-    let mut ways = Vec::new();
+/// An intake path of each dialect, with a key.
+async fn intake_paths(world: &World) -> Vec<(Dialect, String, String)> {
+    let mut intake_paths = Vec::new();
     for dialect in Dialect::ALL.iter().copied() {
         let (source, key) = world.source_of(dialect, |source| source.rate = "1000000/min".parse().ok()).await;
         let path = match dialect {
@@ -219,19 +219,19 @@ async fn ways(world: &World) -> Vec<(Dialect, String, String)> {
             Dialect::KickoffLabs => format!("/v2/{}", source.campaign.as_deref().unwrap()),
             Dialect::AskAd => "/api/v1/leads/inbound".to_owned(),
         };
-        ways.push((dialect, path, key));
+        intake_paths.push((dialect, path, key));
     }
-    ways
+    intake_paths
 }
 
 #[tokio::test]
-async fn whatever_comes_every_dialect_answers_and_the_worker_lives() {
+async fn every_dialect_answers_any_document_and_the_worker_survives() {
     let config = leadgate_gateway::GatewayConfig {
         reply_timeout: std::time::Duration::from_millis(1),
         ..crate::world::config()
     };
     let world = World::with(config).await;
-    let ways = ways(&world).await;
+    let intake_paths = intake_paths(&world).await;
     let mut documents: Vec<Value> = Vec::new();
     let with = |name: &str, value: &Value| {
         let mut document = json!({ "name": "Ann Lee", "phone": "+14155550132", "phone_number": "+14155550132",
@@ -251,7 +251,7 @@ async fn whatever_comes_every_dialect_answers_and_the_worker_lives() {
         documents.push(Value::from(body));
     }
     let mut accepted = 0;
-    for (dialect, path, key) in &ways {
+    for (dialect, path, key) in &intake_paths {
         for document in &documents {
             let body = document.as_str().map_or_else(|| document.to_string(), str::to_owned);
             let request =
@@ -262,14 +262,14 @@ async fn whatever_comes_every_dialect_answers_and_the_worker_lives() {
         }
     }
     world.work().await;
-    let held = world.store.submissions(world.organization, None, 10_000).await.unwrap().data;
-    assert_eq!(held.len(), accepted, "everything accepted has an outcome");
-    assert!(held.iter().all(|one| one.outcome.is_some_and(|outcome| outcome.as_str() != "quarantined")));
+    let stored = world.store.submissions(world.organization, None, 10_000).await.unwrap().data;
+    assert_eq!(stored.len(), accepted, "everything accepted has an outcome");
+    assert!(stored.iter().all(|one| one.outcome.is_some_and(|outcome| outcome.as_str() != "quarantined")));
     world.end().await;
 }
 
 #[tokio::test]
-async fn a_form_is_read_or_refused_whatever_it_holds() {
+async fn a_malformed_form_is_read_or_refused() {
     let config = leadgate_gateway::GatewayConfig {
         reply_timeout: std::time::Duration::from_millis(1),
         ..crate::world::config()
@@ -293,8 +293,9 @@ async fn a_form_is_read_or_refused_whatever_it_holds() {
         ("&&&", &[400]),
         ("%F0%9F%98%80=%F0%9F%98%80", &[200]),
     ];
-    let ways = ways(&world).await;
-    let (_, path, _) = ways.iter().find(|(dialect, ..)| *dialect == Dialect::FiveHundredLeads).unwrap();
+    let intake_paths = intake_paths(&world).await;
+    let (_, path, _) =
+        intake_paths.iter().find(|(dialect, ..)| *dialect == Dialect::FiveHundredLeads).unwrap();
     for (form, expected) in forms {
         let request =
             world.client.post(world.url(path)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
@@ -319,7 +320,7 @@ async fn a_form_is_read_or_refused_whatever_it_holds() {
         form_urlencoded::Serializer::new(String::new()).append_pair("email", "last@example.com").finish();
     let request =
         world.client.post(world.url(path)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    assert_eq!(send(request.body(encoded)).await.status, 200, "the worker lives");
+    assert_eq!(send(request.body(encoded)).await.status, 200, "the worker still runs");
     world.work().await;
     world.end().await;
 }

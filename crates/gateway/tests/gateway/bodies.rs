@@ -1,4 +1,4 @@
-//! Bodies that are refused: each by its own name, none by a 5xx, and the queue never hears of them.
+//! Refused bodies: each has its own code, none is a 5xx, and none is published.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ fn table() -> Vec<(Vec<u8>, u16, &'static str)> {
 }
 
 #[tokio::test]
-async fn every_bad_body_has_its_own_refusal() {
+async fn every_invalid_body_has_its_own_code() {
     let world = World::start().await;
     for (body, status, code) in table() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
@@ -96,7 +96,7 @@ async fn every_bad_body_has_its_own_refusal() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_early_is_refused_wherever_it_ends() {
+async fn a_truncated_body_is_refused() {
     let world = World::start().await;
     let whole =
         br#"{"phone":"+14155550132","tags":["a","b"],"consent":{"source_url":"https://example.com"}}"#;
@@ -109,14 +109,14 @@ async fn a_body_that_ends_early_is_refused_wherever_it_ends() {
 }
 
 #[tokio::test]
-async fn all_faults_are_told_at_once_and_none_repeats_a_value() {
+async fn all_faults_are_reported_at_once_without_values() {
     let world = World::start().await;
     let body = r#"{"phone":5550132.5,"phone_country":"Atlantis","tags":["ok",7],"opt_out":"yes"}"#;
     let answer = send(world.post().body(body)).await;
     assert_snapshot!(serde_json::to_string_pretty(&answer.body).unwrap(), @r#"
     {
       "code": "invalid_lead",
-      "detail": "The lead has faults; see `errors`.",
+      "detail": "Fields of the lead are not valid; see `errors`.",
       "errors": [
         {
           "code": "wrong_type",
@@ -182,7 +182,7 @@ fn head(world: &World, more: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_arrive_is_refused_in_time() {
+async fn a_body_that_does_not_arrive_is_refused_after_a_timeout() {
     let world =
         World::with(leadgate_gateway::GatewayConfig { body_timeout: Duration::from_millis(300), ..config() })
             .await;
@@ -198,11 +198,11 @@ async fn a_body_that_does_not_arrive_is_refused_in_time() {
 }
 
 #[tokio::test]
-async fn lengths_that_lie_are_not_believed() {
+async fn a_wrong_content_length_is_refused() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     let body = r#"{"phone":"1"}"#;
-    // Shorter than declared, and then nothing more comes.
+    // Shorter than declared, and the connection ends.
     let request = head(&world, "Content-Length: 14") + body;
     let answer = exchange_and_finish(world.address, request.as_bytes()).await.unwrap();
     assert_eq!(answer.problem(), (400, "body_broken"));

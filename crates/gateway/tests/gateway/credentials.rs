@@ -1,4 +1,4 @@
-//! What each kind of credential opens, from where, and until when.
+//! What each kind of credential may do, from which addresses, and until when.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +19,7 @@ async fn post(world: &World, path: &str, key: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_key_may_stand_in_x_api_key_too() {
+async fn a_key_may_be_sent_in_x_api_key() {
     let world = World::start().await;
     let request =
         || world.client.post(world.url("/v1/leads")).header("content-type", "application/json").body(LEAD);
@@ -31,7 +31,7 @@ async fn a_key_may_stand_in_x_api_key_too() {
 }
 
 #[tokio::test]
-async fn the_key_of_an_organization_opens_every_dialect_and_that_of_a_source_only_its_own() {
+async fn an_organization_key_is_valid_in_every_dialect_and_a_source_key_in_its_own() {
     let world = World::start().await;
     for path in ["/v1/leads", "/v1/webhooks/leads", "/api/v1/leads/capture"] {
         let answer = post(&world, path, &world.key).await;
@@ -44,19 +44,19 @@ async fn the_key_of_an_organization_opens_every_dialect_and_that_of_a_source_onl
     let (_, bound) = world.source_of(Dialect::AbcSales, |_| {}).await;
     assert_eq!(post(&world, "/v1/webhooks/leads", &bound).await.status, 202);
     assert_eq!(post(&world, "/api/v1/leads/capture", &bound).await.status, 403);
-    assert_eq!(post(&world, "/v1/leads", &bound).await.status, 202, "read as its source's dialect");
+    assert_eq!(post(&world, "/v1/leads", &bound).await.status, 202, "read in the dialect of the source");
     world.end().await;
 }
 
 #[tokio::test]
-async fn a_token_opens_its_url_and_nothing_else() {
+async fn a_token_is_valid_only_in_its_url() {
     let world = World::start().await;
     let token = world.credential(KeyKind::Token, |key| key.scopes = Scope::ALL.to_vec()).await;
     let url = format!("/api/webhooks/{token}");
     let by_url = |path: &str| {
         send(world.client.post(world.url(path)).header("content-type", "application/json").body(LEAD))
     };
-    assert_eq!(by_url(&url).await.status, 202, "its source speaks native");
+    assert_eq!(by_url(&url).await.status, 202, "the source has the native dialect");
     assert_eq!(by_url(&format!("{url}x")).await.status, 404);
     assert_eq!(by_url(&format!("/v2/1234567890/inbound-webhook/{token}")).await.status, 404);
     let read = send(world.client.get(world.url("/v1/leads")).bearer_auth(&token)).await;
@@ -65,7 +65,7 @@ async fn a_token_opens_its_url_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_stands_in_a_page_makes_no_url_and_uses_nobodys_limit_up() {
+async fn a_public_credential_cannot_create_webhooks_or_use_up_the_limit() {
     let world = World::start().await;
     let (source, key) = world.source_of(Dialect::KickoffLabs, |_| {}).await;
     let campaign = source.campaign.unwrap();
@@ -93,12 +93,12 @@ async fn what_stands_in_a_page_makes_no_url_and_uses_nobodys_limit_up() {
     assert_eq!((posted.status, posted.header("x-ratelimit-remaining")), (201, "2"), "{}", posted.body);
     assert_eq!(post(&world, &webhooks, &key).await.status, 200);
     let in_path = send(world.client.post(world.url(&format!("/api/webhooks/{key}"))).json(&())).await;
-    assert_eq!(in_path.status, 404, "a secret key belongs into no URL");
+    assert_eq!(in_path.status, 404, "a secret key is not accepted in a URL");
     world.end().await;
 }
 
 #[tokio::test]
-async fn a_key_in_a_body_is_kept_nowhere() {
+async fn a_key_in_a_body_is_not_stored() {
     let world = World::start().await;
     let body = format!(r#"{{"phone":"+14155550131","note":"{}","api_key":"4"}}"#, world.key);
     assert_eq!(send(world.post().body(body)).await.status, 202);
@@ -110,7 +110,7 @@ async fn a_key_in_a_body_is_kept_nowhere() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_replaced_serves_until_its_time_is_up() {
+async fn an_expired_key_is_refused() {
     let world = World::start().await;
     let at =
         |seconds: i64| Timestamp::from_microseconds(Timestamp::now().as_microseconds() + seconds * 1_000_000);
@@ -122,7 +122,7 @@ async fn a_key_that_is_replaced_serves_until_its_time_is_up() {
 }
 
 #[tokio::test]
-async fn a_source_takes_posts_from_its_networks_only() {
+async fn a_source_accepts_posts_only_from_its_networks() {
     let world = World::start().await;
     let near = |source: &mut Source| source.networks = vec!["127.0.0.0/8".parse().unwrap()];
     let far = |source: &mut Source| source.networks = vec!["192.0.2.0/24".parse().unwrap()];
@@ -133,7 +133,7 @@ async fn a_source_takes_posts_from_its_networks_only() {
     world.end().await;
 }
 
-/// A signature as a sender's library makes it (<https://www.standardwebhooks.com>).
+/// Signs like a Standard Webhooks library (<https://www.standardwebhooks.com>).
 fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> String {
     let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
@@ -142,7 +142,7 @@ fn sign(secret: &str, id: &str, timestamp: i64, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_source_may_demand_that_posts_are_signed() {
+async fn a_source_may_require_signed_posts() {
     let world = World::start().await;
     let now = Timestamp::now();
     let required = SigningSecretVersion {
@@ -179,7 +179,7 @@ async fn a_source_may_demand_that_posts_are_signed() {
 }
 
 #[tokio::test]
-async fn a_secret_key_in_a_page_is_refused_in_an_answer_that_the_page_can_read() {
+async fn a_secret_key_in_a_page_is_refused_with_cors_headers() {
     let world = World::start().await;
     let own = format!("http://{}", world.address);
     let post = async |key: &str, origin: &str| {
@@ -202,7 +202,7 @@ async fn a_secret_key_in_a_page_is_refused_in_an_answer_that_the_page_can_read()
 }
 
 #[tokio::test]
-async fn a_signed_source_takes_nothing_that_its_signature_does_not_cover() {
+async fn a_signed_source_refuses_unsigned_values() {
     let world = World::start().await;
     let required = SigningSecretVersion { version: 1, previous_until: None };
     let (source, _) = world.source_of(Dialect::KickoffLabs, |source| source.signature = Some(required)).await;
@@ -238,16 +238,13 @@ async fn a_signed_source_takes_nothing_that_its_signature_does_not_cover() {
         assert!((200..=202).contains(&answer.status), "{}", answer.body);
         ids.push(answer.body["id"].clone());
     }
-    assert!(
-        ids.iter().all(|id| id == &ids[0]),
-        "one signed post, whatever the unsigned header says: {ids:?}"
-    );
+    assert!(ids.iter().all(|id| id == &ids[0]), "the unsigned header is ignored: {ids:?}");
     assert_eq!(world.published().await, 1);
     world.end().await;
 }
 
 #[tokio::test]
-async fn a_new_webhook_of_a_campaign_that_this_process_has_not_seen_takes_leads_at_once() {
+async fn a_new_webhook_of_an_uncached_campaign_accepts_leads_at_once() {
     let world = World::with(crate::world::config_without_polls()).await;
     let source = Source::new(
         world.organization,

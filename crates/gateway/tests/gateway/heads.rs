@@ -1,4 +1,4 @@
-//! Heads that are refused.
+//! Request headers that are refused.
 
 use crate::raw::{exchange, exchange_all};
 use crate::world::{World, send};
@@ -6,7 +6,7 @@ use crate::world::{World, send};
 const LEAD: &str = r#"{"phone":"1"}"#;
 
 #[tokio::test]
-async fn a_body_of_another_kind_is_not_read() {
+async fn a_body_of_an_unsupported_type_is_refused() {
     let world = World::start().await;
     let bare = || world.client.post(world.url("/v1/leads")).bearer_auth(&world.key).body(LEAD);
     for kind in [
@@ -27,13 +27,13 @@ async fn a_body_of_another_kind_is_not_read() {
     assert_eq!(world.published().await, 0);
     let with = |kind: &'static str| bare().header("content-type", kind);
     for request in [bare(), with("text/plain"), with("application/x-www-form-urlencoded")] {
-        assert_eq!(send(request).await.status, 202, "it is JSON all the same");
+        assert_eq!(send(request).await.status, 202, "the body is read as JSON");
     }
     world.end().await;
 }
 
 #[tokio::test]
-async fn an_idempotency_key_is_one_or_none() {
+async fn an_invalid_idempotency_key_is_refused() {
     let world = World::start().await;
     for key in ["", "\"\"", "a b", &"k".repeat(256), "\u{fc}"] {
         let answer = send(world.post().body(LEAD).header("idempotency-key", key)).await;
@@ -45,9 +45,9 @@ async fn an_idempotency_key_is_one_or_none() {
     world.end().await;
 }
 
-/// These are refused before there is a request that could be answered with a document.
+/// These requests are refused by the HTTP server, without a problem document.
 #[tokio::test]
-async fn what_is_hardly_http_is_refused_below() {
+async fn malformed_http_is_refused_by_the_server() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     let many: String = (0..97).map(|number| format!("X-{number}: 1\r\n")).collect();
@@ -66,7 +66,7 @@ async fn what_is_hardly_http_is_refused_below() {
 }
 
 #[tokio::test]
-async fn a_user_agent_is_no_way_in() {
+async fn a_long_user_agent_is_truncated() {
     let world = World::start().await;
     let long = "x".repeat(60_000);
     assert_eq!(send(world.post().body(LEAD).header("user-agent", &long)).await.status, 202);
@@ -75,7 +75,7 @@ async fn a_user_agent_is_no_way_in() {
 }
 
 #[tokio::test]
-async fn older_and_hastier_clients_are_served() {
+async fn http_1_0_and_pipelining_clients_are_served() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     let old = exchange(world.address, b"GET /healthz HTTP/1.0\r\n\r\n").await.unwrap();
@@ -96,12 +96,12 @@ async fn older_and_hastier_clients_are_served() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_before_it_sends_is_told_before_it_sends() {
+async fn a_client_with_expect_continue_is_refused_before_it_sends_the_body() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     let head =
         "POST /v1/leads HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n";
     let answer = exchange(world.address, head.as_bytes()).await.unwrap();
-    assert_eq!(answer.problem(), (401, "missing_credentials"), "nothing of the body was waited for");
+    assert_eq!(answer.problem(), (401, "missing_credentials"), "the body is not waited for");
     world.end().await;
 }

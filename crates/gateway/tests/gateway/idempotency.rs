@@ -1,4 +1,4 @@
-//! One `Idempotency-DerivedKey`, one effect.
+//! Requests with the same `Idempotency-Key` have one effect.
 
 use futures_util::future::join_all;
 use leadgate_domain::Dialect;
@@ -11,7 +11,7 @@ async fn post(world: &World, key: &str, body: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_repetition_is_told_the_first_id_and_another_body_is_refused() {
+async fn a_repeated_post_gets_the_first_id_and_another_body_is_refused() {
     let world = World::start().await;
     let first = post(&world, "order-1", r#"{"phone":"+14155550121"}"#).await;
     let again = post(&world, "\"order-1\"", r#"{"phone":"+14155550121"}"#).await;
@@ -26,7 +26,7 @@ async fn a_repetition_is_told_the_first_id_and_another_body_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_means_nothing_in_another_source() {
+async fn an_idempotency_key_applies_to_one_source() {
     let world = World::start().await;
     let (_, key) = world.source_of(Dialect::Native, |_| {}).await;
     let first = post(&world, "same", r#"{"phone":"1"}"#).await;
@@ -38,7 +38,7 @@ async fn a_key_means_nothing_in_another_source() {
 }
 
 #[tokio::test]
-async fn what_was_tried_with_a_test_key_stands_in_nobodys_way() {
+async fn a_test_key_has_separate_idempotency_keys() {
     let world = World::start().await;
     let key = world.key_with(|key| key.test = true).await;
     let body = r#"{"phone":"+14155550121"}"#;
@@ -57,7 +57,7 @@ async fn what_was_tried_with_a_test_key_stands_in_nobodys_way() {
 }
 
 #[tokio::test]
-async fn fifty_at_once_are_one() {
+async fn fifty_concurrent_posts_have_one_effect() {
     let world = World::start().await;
     let ask = |_| post(&world, "rush", r#"{"phone":"+14155550123"}"#);
     let answers = join_all((0..50).map(ask)).await;
@@ -75,9 +75,9 @@ async fn fifty_at_once_are_one() {
 }
 
 #[tokio::test]
-async fn who_waits_hears_the_same_again() {
+async fn a_repeated_post_that_waits_gets_the_same_outcome() {
     let world = World::start().await;
-    world.employ().await;
+    world.start_worker().await;
     let ask = |request: RequestBuilder| {
         let request = request.header("idempotency-key", "patient").header("prefer", "wait=5");
         send(request.body(r#"{"phone":"+14155550124"}"#))
@@ -88,9 +88,9 @@ async fn who_waits_hears_the_same_again() {
     world.end().await;
 }
 
-/// The store may no longer have the submissions that the markers name.
+/// After a restore, the store may not contain the submissions that the markers name.
 #[tokio::test]
-async fn a_marker_of_before_a_restore_does_not_answer() {
+async fn an_idempotency_marker_from_before_a_restore_is_ignored() {
     let world = World::start().await;
     let body = r#"{"phone":"+14155550132"}"#;
     let first = post(&world, "order-1", body).await.body["id"].clone();

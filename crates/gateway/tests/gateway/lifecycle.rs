@@ -1,4 +1,4 @@
-//! Leads, sources and keys after they were made: status, corrections, deletion, disabling.
+//! Changes of leads, sources and keys: status, corrections, deletion, disabling.
 
 use leadgate_domain::{Dialect, KeyKind, Scope};
 use reqwest::{Method, RequestBuilder};
@@ -31,7 +31,7 @@ async fn lead_and_admin(world: &World) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_lead_says_its_source_and_is_given_a_status() {
+async fn a_lead_shows_its_source_and_its_status_can_be_set() {
     let world = World::start().await;
     let (id, admin) = lead_and_admin(&world).await;
     let shown = ask(&world, Method::GET, &format!("/v1/leads/{id}"), &admin, None).await.body;
@@ -52,7 +52,7 @@ async fn a_lead_says_its_source_and_is_given_a_status() {
         (world.key.as_str(), json!({ "status": "no_answer" }), 200),
         (&world.key, json!({ "status": "No Answer" }), 422),
         (&world.key, json!({ "state": "closed" }), 422),
-        // A key of another source, which cannot see the lead.
+        // A key of another source, which may not see the lead.
         (&of_other, json!({ "status": "closed" }), 404),
         (&world.stranger().await, json!({ "status": "closed" }), 404),
     ] {
@@ -105,7 +105,7 @@ async fn a_lead_is_corrected_and_deleted_by_an_administrator() {
 }
 
 #[tokio::test]
-async fn a_disabled_source_takes_no_leads_and_a_deleted_one_has_no_keys() {
+async fn a_disabled_source_refuses_leads_and_a_deleted_one_has_no_keys() {
     let world = World::start().await;
     let (_, admin) = lead_and_admin(&world).await;
     let (source, key) = world.source_of(Dialect::Native, |_| {}).await;

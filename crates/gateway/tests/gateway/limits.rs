@@ -1,4 +1,4 @@
-//! Who may send how much, and what everybody is told about it.
+//! Rate limits and their response headers.
 
 use leadgate_gateway::GatewayConfig;
 
@@ -6,7 +6,7 @@ use crate::world::{Answer, World, config, send};
 
 const LEAD: &str = r#"{"phone":"1"}"#;
 
-fn standing(answer: &Answer) -> (u64, u64) {
+fn limit_and_remaining(answer: &Answer) -> (u64, u64) {
     let number = |name: &str| answer.header(name).parse::<u64>().unwrap();
     let (limit, remaining) = (number("x-ratelimit-limit"), number("x-ratelimit-remaining"));
     assert!(answer.header("ratelimit").starts_with(&format!("\"default\";r={remaining};t=")));
@@ -17,7 +17,7 @@ fn standing(answer: &Answer) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn a_key_has_its_own_limit_and_every_answer_tells_it() {
+async fn a_key_has_its_own_limit_and_every_response_contains_it() {
     let world = World::start().await;
     let key = world.key_with(|key| key.rate = "5/min".parse().ok()).await;
     let post = |body: &'static str| {
@@ -27,11 +27,11 @@ async fn a_key_has_its_own_limit_and_every_answer_tells_it() {
     let get = |path: &str| send(world.client.get(world.url(path)).bearer_auth(&key));
     let mut answers = vec![post(LEAD).await, post("{").await, post("{}").await];
     answers.extend([get("/v1/leads").await, get("/v1/leads/nobodys").await]);
-    let told: Vec<_> = answers.iter().map(|answer| (answer.status, standing(answer))).collect();
-    assert_eq!(told, [(202, (5, 4)), (400, (5, 3)), (422, (5, 2)), (200, (5, 1)), (404, (5, 0))]);
+    let results: Vec<_> = answers.iter().map(|answer| (answer.status, limit_and_remaining(answer))).collect();
+    assert_eq!(results, [(202, (5, 4)), (400, (5, 3)), (422, (5, 2)), (200, (5, 1)), (404, (5, 0))]);
     for refused in [post(LEAD).await, get("/v1/leads").await] {
         assert_eq!(refused.problem(), (429, "rate_limited"));
-        assert_eq!(standing(&refused), (5, 0));
+        assert_eq!(limit_and_remaining(&refused), (5, 0));
         assert!((1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
     }
     assert_eq!(world.published().await, 1);
@@ -39,11 +39,11 @@ async fn a_key_has_its_own_limit_and_every_answer_tells_it() {
 }
 
 #[tokio::test]
-async fn a_key_without_a_limit_has_its_dialects() {
+async fn a_key_without_a_limit_has_the_limit_of_its_dialect() {
     let world = World::start().await;
     let key = world.key_with(|key| key.rate = None).await;
     let answer = send(world.client.get(world.url("/v1/leads")).bearer_auth(key)).await;
-    assert_eq!(standing(&answer), (1_200, 1_199));
+    assert_eq!(limit_and_remaining(&answer), (1_200, 1_199));
     world.end().await;
 }
 
@@ -60,21 +60,21 @@ async fn a_source_limits_the_leads_of_all_its_keys_together() {
         )
     };
     world.store.create_source(&source).await.unwrap();
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for _ in 0..3 {
         let key = world.key_with(|key| key.source = source.id).await;
         let request = world.client.post(world.url("/v1/leads")).bearer_auth(&key);
         let answer = send(request.header("content-type", "application/json").body(LEAD)).await;
-        told.push((answer.status, standing(&answer).1));
+        results.push((answer.status, limit_and_remaining(&answer).1));
         let read = send(world.client.get(world.url("/v1/leads")).bearer_auth(&key)).await;
-        assert_eq!(read.status, 200, "reads do not count on the source");
+        assert_eq!(read.status, 200, "reads are not counted for the source");
     }
-    assert_eq!(told, [(202, 1), (202, 0), (429, 0)]);
+    assert_eq!(results, [(202, 1), (202, 0), (429, 0)]);
     world.end().await;
 }
 
 #[tokio::test]
-async fn guessing_keys_is_counted_by_address_and_hurts_nobody_else() {
+async fn guessed_keys_are_counted_by_address_only() {
     let world = World::with(GatewayConfig {
         stranger_rate: "3/min".parse().unwrap(),
         trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
@@ -85,18 +85,18 @@ async fn guessing_keys_is_counted_by_address_and_hurts_nobody_else() {
         let request = world.client.get(world.url("/v1/leads")).bearer_auth(key);
         send(request.header("x-forwarded-for", address.to_owned()))
     };
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for _ in 0..4 {
-        told.push(from("192.0.2.1", "guess").await.status);
+        results.push(from("192.0.2.1", "guess").await.status);
     }
-    assert_eq!(told, [401, 401, 401, 429]);
-    assert_eq!(from("192.0.2.1", &world.key).await.status, 200, "a known key is not slowed down");
+    assert_eq!(results, [401, 401, 401, 429]);
+    assert_eq!(from("192.0.2.1", &world.key).await.status, 200, "an authenticated key is not limited");
     assert_eq!(from("192.0.2.2", "guess").await.status, 401);
     world.end().await;
 }
 
 #[tokio::test]
-async fn each_system_limits_as_it_documents_and_counts_down_to_the_last() {
+async fn each_dialect_has_its_documented_limit() {
     use leadgate_domain::Dialect::{AbcSales, AskAd, Lead2inbound};
     let world = World::start().await;
     for (dialect, path, limit) in [
@@ -116,9 +116,9 @@ async fn each_system_limits_as_it_documents_and_counts_down_to_the_last() {
         };
         for left in (0..limit).rev() {
             let answer = post().await;
-            let told =
+            let results =
                 (answer.status, answer.header("x-ratelimit-limit"), answer.header("x-ratelimit-remaining"));
-            assert_eq!(told, (202, limit.to_string().as_str(), left.to_string().as_str()), "{dialect}");
+            assert_eq!(results, (202, limit.to_string().as_str(), left.to_string().as_str()), "{dialect}");
             assert_eq!(answer.header("x-ratelimit-reset").is_empty(), dialect == AbcSales);
             assert!(answer.header("ratelimit-policy").contains(&format!("q={limit};w=60")));
         }
@@ -131,7 +131,7 @@ async fn each_system_limits_as_it_documents_and_counts_down_to_the_last() {
         );
         assert!((1..=60).contains(&retry_after) && refused.body["error"].is_string(), "{}", refused.body);
     }
-    // ABC Sales AI counts a company's sources together.
+    // The limit of ABC Sales AI applies to all sources of a company together.
     let (_, key) = world.source_of(AbcSales, |_| {}).await;
     let request = world.client.post(world.url("/v1/webhooks/leads")).bearer_auth(&key);
     let other = send(request.header("content-type", "application/json").body(r#"{"name":"Ann"}"#)).await;
@@ -140,7 +140,7 @@ async fn each_system_limits_as_it_documents_and_counts_down_to_the_last() {
 }
 
 #[tokio::test]
-async fn what_public_credentials_send_leaves_the_servers_limit_alone_and_counts_by_address() {
+async fn posts_with_public_credentials_are_counted_by_address() {
     let trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     let world = World::with(GatewayConfig { trusted_proxies, ..config() }).await;
     for dialect in leadgate_domain::Dialect::ALL.iter().copied() {

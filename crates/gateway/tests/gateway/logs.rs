@@ -1,4 +1,4 @@
-//! What is logged: enough for an operator, nothing about a person.
+//! Logs contain enough for an operator, and no personal data.
 
 use std::io::Write;
 use std::sync::{Mutex, Once, PoisonError};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::world::{World, send};
 
-/// What all tests of this program logged, down to debug.
+/// The log of all tests of this process, at level debug.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct Writer;
@@ -24,7 +24,7 @@ impl Write for Writer {
     }
 }
 
-/// Keeps the log from now on.
+/// Starts to collect the log.
 pub(crate) fn keep() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -33,7 +33,7 @@ pub(crate) fn keep() {
     });
 }
 
-/// The lines that hold a text.
+/// The lines that contain a text.
 pub(crate) fn lines_with(text: &str) -> Vec<String> {
     let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
     let log = String::from_utf8_lossy(&log);
@@ -41,7 +41,7 @@ pub(crate) fn lines_with(text: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_log_names_routes_and_codes_and_nobody() {
+async fn a_log_contains_routes_and_codes_and_no_personal_data() {
     let world = World::start().await;
     let (_, unknown) = PresentedKey::generate(leadgate_domain::KeyKind::Secret);
     let unknown = unknown.expose_secret();

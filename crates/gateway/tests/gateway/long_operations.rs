@@ -1,4 +1,4 @@
-//! Operations that may take minutes: erasures, leads that are read again, lists, exports.
+//! Operations that may take minutes: erasures, reprocessing, imports, exports.
 
 use leadgate_operations::exports;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn a_person_is_counted_and_erased() {
 }
 
 #[tokio::test]
-async fn leads_are_read_again_by_the_settings_of_now() {
+async fn leads_are_reprocessed_with_the_current_settings() {
     let world = World::start().await;
     let lead = world.accepted(&json!({ "phone": "+14155550183", "firma": "Acme" })).await;
     world.work().await;

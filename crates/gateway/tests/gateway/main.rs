@@ -1,4 +1,5 @@
-//! The gateway over real HTTP and the real embedded adapters, each test in a world of its own.
+//! Tests the gateway over real HTTP with the embedded adapters. Each test has its own gateway, queue and
+//! store.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "the numbers of long runs, with --nocapture")]
 

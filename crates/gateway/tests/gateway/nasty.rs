@@ -1,4 +1,4 @@
-//! What is accepted can be stored: nothing that passes here is quarantined behind.
+//! Accepted leads can be stored: the worker quarantines none of them.
 
 use leadgate_domain::Outcome;
 use proptest::prelude::*;
@@ -91,10 +91,10 @@ fn documents() -> impl Strategy<Value = Value> {
                 .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     });
-    let said = prop::collection::vec((prop::sample::select(&NAMES[..]), text.clone()), 1..6);
-    (said, prop::collection::vec(text, 0..4), tree.clone(), tree).prop_map(|(said, tags, custom, automations)| {
+    let texts = prop::collection::vec((prop::sample::select(&NAMES[..]), text.clone()), 1..6);
+    (texts, prop::collection::vec(text, 0..4), tree.clone(), tree).prop_map(|(texts, tags, custom, automations)| {
         let mut document = json!({"phone": "+14155550132", "tags": tags, "custom_fields": {"any": custom}, "automations": automations});
-        for (name, value) in said {
+        for (name, value) in texts {
             document[name] = value.into();
         }
         document
@@ -102,7 +102,7 @@ fn documents() -> impl Strategy<Value = Value> {
 }
 
 #[tokio::test]
-async fn what_the_gateway_accepts_the_worker_can_store() {
+async fn accepted_leads_can_be_stored() {
     let world = World::start().await;
     let mut runner = TestRunner::deterministic();
     let mut bodies: Vec<Value> =

@@ -1,11 +1,11 @@
-//! What operators are told, and strangers are not.
+//! Routes for operators.
 
 use serde_json::json;
 
 use crate::world::{World, config, send};
 
 #[tokio::test]
-async fn operators_are_answered_without_a_key() {
+async fn operators_need_no_key() {
     let world = World::start().await;
     let answer = send(world.client.get(world.url("/healthz"))).await;
     assert_eq!((answer.status, answer.body), (200, json!({"status": "ok"})));
@@ -19,14 +19,14 @@ async fn operators_are_answered_without_a_key() {
 }
 
 #[tokio::test]
-async fn who_comes_through_a_proxy_is_told_whether_and_not_why() {
+async fn a_forwarded_request_sees_the_status_without_the_reasons() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     let forwarded = |path: &str| world.client.get(world.url(path)).header("x-forwarded-for", "192.0.2.1");
     assert_eq!(send(forwarded("/metrics")).await.problem(), (404, "not_found"));
     let ready = send(forwarded("/readyz")).await;
     assert_eq!((ready.status, ready.body), (200, json!({"status": "ready"})));
-    // A page in a browser on the machine.
+    // A web page in a browser on this machine.
     for (name, value) in
         [("origin", "https://page.example"), ("sec-fetch-site", "cross-site"), ("host", "page.example:8080")]
     {
@@ -35,16 +35,16 @@ async fn who_comes_through_a_proxy_is_told_whether_and_not_why() {
         assert_eq!(send(of_page("/readyz")).await.body, json!({"status": "ready"}), "{name}");
     }
     world.queue.shutdown().await;
-    let told = world.until_ready_is(503).await;
-    assert_eq!(told.body["reasons"][0]["part"], "queue");
-    let told = send(forwarded("/readyz")).await;
-    assert_eq!(told.problem(), (503, "not_ready"));
-    assert!(told.body.get("reasons").is_none_or(|reasons| reasons == &json!([])), "{}", told.body);
+    let not_ready = world.until_ready_is(503).await;
+    assert_eq!(not_ready.body["reasons"][0]["part"], "queue");
+    let not_ready = send(forwarded("/readyz")).await;
+    assert_eq!(not_ready.problem(), (503, "not_ready"));
+    assert!(not_ready.body.get("reasons").is_none_or(|reasons| reasons == &json!([])), "{}", not_ready.body);
     world.end().await;
 }
 
 #[tokio::test]
-async fn an_address_of_their_own_is_the_only_one_for_operators() {
+async fn a_separate_operator_address_is_the_only_one_for_operators() {
     let metrics_listen = Some(([127, 0, 0, 1], 0).into());
     let world = World::with(leadgate_gateway::GatewayConfig { metrics_listen, ..config() }).await;
     world.until_ready_is(200).await;

@@ -1,4 +1,4 @@
-//! What is served while something that the gateway leans on is away.
+//! What the gateway serves while a dependency is unavailable.
 
 use std::time::{Duration, Instant};
 
@@ -21,11 +21,11 @@ async fn behind_proxy(config: GatewayConfig) -> (World, Proxy) {
     let proxy = Proxy::start(postgres.port().unwrap()).await.unwrap();
     let through = url.replace(&postgres.port().unwrap().to_string(), &proxy.port().to_string());
     let store = Store::open(&StoreConfig::api(through).with_secret(&secret())).unwrap();
-    (World::found(store, config).await, proxy)
+    (World::with_store(store, config).await, proxy)
 }
 
 #[tokio::test]
-async fn leads_are_taken_while_the_store_says_nothing() {
+async fn leads_are_accepted_while_the_store_does_not_respond() {
     let config = GatewayConfig { store_timeout: Duration::from_secs(1), ..config() };
     let (world, proxy) = behind_proxy(config).await;
     world.until_ready_is(200).await;
@@ -44,13 +44,13 @@ async fn leads_are_taken_while_the_store_says_nothing() {
     proxy.set(ProxyMode::Pass).await.unwrap();
     let deadline = Instant::now() + crate::world::PATIENCE;
     while send(world.get("/v1/leads")).await.status != 200 {
-        assert!(Instant::now() < deadline, "reads come back with the store");
+        assert!(Instant::now() < deadline, "reads recover with the store");
     }
     world.end().await;
 }
 
 #[tokio::test]
-async fn what_the_store_told_last_serves_for_a_while_and_no_longer() {
+async fn the_last_snapshot_is_used_until_it_is_stale() {
     let config = GatewayConfig {
         stale_max: Duration::from_secs(4),
         store_timeout: Duration::from_millis(300),
@@ -73,7 +73,11 @@ async fn what_the_store_told_last_serves_for_a_while_and_no_longer() {
     let refused = send(world.post().body(LEAD)).await;
     assert_eq!(refused.problem(), (503, "keys_unavailable"));
     assert_ne!(refused.header("retry-after"), "");
-    assert_ne!(refused.header("x-ratelimit-remaining"), "", "a stranger's, and it costs nothing");
+    assert_ne!(
+        refused.header("x-ratelimit-remaining"),
+        "",
+        "the limit of unauthenticated requests, without a permit taken"
+    );
     assert_eq!(world.published().await, 1);
     proxy.set(ProxyMode::Pass).await.unwrap();
     world.until_ready_is(200).await;
@@ -97,7 +101,7 @@ async fn a_gateway_starts_without_a_store_and_waits_for_it() {
 }
 
 #[tokio::test]
-async fn a_queue_that_takes_nothing_is_no_202() {
+async fn an_unavailable_queue_is_a_503() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     world.queue.shutdown().await;
@@ -110,15 +114,15 @@ async fn a_queue_that_takes_nothing_is_no_202() {
     world.end().await;
 }
 
-/// A database whose clock is ahead of this machine's.
+/// Simulates a database whose clock is ahead of this machine.
 #[tokio::test]
-async fn clocks_that_differ_are_told_before_they_do_harm() {
+async fn different_clocks_are_reported_in_readiness() {
     let postgres = shared().postgres().await.unwrap();
     let url = postgres.database().await.unwrap();
     let database = url.rsplit('/').next().unwrap();
     let open = || Store::open(&StoreConfig::api(&url).with_secret(&secret())).unwrap();
     open().migrate().await.unwrap();
-    // Names are looked up in `pg_catalog` first, unless that stands later in the path.
+    // `pg_catalog` is searched first, unless `search_path` lists it later.
     let ahead = format!(
         "CREATE SCHEMA skewed;
          CREATE TABLE skewed.ahead (by interval NOT NULL);
@@ -128,7 +132,7 @@ async fn clocks_that_differ_are_told_before_they_do_harm() {
          ALTER DATABASE {database} SET search_path = public, skewed, pg_catalog"
     );
     postgres.sql(&url, &ahead).await.unwrap();
-    let world = World::found(open(), config()).await;
+    let world = World::with_store(open(), config()).await;
     let ready = world.until_ready_is(200).await;
     assert_eq!(ready.body["degraded"][0]["part"], "clock", "{}", ready.body);
     postgres.sql(&url, "UPDATE skewed.ahead SET by = '1 minute'").await.unwrap();

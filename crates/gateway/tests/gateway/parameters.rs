@@ -10,7 +10,7 @@ use crate::world::{Answer, World, config, send};
 
 const LEAD: &str = r#"{"phone":"+14155550100"}"#;
 
-/// A request by a route of the table, with everything that the route needs but a body.
+/// Builds requests for the routes of the table, without bodies.
 struct Requests<'w> {
     world: &'w World,
     token: String,
@@ -77,7 +77,7 @@ async fn the_address_for_operators_refuses_parameters_too() {
 }
 
 #[tokio::test]
-async fn a_declared_parameter_is_sent_once_and_can_be_read() {
+async fn a_repeated_or_unreadable_parameter_is_refused() {
     let world = World::start().await;
     let requests = Requests::of(&world).await;
     for route in routes() {
@@ -132,7 +132,7 @@ async fn kickofflabs_clients_send_fields_in_the_query_of_every_intake_route() {
 }
 
 #[tokio::test]
-async fn a_token_url_takes_what_browsers_and_ad_platforms_append() {
+async fn a_token_url_accepts_tracking_parameters() {
     let world = World::start().await;
     let requests = Requests::of(&world).await;
     for route in routes().iter().filter(|route| route.intake == Some(IntakeParameters::Tracking)) {

@@ -1,4 +1,4 @@
-//! Requests that no decent client library would send.
+//! Raw requests that HTTP client libraries do not send.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::world::{Answer, PATIENCE};
 
-/// Sends bytes and reads whatever comes back until the gateway closes; `None` if it closes without a word.
+/// Sends bytes and reads the response until the gateway closes. `None` if it closes without a response.
 pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // The gateway may close before everything is sent.
@@ -17,7 +17,7 @@ pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> Option<Answ
     read(stream).await
 }
 
-/// As [`exchange`], and then ends the sending side.
+/// Like [`exchange`], and shuts down the sending side after the request.
 pub(crate) async fn exchange_and_finish(address: SocketAddr, request: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let _ = stream.write_all(request).await;
@@ -25,7 +25,7 @@ pub(crate) async fn exchange_and_finish(address: SocketAddr, request: &[u8]) -> 
     read(stream).await
 }
 
-/// Everything that comes back until the gateway closes.
+/// Sends requests and reads all responses until the gateway closes.
 pub(crate) async fn exchange_all(address: SocketAddr, requests: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let (mut receiving, mut sending) = stream.split();
@@ -40,9 +40,11 @@ pub(crate) async fn exchange_all(address: SocketAddr, requests: &str) -> String 
 async fn read(mut stream: TcpStream) -> Option<Answer> {
     let mut response = Vec::new();
     let mut chunk = [0; 4_096];
-    // Until the first answer is complete, or the connection is.
+    // Until the first response is complete, or the connection ends.
     loop {
-        let read = timeout(PATIENCE, stream.read(&mut chunk)).await.expect("an answer, or an end");
+        let read = timeout(PATIENCE, stream.read(&mut chunk))
+            .await
+            .expect("a response, or the end of the connection");
         match read {
             Ok(0) | Err(_) => break,
             Ok(count) => response.extend_from_slice(&chunk[..count]),

@@ -1,4 +1,4 @@
-//! Reading what became of leads.
+//! Reads of leads and submissions.
 
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{Dialect, KeyKind};
@@ -36,7 +36,7 @@ async fn a_submission_is_queued_until_it_is_a_lead() {
 }
 
 #[tokio::test]
-async fn a_duplicate_leads_to_the_lead_it_met() {
+async fn the_id_of_a_duplicate_shows_the_matched_lead() {
     let world = World::start().await;
     let first = world.accepted(&json!({"phone": "+14155550132"})).await;
     world.work().await;
@@ -68,7 +68,7 @@ async fn a_submission_is_explained_in_the_order_of_the_pipeline() {
         let explanation = record["explanation"].as_array().unwrap().clone();
         explanation.into_iter().map(|sentence| sentence.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    let told = explained(&first).await;
+    let explanation = explained(&first).await;
     let begins = [
         "It was received on ",
         "The phone was converted to E.164. The number has a country code.",
@@ -83,23 +83,27 @@ async fn a_submission_is_explained_in_the_order_of_the_pipeline() {
         "No national do-not-call registry was consulted.",
         "On ",
     ];
-    let mut sentences = told.iter();
+    let mut sentences = explanation.iter();
     for begin in begins {
         assert!(
             sentences.any(|sentence| sentence.starts_with(begin)),
-            "{begin}: not in its place in {told:#?}"
+            "{begin}: not in the expected position in {explanation:#?}"
         );
     }
-    assert!(told[0].contains("by the source \"crm\" in the dialect native, with the key "), "{}", told[0]);
-    assert!(told.last().unwrap().ends_with(&format!("it created the lead {first}.")), "{told:#?}");
-    let told = explained(&second).await;
+    assert!(
+        explanation[0].contains("by the source \"crm\" in the dialect native, with the key "),
+        "{}",
+        explanation[0]
+    );
+    assert!(explanation.last().unwrap().ends_with(&format!("it created the lead {first}.")), "{explanation:#?}");
+    let explanation = explained(&second).await;
     let met = format!("It matches the lead {first} by its phone (last seen on ");
-    assert!(told.iter().any(|sentence| sentence.starts_with(&met)), "{told:#?}");
+    assert!(explanation.iter().any(|sentence| sentence.starts_with(&met)), "{explanation:#?}");
     world.end().await;
 }
 
 #[tokio::test]
-async fn what_is_quarantined_says_so() {
+async fn a_quarantined_submission_shows_its_reason() {
     let world = World::start().await;
     let rules = json!({"rules": [{"to": "email", "from": ["mail"], "required": true}]});
     let mapping: Mapping = serde_json::from_value(rules).unwrap();
@@ -120,15 +124,15 @@ async fn what_is_quarantined_says_so() {
 }
 
 #[tokio::test]
-async fn nobody_sees_what_belongs_to_another_organization() {
+async fn ids_of_another_organization_are_not_found() {
     let world = World::start().await;
     let processed = world.accepted(&json!({"phone": "+14155550132"})).await;
     world.work().await;
     let queued = world.accepted(&json!({"phone": "+14155550133"})).await;
     let stranger = world.stranger().await;
-    let nobodys = "018f4e2a-7b1c-7000-8000-0000000000aa";
+    let unknown = "018f4e2a-7b1c-7000-8000-0000000000aa";
     let mut answers = Vec::new();
-    for id in [processed.as_str(), &queued, nobodys, "not-an-id", "%ff"] {
+    for id in [processed.as_str(), &queued, unknown, "not-an-id", "%ff"] {
         for kind in ["leads", "submissions"] {
             let request = world.client.get(world.url(&format!("/v1/{kind}/{id}"))).bearer_auth(&stranger);
             let answer = send(request).await;
@@ -136,7 +140,7 @@ async fn nobody_sees_what_belongs_to_another_organization() {
             answers.push(answer.body);
         }
     }
-    assert!(answers.iter().all(|answer| *answer == answers[0]), "a 404 tells nothing apart");
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "all 404 responses are equal");
     let list = send(world.client.get(world.url("/v1/leads")).bearer_auth(&stranger)).await;
     assert_eq!(list.body, json!({"data": [], "next": null}));
     world.end().await;
@@ -165,7 +169,7 @@ async fn a_list_is_read_page_by_page_from_the_newest() {
 }
 
 #[tokio::test]
-async fn a_query_that_makes_no_sense_is_refused() {
+async fn an_invalid_query_is_refused() {
     let world = World::start().await;
     for query in ["limit=0", "limit=101", "limit=x", "limit=-1", "limit=", "after=x", "after=", "limit=%ff"] {
         let answer = get(&world, &format!("/v1/leads?{query}")).await;

@@ -1,4 +1,4 @@
-//! Refusals in the log: visible at info, and few lines however many requests are refused.
+//! Refusals in the log: visible at info level, with few lines for many refused requests.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn key_id(key: &str) -> String {
     PresentedKey::parse(key).unwrap().id.to_string()
 }
 
-/// The lines of the log that summarize what was refused to this key.
+/// The log lines that summarize the refusals of a key.
 fn summaries(key: &str) -> Vec<String> {
     let mut lines = lines_with("requests refused");
     lines.retain(|line| line.contains(&key_id(key)));
@@ -51,7 +51,7 @@ async fn refusals_are_one_line_for_each_key_and_source() {
         let [line] = lines.as_slice() else { panic!("{counts}: {lines:?}") };
         assert!(line.contains("INFO") && line.contains(&source) && line.contains(counts), "{line}");
     }
-    assert!(summaries(unknown).is_empty(), "a key that was not proven is no label");
+    assert!(summaries(unknown).is_empty(), "an unauthenticated key is not a label");
     let unknown =
         lines_with("requests refused").into_iter().filter(|line| line.contains("key.id=\"unknown\""));
     assert!(unknown.into_iter().any(|line| line.contains("invalid_key=")));

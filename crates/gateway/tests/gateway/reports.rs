@@ -1,17 +1,17 @@
-//! What became of a day's leads, asked for over HTTP.
+//! Intake reports over HTTP.
 
 use leadgate_domain::{Day, Dialect, Scope, Timestamp, Zone};
 use serde_json::json;
 
 use crate::world::{World, send};
 
-/// Today, also if midnight comes in the middle of a test.
+/// The current date, to detect a change of the day during a test.
 fn today() -> String {
     Day::of(Timestamp::now(), Zone::utc()).to_string()
 }
 
 #[tokio::test]
-async fn a_report_counts_what_came_in_today() {
+async fn a_report_counts_the_submissions_of_today() {
     let world = World::start().await;
     let before = today();
     let (source, key) = world.source_of(Dialect::Native, |_| {}).await;
@@ -21,7 +21,7 @@ async fn a_report_counts_what_came_in_today() {
     let post = post.header("content-type", "application/json").body(r#"{"phone":"12"}"#);
     assert_eq!(send(post).await.status, 202);
     let empty = send(world.get(&format!("/v1/reports/intake?day={before}"))).await;
-    assert_eq!(empty.body["accepted"], 0, "what no worker has seen yet is not counted");
+    assert_eq!(empty.body["accepted"], 0, "queued submissions are not counted");
     world.work().await;
 
     let whole = send(world.get(&format!("/v1/reports/intake?day={before}"))).await;
@@ -37,7 +37,7 @@ async fn a_report_counts_what_came_in_today() {
     assert_eq!((&whole.body["day"], &whole.body["timezone"]), (&json!(before), &json!("UTC")));
     assert_eq!(whole.body["sources"].as_array().unwrap().len(), 2);
     let part = send(world.get(&format!("/v1/reports/intake?source={}", source.id))).await;
-    assert_eq!(counts(&part.body), [1, 1, 0, 0, 1, 0, 1], "today is what is reported unless told otherwise");
+    assert_eq!(counts(&part.body), [1, 1, 0, 0, 1, 0, 1], "the default is today");
     assert_eq!((&part.body["source"], &part.body["sources"]), (&json!(source.id), &json!([])));
     let elsewhere = send(world.get("/v1/reports/intake?day=2020-02-29&timezone=asia/kolkata")).await;
     assert_eq!(counts(&elsewhere.body), [0; 7]);
@@ -53,7 +53,7 @@ async fn a_report_counts_what_came_in_today() {
 }
 
 #[tokio::test]
-async fn a_question_that_makes_no_sense_is_refused() {
+async fn an_invalid_report_query_is_refused() {
     let world = World::start().await;
     for (query, parameter) in [
         ("day=yesterday", "day"),
@@ -76,7 +76,7 @@ async fn a_question_that_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn nobody_counts_the_leads_of_others() {
+async fn a_report_excludes_leads_of_other_organizations() {
     let world = World::start().await;
     world.accepted(&json!({"phone": "+14155550132"})).await;
     world.work().await;
@@ -86,6 +86,6 @@ async fn nobody_counts_the_leads_of_others() {
     assert_eq!((whole.status, &whole.body["accepted"], &whole.body["leads"]), (200, &json!(0), &json!(0)));
     assert_eq!(whole.body["sources"], json!([]));
     let part = ask(format!("/v1/reports/intake?source={}", world.source)).await;
-    assert_eq!(part.problem(), (404, "not_found"), "a source of others is no source");
+    assert_eq!(part.problem(), (404, "not_found"), "a source of another organization is unknown");
     world.end().await;
 }

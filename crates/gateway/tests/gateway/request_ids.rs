@@ -8,7 +8,7 @@ use crate::raw::exchange;
 use crate::world::{World, config, send};
 
 #[tokio::test]
-async fn every_answer_has_a_request_id() {
+async fn every_response_has_a_request_id() {
     let metrics_listen = Some(([127, 0, 0, 1], 0).into());
     let world = World::with(GatewayConfig { metrics_listen, ..config() }).await;
     let operators = format!("http://{}/healthz", world.operators.unwrap());
@@ -31,7 +31,7 @@ async fn every_answer_has_a_request_id() {
 }
 
 #[tokio::test]
-async fn a_clients_own_id_is_taken_if_it_is_well_formed() {
+async fn a_well_formed_request_id_of_a_client_is_used() {
     let world = World::start().await;
     let own = format!("shop:{}-7a_.", Uuid::now_v7());
     let answer = send(world.get("/v1/leads/nothing").header("x-request-id", &own)).await;

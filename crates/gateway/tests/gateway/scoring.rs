@@ -1,4 +1,4 @@
-//! An organization says how its leads are scored.
+//! Scoring rules over HTTP.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ async fn a_scoring_is_read_changed_and_used_without_a_restart() {
     let changed = set(&world, &world.key, &scoring).await;
     assert_eq!((changed.status, &changed.body["version"]), (200, &json!(1)), "{}", changed.body);
     let shown = send(world.get("/v1/scoring")).await;
-    assert_eq!((shown.status, &shown.body), (200, &changed.body), "what was set is what is shown");
+    assert_eq!((shown.status, &shown.body), (200, &changed.body), "the stored scoring is shown");
     assert_eq!(shown.body["scoring"], scoring);
 
     let rich = json!({ "phone": "+14155550133", "custom_fields": { "budget": "12000" } });
@@ -42,12 +42,12 @@ async fn a_scoring_is_read_changed_and_used_without_a_restart() {
 
     let theirs = world.stranger().await;
     let shown = send(world.client.get(world.url("/v1/scoring")).bearer_auth(&theirs)).await;
-    assert_eq!(shown.body["version"], 0, "others score as they did");
+    assert_eq!(shown.body["version"], 0, "other organizations keep their scoring");
     world.end().await;
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_scoring_is_told_by_rule_and_changes_nothing() {
+async fn an_invalid_scoring_names_the_rule_and_changes_nothing() {
     let world = World::start().await;
     let rule = json!({ "name": "mobile", "points": 5, "when": { "field": "phone.kind", "is": "moblie" } });
     let refused = set(&world, &world.key, &json!({ "hot": 70, "warm": 40, "rules": [rule] })).await;

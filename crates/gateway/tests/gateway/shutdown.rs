@@ -1,4 +1,4 @@
-//! How a gateway ends.
+//! Shutdown of the gateway.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::world::{World, config};
 
 const LEAD: &str = r#"{"phone":"1"}"#;
 
-/// A post that is being handled and waits for its body.
+/// A post in flight that waits for its body.
 async fn in_flight(world: &World) -> TcpStream {
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     let head = format!(
@@ -20,14 +20,14 @@ async fn in_flight(world: &World) -> TcpStream {
         LEAD.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    let mut told = [0; 25];
-    stream.read_exact(&mut told).await.unwrap();
-    assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let mut interim_response = [0; 25];
+    stream.read_exact(&mut interim_response).await.unwrap();
+    assert_eq!(&interim_response, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream
 }
 
 #[tokio::test]
-async fn what_is_in_flight_is_answered_and_nothing_new_is_accepted() {
+async fn at_shutdown_requests_in_flight_are_answered_and_new_ones_refused() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     let mut stream = in_flight(&world).await;
@@ -35,7 +35,7 @@ async fn what_is_in_flight_is_answered_and_nothing_new_is_accepted() {
     while TcpStream::connect(world.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    assert!(!world.serving.is_finished(), "somebody is being answered");
+    assert!(!world.serving.is_finished(), "a request is in flight");
     stream.write_all(LEAD.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -46,25 +46,25 @@ async fn what_is_in_flight_is_answered_and_nothing_new_is_accepted() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_holds_nobody_up() {
+async fn an_idle_connection_does_not_delay_shutdown() {
     let world = World::start().await;
     world.until_ready_is(200).await;
     let mut idle = TcpStream::connect(world.address).await.unwrap();
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     assert!(idle.read(&mut [0; 1_000]).await.unwrap() > 0);
-    let begun = Instant::now();
+    let started = Instant::now();
     world.end().await;
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
     assert_eq!(idle.read(&mut [0; 10]).await.unwrap_or_default(), 0);
 }
 
 #[tokio::test]
-async fn a_client_that_never_ends_is_not_waited_for() {
+async fn shutdown_does_not_wait_for_a_client_that_never_ends() {
     let shutdown_timeout = Duration::from_secs(1);
     let world = World::with(GatewayConfig { shutdown_timeout, ..config() }).await;
     world.until_ready_is(200).await;
-    let _never = in_flight(&world).await;
-    let begun = Instant::now();
+    let _unfinished_request = in_flight(&world).await;
+    let started = Instant::now();
     world.end().await;
-    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
 }

@@ -83,12 +83,12 @@ async fn an_entry_is_added_found_and_removed_and_leads_follow() {
     );
     assert_eq!(reasons(&world, &ann).await, json!([]));
     let found = ask(&world, "/v1/suppressions/find", &json!({ "domain": "example.com" })).await;
-    assert_eq!(found.body["data"][0]["holds"], false, "that she was suppressed once is not forgotten");
+    assert_eq!(found.body["data"][0]["holds"], false, "the ended entry is kept");
     world.end().await;
 }
 
 #[tokio::test]
-async fn of_several_each_is_taken_or_refused_by_itself() {
+async fn entries_are_added_or_refused_independently() {
     let world = World::start().await;
     let entries = json!({ "entries": [
         { "phone": "+14155550161" }, { "phone": "12" }, { "domain": "co.uk" }, { "phone": "+14155550161" },
@@ -116,7 +116,7 @@ async fn of_several_each_is_taken_or_refused_by_itself() {
 }
 
 #[tokio::test]
-async fn an_entry_of_others_holds_nobody_here() {
+async fn a_suppression_entry_applies_to_its_own_organization_only() {
     let world = World::start().await;
     let theirs = world.store.ensure_organization("theirs").await.unwrap().id;
     let native = world

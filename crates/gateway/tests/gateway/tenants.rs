@@ -1,4 +1,4 @@
-//! Every route, every id, and the key of another organization.
+//! Every route with an id, requested with a key of another organization.
 
 use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope, Source};
 use reqwest::Method;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::world::{World, make_key, send};
 
-/// Everything of an organization that has an id, and what can be asked about it.
+/// All routes with ids of an organization.
 async fn routes(world: &World) -> Vec<(Method, String)> {
     let lead = world.accepted(&json!({ "phone": "+14155550141" })).await;
     world.work().await;
@@ -28,7 +28,7 @@ async fn routes(world: &World) -> Vec<(Method, String)> {
 }
 
 #[tokio::test]
-async fn what_belongs_to_others_is_not_there_and_stays_as_it_is() {
+async fn data_of_another_organization_is_not_found_and_not_changed() {
     let world = World::start().await;
     let routes = routes(&world).await;
     let theirs = world.store.ensure_organization("theirs").await.unwrap().id;
@@ -65,11 +65,11 @@ async fn what_belongs_to_others_is_not_there_and_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_key_bound_to_the_source_of_others_opens_nothing() {
+async fn a_key_bound_to_another_organizations_source_is_refused() {
     let world = World::start().await;
     let theirs = world.store.ensure_organization("theirs").await.unwrap().id;
     let (key, text) = make_key(theirs, world.source);
-    // The database itself may refuse it; if it does not, the gateway does.
+    // The database may refuse the key. Otherwise the gateway does.
     if world.store.create_key(&key).await.is_ok() {
         let answer = send(world.client.get(world.url("/v1/leads")).bearer_auth(&text)).await;
         assert_ne!(answer.status, 200);
@@ -78,7 +78,7 @@ async fn a_key_bound_to_the_source_of_others_opens_nothing() {
 }
 
 #[tokio::test]
-async fn administering_needs_its_scope() {
+async fn administration_requires_the_admin_scope() {
     let world = World::start().await;
     let plain = world.credential(KeyKind::Secret, |key| key.scopes = vec![Scope::Write, Scope::Read]).await;
     let id = uuid::Uuid::now_v7();
@@ -104,7 +104,7 @@ async fn administering_needs_its_scope() {
 }
 
 #[tokio::test]
-async fn sources_and_tags_are_made_by_the_api() {
+async fn sources_and_tags_are_created_over_http() {
     let world = World::start().await;
     let ask = |path: &str, document: serde_json::Value| {
         let request = world.client.post(world.url(path)).bearer_auth(&world.key);
@@ -155,7 +155,7 @@ async fn sources_and_tags_are_made_by_the_api() {
 #[tokio::test]
 async fn a_key_of_a_named_source_reads_the_leads_of_that_source_only() {
     let world = World::start().await;
-    world.employ().await;
+    world.start_worker().await;
     let (crm, crm_key) = world.source_of(Dialect::Native, |_| {}).await;
     let (_, partner) = world.source_of(Dialect::Native, |_| {}).await;
     let post = async |key: &str, body: serde_json::Value| {
@@ -183,9 +183,9 @@ async fn a_key_of_a_named_source_reads_the_leads_of_that_source_only() {
         assert_eq!(get(&format!("{path}/{}", id(&own))).await.status, 200, "{path}");
     }
     let about = get(&format!("/v1/leads/{}", id(&met))).await;
-    let told = json!({ "id": met.body["id"], "status": "processed",
+    let expected = json!({ "id": met.body["id"], "status": "processed",
                        "submission": { "id": met.body["id"], "outcome": "duplicate" } });
-    assert_eq!((about.status, &about.body), (200, &told));
+    assert_eq!((about.status, &about.body), (200, &expected));
     let record = get(&format!("/v1/submissions/{}", id(&met))).await;
     let stages: Vec<_> = record.body["trace"].as_object().unwrap().keys().collect();
     assert_eq!(stages, ["deduplicate", "normalize", "screen"], "nothing of the lead: {}", record.body);
@@ -194,8 +194,8 @@ async fn a_key_of_a_named_source_reads_the_leads_of_that_source_only() {
     let judged = send(request.body(r#"{"phone":"+14155550161"}"#)).await;
     assert_eq!((judged.status, &judged.body["outcome"]), (200, &json!("duplicate")));
     for answer in [&met, &about, &record, &judged] {
-        let told = answer.body.to_string();
-        assert!(!told.contains("Storedname") && !told.contains("consent_missing"), "{told}");
+        let body = answer.body.to_string();
+        assert!(!body.contains("Storedname") && !body.contains("consent_missing"), "{body}");
     }
 
     assert_eq!(get("/v1/suppressions").await.problem(), (403, "other_source"));
@@ -209,10 +209,10 @@ async fn a_key_of_a_named_source_reads_the_leads_of_that_source_only() {
 }
 
 #[tokio::test]
-async fn a_server_does_not_read_what_a_form_of_another_source_collected() {
+async fn a_server_cannot_read_leads_of_another_sources_form() {
     const PAGE: &str = "https://page.example";
     let world = World::start().await;
-    world.employ().await;
+    world.start_worker().await;
     let (form, _) = world.source_of(Dialect::Native, |_| {}).await;
     let (_, partner) = world.source_of(Dialect::Native, |_| {}).await;
     let of_page = |key: &mut ApiKey| {

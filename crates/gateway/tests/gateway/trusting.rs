@@ -1,5 +1,5 @@
-//! Public credentials (URL tokens, publishable keys): what they are answered, what they may set, what they may change.
-//! Every test walks all dialects, so that a new one is covered.
+//! Public credentials (URL tokens, publishable keys): which responses they get, and which values they may set
+//! and change. Every test covers all dialects, including new ones.
 
 use leadgate_dialect::native::token_path;
 use leadgate_domain::suppression::SuppressionRequest;
@@ -15,10 +15,10 @@ use crate::world::{Answer, World, send};
 const PAGE: &str = "https://page.example";
 const PUBLIC: [KeyKind; 2] = [KeyKind::Publishable, KeyKind::Token];
 
-/// What is stored about people and must never be in an answer to a public credential.
+/// Stored values that must never be in a response to a public credential.
 const STORED: [&str; 6] = ["Storedname", "stored-tag", "stored-value", "crm-stored", "suppressed", "erased"];
 
-/// A public credential of a source, and where it posts.
+/// A public credential of a source, and the paths to which it posts.
 struct Form<'w> {
     world: &'w World,
     kind: KeyKind,
@@ -65,7 +65,7 @@ impl<'w> Form<'w> {
     }
 }
 
-/// Where a key of this source may post.
+/// The paths to which a key of this source may post.
 fn paths(source: &Source) -> Vec<String> {
     let own = match source.dialect {
         Dialect::Native | Dialect::Lead2inbound | Dialect::FiveHundredLeads => None,
@@ -82,9 +82,10 @@ fn person(number: usize) -> Value {
     })
 }
 
-/// Stores the first person as a server's lead, puts the second on a list, erases the third. The fourth is new.
+/// Stores a lead of a server about the first person, suppresses the second, and erases the third. The fourth
+/// is new.
 async fn people(world: &World, source: &Source, key: &str, first: usize) -> [Value; 4] {
-    let people = [0, 1, 2, 3].map(|place| person(first + place));
+    let people = [0, 1, 2, 3].map(|offset| person(first + offset));
     for known in &people[..3] {
         let mut lead = known.clone();
         lead["full_name"] = "Storedname".into();
@@ -106,14 +107,15 @@ async fn people(world: &World, source: &Source, key: &str, first: usize) -> [Val
     let matching = world.store.match_key().await.unwrap();
     let entry = entry.entry(&matching, world.organization, Timestamp::now()).unwrap();
     world.store.suppress(world.organization, vec![entry], world.judge().await).await.unwrap();
-    let mut sought = DataSubject::default();
-    sought.add_phone(Phone::parse(people[2]["phone"].as_str().unwrap(), None).unwrap());
-    sought.add_email(Email::parse(people[2]["email"].as_str().unwrap()).unwrap());
-    world.erase(sought).await;
+    let mut subject = DataSubject::default();
+    subject.add_phone(Phone::parse(people[2]["phone"].as_str().unwrap(), None).unwrap());
+    subject.add_email(Email::parse(people[2]["email"].as_str().unwrap()).unwrap());
+    world.erase(subject).await;
     people
 }
 
-/// Status, names of headers, and the body with what every request has of its own (ids, times, its values) taken out.
+/// Status, names of headers, and the body without values that differ between requests (ids, times, submitted
+/// values).
 fn shape(answer: &Answer, body: &Value) -> String {
     let mut text = answer.body.to_string();
     for name in ["phone", "email"] {
@@ -131,15 +133,15 @@ fn shape(answer: &Answer, body: &Value) -> String {
 }
 
 #[tokio::test]
-async fn an_answer_is_the_same_whatever_is_stored() {
+async fn a_public_response_does_not_depend_on_stored_data() {
     let world = World::start().await;
-    world.employ().await;
-    for (place, dialect) in Dialect::ALL.iter().copied().enumerate() {
+    world.start_worker().await;
+    for (dialect_index, dialect) in Dialect::ALL.iter().copied().enumerate() {
         let (source, key) = world.source_of(dialect, |source| source.policy = DuplicatePolicy::Update).await;
-        for (nth, kind) in PUBLIC.into_iter().enumerate() {
-            let people = people(&world, &source, &key, 100 * place + 10 * nth).await;
+        for (index, kind) in PUBLIC.into_iter().enumerate() {
+            let people = people(&world, &source, &key, 100 * dialect_index + 10 * index).await;
             for path in 0..Form::at(&world, &source, kind).await.paths.len() {
-                // One of its own for each path: a public credential may do little from one address.
+                // A separate credential for each path, because of the rate limit per address.
                 let form = Form::at(&world, &source, kind).await;
                 let path = &form.paths[path];
                 let mut shapes = Vec::new();
@@ -159,9 +161,9 @@ async fn an_answer_is_the_same_whatever_is_stored() {
                             request = request.header(name, value);
                         }
                         let answer = send(request).await;
-                        let told = format!("{:?} {}", answer.headers, answer.body);
+                        let response = format!("{:?} {}", answer.headers, answer.body);
                         for stored in STORED {
-                            assert!(!told.contains(stored), "{dialect} {path}: {stored} in {told}");
+                            assert!(!response.contains(stored), "{dialect} {path}: {stored} in {response}");
                         }
                         shapes.push(shape(&answer, person));
                     }
@@ -175,14 +177,14 @@ async fn an_answer_is_the_same_whatever_is_stored() {
     world.end().await;
 }
 
-/// The newest lead with a phone, as a key with every right sees it.
+/// The newest lead with a phone, as a key with all scopes sees it.
 async fn lead(world: &World, phone: &Value) -> Value {
     let list = send(world.get("/v1/leads?limit=100")).await;
     let found = list.body["data"].as_array().unwrap().iter().find(|lead| lead["phone"]["e164"] == *phone);
     found.unwrap_or_else(|| panic!("no lead with {phone} in {}", list.body)).clone()
 }
 
-/// Those that made or met a lead, in the order of their ids.
+/// The submissions that created or matched a lead, in the order of their ids.
 async fn submissions_of(world: &World, lead: &str) -> Vec<SubmissionSummary> {
     let page = world.store.submissions(world.organization, None, 500).await.unwrap();
     page.data.into_iter().filter(|one| one.lead.is_some_and(|id| id.to_string() == lead)).collect()
@@ -195,17 +197,18 @@ async fn from_server(world: &World, source: &Source, key: &str, body: &Value) ->
 }
 
 #[tokio::test]
-async fn a_form_cannot_keep_a_servers_lead_out() {
+async fn a_form_cannot_block_the_lead_of_a_server() {
     let world = World::start().await;
-    for (place, dialect) in Dialect::ALL.iter().copied().enumerate() {
-        for (nth, policy) in [DuplicatePolicy::ReturnExisting, DuplicatePolicy::Link, DuplicatePolicy::Update]
-            .into_iter()
-            .enumerate()
+    for (dialect_index, dialect) in Dialect::ALL.iter().copied().enumerate() {
+        for (index, policy) in
+            [DuplicatePolicy::ReturnExisting, DuplicatePolicy::Link, DuplicatePolicy::Update]
+                .into_iter()
+                .enumerate()
         {
             for (more, kind) in PUBLIC.into_iter().enumerate() {
                 let (source, key) = world.source_of(dialect, |source| source.policy = policy).await;
                 let form = Form::at(&world, &source, kind).await;
-                let mut body = person(2_000 + 100 * place + 10 * nth + more);
+                let mut body = person(2_000 + 100 * dialect_index + 10 * index + more);
                 form.post(&body).await;
                 world.work().await;
                 body["full_name"] = "Ann Server".into();
@@ -214,14 +217,15 @@ async fn a_form_cannot_keep_a_servers_lead_out() {
                 drop(once.await);
                 world.work().await;
                 let lead = lead(&world, &body["phone"]).await;
-                let told = (&lead["full_name"], &lead["external_id"]);
-                assert_eq!(told, (&json!("Ann Server"), &json!("crm-1")), "{dialect} {policy}");
+                let response = (&lead["full_name"], &lead["external_id"]);
+                assert_eq!(response, (&json!("Ann Server"), &json!("crm-1")), "{dialect} {policy}");
                 drop(again.await);
                 world.work().await;
                 let id = lead["id"].as_str().unwrap();
                 let made = submissions_of(&world, id).await;
                 let outcomes: Vec<_> = made.iter().map(|one| one.outcome.unwrap().as_str()).collect();
-                // What a server's first key says is another lead for some: that is not kept out either.
+                // With `first_of`, the first key of the server identifies another lead, which must not be
+                // blocked either.
                 let own = source.identity_rule == IdentityRule::FirstOf;
                 let met = if own { vec!["created"] } else { vec!["created", "updated"] };
                 let then = match policy {
@@ -237,33 +241,33 @@ async fn a_form_cannot_keep_a_servers_lead_out() {
 }
 
 #[tokio::test]
-async fn a_form_changes_nothing_that_a_server_said() {
+async fn a_form_cannot_change_values_from_a_server() {
     let world = World::start().await;
-    for (place, dialect) in Dialect::ALL.iter().copied().enumerate() {
-        for (nth, kind) in PUBLIC.into_iter().enumerate() {
+    for (dialect_index, dialect) in Dialect::ALL.iter().copied().enumerate() {
+        for (index, kind) in PUBLIC.into_iter().enumerate() {
             let (source, key) =
                 world.source_of(dialect, |source| source.policy = DuplicatePolicy::Update).await;
             let form = Form::at(&world, &source, kind).await;
-            let said = person(4_000 + 100 * place + 10 * nth);
-            let mut server = said.clone();
+            let submitted = person(4_000 + 100 * dialect_index + 10 * index);
+            let mut server = submitted.clone();
             server["company"] = "Acme".into();
             server["color"] = "red".into();
             from_server(&world, &source, &key, &server).await;
             world.work().await;
-            let mut forged = said.clone();
+            let mut forged = submitted.clone();
             let more = json!({
-                "full_name": "Forged Name", "email": format!("forged.{place}.{nth}@example.com"), "company": null, "color": "black",
+                "full_name": "Forged Name", "email": format!("forged.{dialect_index}.{index}@example.com"), "company": null, "color": "black",
                 "external_id": "crm-forged", "line_id": "line-forged", "automations": ["forged"],
                 "user_assignments": [1], "is_test": true, "size": "XL", "opt_out": true,
             });
             forged.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             form.post(&forged).await;
             world.work().await;
-            let lead = lead(&world, &said["phone"]).await;
-            let told = [&lead["full_name"], &lead["email"]["address"], &lead["company"]];
+            let lead = lead(&world, &submitted["phone"]).await;
+            let response = [&lead["full_name"], &lead["email"]["address"], &lead["company"]];
             assert_eq!(
-                told,
-                [&said["full_name"], &said["email"], &json!("Acme")],
+                response,
+                [&submitted["full_name"], &submitted["email"], &json!("Acme")],
                 "{dialect} {}",
                 kind.as_str()
             );
@@ -273,19 +277,19 @@ async fn a_form_changes_nothing_that_a_server_said() {
             assert_eq!(
                 lead["custom_fields"],
                 json!({ "color": "red", "size": "XL" }),
-                "{dialect}: only what is new"
+                "{dialect}: only new fields are added"
             );
             let reasons = lead["reasons"].as_array().unwrap();
-            assert!(reasons.contains(&json!("opted_out")), "an opt-out always counts: {reasons:?}");
+            assert!(reasons.contains(&json!("opted_out")), "an opt-out always applies: {reasons:?}");
             assert!(!reasons.contains(&json!("test_lead")), "{reasons:?}");
-            kept_and_noted(&world, lead["id"].as_str().unwrap()).await;
+            assert_untrusted_fields_are_kept(&world, lead["id"].as_str().unwrap()).await;
         }
     }
     world.end().await;
 }
 
-/// What a form may not set stays in its submission, and the trace names it.
-async fn kept_and_noted(world: &World, lead: &str) {
+/// Asserts that values which a form may not set stay in its submission, and that the trace names them.
+async fn assert_untrusted_fields_are_kept(world: &World, lead: &str) {
     let last = submissions_of(world, lead).await.pop().unwrap().id;
     let shown = send(world.get(&format!("/v1/submissions/{last}"))).await;
     let kept = json!({
@@ -295,8 +299,8 @@ async fn kept_and_noted(world: &World, lead: &str) {
     assert_eq!(shown.body["fields"]["not_trusted"], kept, "{}", shown.body);
     let mut noted: Vec<_> = kept.as_object().unwrap().keys().collect();
     noted.sort();
-    let mut told: Vec<_> =
+    let mut response: Vec<_> =
         shown.body["trace"]["normalize"]["not_trusted"].as_array().unwrap().iter().collect();
-    told.sort_by_key(|name| name.to_string());
-    assert_eq!(told, noted.iter().map(|name| json!(name)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+    response.sort_by_key(|name| name.to_string());
+    assert_eq!(response, noted.iter().map(|name| json!(name)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
 }

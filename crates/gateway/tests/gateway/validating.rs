@@ -1,4 +1,4 @@
-//! What would become of a lead, told without making it.
+//! Validation of leads without storing them.
 
 use serde_json::{Value, json};
 
@@ -15,14 +15,19 @@ async fn validate(world: &World, kind: &str, body: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_lead_is_judged_and_nothing_is_stored() {
+async fn a_lead_is_validated_and_nothing_is_stored() {
     let world = World::start().await;
     let lead = json!({ "phone": "+1 415 555 0132", "full_name": "Ann Lee", "company": "Acme" });
-    let told = validate(&world, "application/json", &lead.to_string()).await;
-    assert_eq!((told.status, &told.body["outcome"]), (200, &json!("created")), "{}", told.body);
-    assert_eq!(told.body["phone"]["e164"], "+14155550132");
+    let validated = validate(&world, "application/json", &lead.to_string()).await;
     assert_eq!(
-        (&told.body["reasons"], &told.body["trace"]["decide"]["eligibility"]),
+        (validated.status, &validated.body["outcome"]),
+        (200, &json!("created")),
+        "{}",
+        validated.body
+    );
+    assert_eq!(validated.body["phone"]["e164"], "+14155550132");
+    assert_eq!(
+        (&validated.body["reasons"], &validated.body["trace"]["decide"]["eligibility"]),
         (&json!(["consent_missing"]), &json!("held"))
     );
     assert_eq!(world.published().await, 0);
@@ -32,22 +37,22 @@ async fn a_lead_is_judged_and_nothing_is_stored() {
     world.work().await;
     let stored = send(world.get(&format!("/v1/leads/{id}"))).await.body;
     for same in ["phone", "email", "score", "temperature", "eligibility", "reasons", "first_name", "tags"] {
-        assert_eq!(told.body[same], stored[same], "{same}");
+        assert_eq!(validated.body[same], stored[same], "{same}");
     }
-    let met = validate(&world, "application/json", &lead.to_string()).await;
-    assert_eq!((&met.body["outcome"], &met.body["id"]), (&json!("duplicate"), &json!(id)));
+    let duplicate = validate(&world, "application/json", &lead.to_string()).await;
+    assert_eq!((&duplicate.body["outcome"], &duplicate.body["id"]), (&json!("duplicate"), &json!(id)));
     world.end().await;
 }
 
 #[tokio::test]
-async fn lines_are_told_in_their_order_and_each_alone() {
+async fn lines_are_validated_independently_and_in_order() {
     let world = World::start().await;
     let lines =
         "{\"phone\":\"+14155550133\"}\n\n{\"email\":5}\n{\"phone\":\"+14155550133\",\"is_test\":true}\n";
-    let told = validate(&world, "application/x-ndjson", lines).await;
-    assert_eq!(told.status, 200, "{}", told.body);
+    let validated = validate(&world, "application/x-ndjson", lines).await;
+    assert_eq!(validated.status, 200, "{}", validated.body);
     let lines: Vec<Value> =
-        told.body.as_str().unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        validated.body.as_str().unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let heads: Vec<_> = lines.iter().map(|line| (&line["outcome"], &line["code"])).collect();
     let (created, none) = (&json!("created"), &Value::Null);
     assert_eq!(heads, [(created, none), (none, &json!("invalid_lead")), (created, none)]);
@@ -66,7 +71,7 @@ async fn lines_are_told_in_their_order_and_each_alone() {
 }
 
 #[tokio::test]
-async fn bodies_of_many_leads_have_a_bounded_amount_of_memory() {
+async fn the_memory_for_bulk_bodies_is_limited() {
     let world = World::with(GatewayConfig { bulk_limit: 100_000, ..config() }).await;
     let head = |length: usize| {
         format!(
@@ -76,7 +81,8 @@ async fn bodies_of_many_leads_have_a_bounded_amount_of_memory() {
         )
     };
     let line = format!("{{\"email\":\"a@example.com\",\"x\":\"{}\"}}\n", "y".repeat(49_000));
-    // It has sent most of its body, and keeps its memory until it is read or given up.
+    // This request has sent most of its body. It uses its memory until the body is complete or the connection
+    // is closed.
     let mut slow = TcpStream::connect(world.address).await.unwrap();
     slow.write_all(format!("{}{line}", head(line.len() + 10)).as_bytes()).await.unwrap();
     let second = format!("{}{line}{line}", head(2 * line.len()));

@@ -1,14 +1,14 @@
-//! Forms without a script: what a person sees in their browser.
+//! Forms without a script: the HTML pages that visitors see.
 
 use leadgate_domain::{ApiKey, Dialect, KeyKind};
 
 use crate::world::{Answer, World, send};
 
 const FORM: &str = "application/x-www-form-urlencoded";
-/// As browsers ask for a page.
+/// The `Accept` header of browsers.
 const PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// A page that is no JSON.
+/// The text of an HTML page.
 fn text(answer: &Answer) -> &str {
     answer.body.as_str().unwrap_or_default()
 }
@@ -24,7 +24,7 @@ async fn url(world: &World, dialect: Dialect, origins: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_visitor_sees_a_page_in_every_dialect_and_a_program_its_answer() {
+async fn a_visitor_sees_a_page_and_a_program_a_dialect_response() {
     let world = World::start().await;
     for dialect in Dialect::ALL.iter().copied() {
         let url = url(&world, dialect, &[]).await;
@@ -57,7 +57,7 @@ async fn a_visitor_sees_a_page_in_every_dialect_and_a_program_its_answer() {
 }
 
 #[tokio::test]
-async fn a_visitor_is_sent_on_to_the_tokens_own_origins_only() {
+async fn a_visitor_is_redirected_only_to_origins_of_the_token() {
     let world = World::start().await;
     let url = url(&world, Dialect::Native, &["https://shop.example", "http://localhost:8000"]).await;
     let post = |redirect: &str| {
@@ -89,7 +89,7 @@ async fn a_visitor_is_sent_on_to_the_tokens_own_origins_only() {
 }
 
 #[tokio::test]
-async fn a_visitor_can_read_what_was_wrong() {
+async fn a_visitor_sees_a_page_with_the_error() {
     let world = World::start().await;
     let url = url(&world, Dialect::Native, &[]).await;
     let post = |url: &str, body: &'static str| {

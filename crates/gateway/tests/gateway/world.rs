@@ -1,4 +1,4 @@
-//! A gateway with a queue, a store and a limiter that nobody else has.
+//! A gateway with its own queue, store and limiter.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// No answer of a gateway takes as long as this.
+/// The timeout of the tests. No response of a gateway takes this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct World {
@@ -33,7 +33,7 @@ pub(crate) struct World {
     pub(crate) queue: Queue,
     pub(crate) organization: OrganizationId,
     pub(crate) source: SourceId,
-    /// May read and write, as often as a test likes.
+    /// A key with all scopes and a practically unlimited rate.
     pub(crate) key: String,
     pub(crate) client: Client,
     pub(crate) stop: CancellationToken,
@@ -41,12 +41,12 @@ pub(crate) struct World {
     _folder: TempDir,
 }
 
-/// A configuration for tests: one thread, and keys that are followed closely.
+/// A configuration for tests: one thread and a short poll interval.
 pub(crate) fn config() -> GatewayConfig {
     GatewayConfig { threads: 1, directory_poll: Duration::from_millis(50), ..GatewayConfig::default() }
 }
 
-/// The same, where what changes in the store is not noticed while a test runs.
+/// The same without polls, so that the gateway does not notice changes in the store.
 pub(crate) fn config_without_polls() -> GatewayConfig {
     GatewayConfig { directory_poll: Duration::from_secs(3_600), ..config() }
 }
@@ -64,15 +64,15 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder);
         store.migrate().await.unwrap();
-        Self::founded(folder, store, config).await
+        Self::with_organization(folder, store, config).await
     }
 
-    /// Over a store that was migrated.
-    pub(crate) async fn found(store: Store, config: GatewayConfig) -> Self {
-        Self::founded(tempfile::tempdir().unwrap(), store, config).await
+    /// Starts a gateway over a migrated store.
+    pub(crate) async fn with_store(store: Store, config: GatewayConfig) -> Self {
+        Self::with_organization(tempfile::tempdir().unwrap(), store, config).await
     }
 
-    async fn founded(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
+    async fn with_organization(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
         let organization = store.ensure_organization("ours").await.unwrap().id;
         let source = store
             .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
@@ -84,7 +84,7 @@ impl World {
         Self { organization, source, key: text, ..Self::over(folder, store, config).await }
     }
 
-    /// Over a store that may not be there; its key opens nothing.
+    /// Starts a gateway over a store that may have no schema. Its key is not stored.
     pub(crate) async fn over(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
         crate::logs::keep();
         let (organization, source) = (OrganizationId::generate(), SourceId::generate());
@@ -127,7 +127,7 @@ impl World {
         }
     }
 
-    /// Another key, as the caller wants it.
+    /// Creates another key with the given changes.
     pub(crate) async fn key_with(&self, change: impl FnOnce(&mut ApiKey)) -> String {
         let (mut key, text) = make_key(self.organization, self.source);
         change(&mut key);
@@ -135,7 +135,7 @@ impl World {
         text
     }
 
-    /// The key of another organization.
+    /// Creates a key of another organization.
     pub(crate) async fn stranger(&self) -> String {
         let organization = self.store.ensure_organization("theirs").await.unwrap().id;
         let source = self
@@ -157,7 +157,7 @@ impl World {
         self.client.get(self.url(path)).bearer_auth(&self.key)
     }
 
-    /// A post that only lacks its body.
+    /// A post without a body.
     pub(crate) fn post(&self) -> RequestBuilder {
         self.client
             .post(self.url("/v1/leads"))
@@ -165,7 +165,7 @@ impl World {
             .header(header::CONTENT_TYPE, "application/json")
     }
 
-    /// Posts a lead that has to be accepted; its id.
+    /// Posts a lead, asserts that it is accepted, and returns its id.
     pub(crate) async fn accepted(&self, lead: &Value) -> String {
         let answer = send(self.post().body(lead.to_string())).await;
         assert_eq!(answer.status, 202, "{}", answer.body);
@@ -177,7 +177,7 @@ impl World {
         depth.ready + depth.in_flight
     }
 
-    /// The only submission that was published, as a worker would read it.
+    /// The only published submission, as a worker reads it.
     pub(crate) async fn only_submission(&self) -> Submission {
         let ReceiveResult::Deliveries(deliveries) = self.queue.consumer().receive(10).await else { panic!() };
         let mut submissions = message::decode(deliveries[0].payload()).unwrap().submissions;
@@ -185,16 +185,16 @@ impl World {
         submissions.remove(0)
     }
 
-    /// Makes leads of everything that is queued.
+    /// Processes everything in the queue.
     pub(crate) async fn work(&self) {
-        let mut lane = self.worker().await.consumer_task();
+        let mut consumer_task = self.worker().await.consumer_task();
         while self.published().await > 0 {
-            lane.run_once().await;
+            consumer_task.run_once().await;
         }
     }
 
-    /// Makes leads of everything that comes, until the world ends.
-    pub(crate) async fn employ(&self) {
+    /// Starts a worker that runs until the end of the test.
+    pub(crate) async fn start_worker(&self) {
         tokio::spawn(self.worker().await.run());
     }
 
@@ -216,13 +216,13 @@ impl World {
         Arc::new(Pipeline::new(self.store.match_key().await.unwrap()))
     }
 
-    /// Forgets a person.
-    pub(crate) async fn erase(&self, sought: DataSubject) {
-        let person = self.store.find_subject(self.organization, sought, &[]).await.unwrap();
+    /// Erases a person.
+    pub(crate) async fn erase(&self, subject: DataSubject) {
+        let person = self.store.find_subject(self.organization, subject, &[]).await.unwrap();
         self.store.erase(self.organization, &person, None, self.judge().await, |_| {}).await.unwrap();
     }
 
-    /// A source of a dialect, with a key of its own.
+    /// Creates a source of a dialect, with a key.
     pub(crate) async fn source_of(
         &self,
         dialect: Dialect,
@@ -247,7 +247,7 @@ impl World {
         (source, key)
     }
 
-    /// Another key of a kind, as the caller wants it.
+    /// Creates another key of a kind with the given changes.
     pub(crate) async fn credential(&self, kind: KeyKind, change: impl FnOnce(&mut ApiKey)) -> String {
         let (presented, text) = PresentedKey::generate(kind);
         let pepper = secret().api_keys();
@@ -271,11 +271,15 @@ impl World {
         }
     }
 
-    /// Every test ends here: what was told to stop has to stop.
+    /// Stops the gateway. Every test ends with this call.
     pub(crate) async fn end(self) {
         self.stop.cancel();
         drop(self.client);
-        tokio::time::timeout(PATIENCE, self.serving).await.expect("a gateway stops").unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, self.serving)
+            .await
+            .expect("the gateway stops in time")
+            .unwrap()
+            .unwrap();
         self.queue.shutdown().await;
     }
 }
@@ -307,7 +311,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// A refusal in the form that all of them have.
+    /// The status and code of a refusal. Asserts the common form of refusals.
     pub(crate) fn problem(&self) -> (u16, &str) {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         assert_eq!(self.body["status"], self.status, "{self:?}");

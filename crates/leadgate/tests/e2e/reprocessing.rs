@@ -53,7 +53,7 @@ async fn a_mapping_is_mended_and_leads_follow(shape: Shape) {
         try_run(world.environment(), &repair).await
     };
     let (ok, problem) = repair(bad).await;
-    assert!(!ok && problem["error"].as_str().unwrap().contains("the mapping does not fit"), "{problem}");
+    assert!(!ok && problem["error"].as_str().unwrap().contains("the mapping cannot be applied"), "{problem}");
     let (ok, entry) =
         repair(file("good.json", r#"{"kontakt":"(415) 555-0162","mail":"bob@example.com"}"#)).await;
     assert!(ok && entry["repaired_by"] == "command line", "{entry}");

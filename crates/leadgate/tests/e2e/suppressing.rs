@@ -48,7 +48,7 @@ async fn a_file_is_imported_row_by_row(shape: Shape) {
             "3,added,domain,",
             "4,added,email,",
             "5,refused,,`phone`: the phone is not valid in any numbering plan",
-            "6,refused,,it has neither phone nor email nor domain",
+            "6,refused,,the row has neither a phone nor an email nor a domain",
             "7,refused,,`email`: the email is not an email address (expected name@domain)",
             "8,refused,,`expires_at` is in the past",
             "9,kept,phone,",

@@ -1,4 +1,4 @@
-//! Leads are looked at, explained and listed; bodies are judged without being stored.
+//! Shows, explains and lists leads, and validates bodies without storing them.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::error::ResourceKind;
 use crate::{JudgeContext, OperationError, ReadLog};
 
-/// As many bodies are judged at once.
+/// The maximum number of bodies in one validation.
 pub const MOST_VALIDATED: usize = 500;
 
 /// A lead by its own id, or by that of any of its submissions.
@@ -37,9 +37,9 @@ pub async fn show(
 #[derive(Debug)]
 pub struct SubmissionHistory {
     pub record: SubmissionRecord,
-    /// The name of its source, unless that is a default one.
+    /// The name of its source. `None` for a default source.
     pub source: Option<String>,
-    /// The oldest first.
+    /// Sorted from the oldest to the newest.
     pub corrections: Vec<AppliedCorrection>,
 }
 
@@ -52,7 +52,7 @@ pub struct AppliedCorrection {
     pub reason: String,
 }
 
-/// What was decided about a submission and the lead that it created.
+/// The decisions about a submission and the lead that it created.
 pub async fn history(
     store: &Store,
     organization: OrganizationId,
@@ -72,19 +72,19 @@ async fn corrections(
     organization: OrganizationId,
     lead: LeadId,
 ) -> Result<Vec<AppliedCorrection>, OperationError> {
-    let makers = store.contributors(organization, &[lead]).await?;
-    let corrected = makers.into_iter().filter_map(|maker| {
-        let (submission, at) = (maker.submission.id, maker.submission.received_at);
-        let Correction { by, reason, .. } = maker.submission.fields.correction?;
+    let contributors = store.contributors(organization, &[lead]).await?;
+    let corrected = contributors.into_iter().filter_map(|contributor| {
+        let (submission, at) = (contributor.submission.id, contributor.submission.received_at);
+        let Correction { by, reason, .. } = contributor.submission.fields.correction?;
         Some(AppliedCorrection { submission, at, by, reason })
     });
     let mut corrected: Vec<_> = corrected.collect();
-    corrected.sort_by_key(|one| (one.at, one.submission));
+    corrected.sort_by_key(|correction| (correction.at, correction.submission));
     Ok(corrected)
 }
 
-/// At most `limit` leads of the organization, or of one of its sources, from the newest to the oldest, beginning after
-/// one.
+/// A page of at most `limit` leads of the organization or of one of its sources, the newest first, after a
+/// cursor.
 pub async fn page(
     store: &Store,
     organization: OrganizationId,
@@ -98,7 +98,7 @@ pub async fn page(
     Ok(page)
 }
 
-/// Adds to an entry how many leads of a list were read, from which to which.
+/// Adds to an audit entry the number of leads that were read, and the first and the last id.
 pub fn listed(entry: AuditEntry, leads: &[Lead]) -> AuditEntry {
     let entry = entry.with_detail("count", leads.len());
     match (leads.first(), leads.last()) {
@@ -107,14 +107,16 @@ pub fn listed(entry: AuditEntry, leads: &[Lead]) -> AuditEntry {
     }
 }
 
-/// A JSON body as the submission that it would be, if a server posted it to the source now. `longest` is what a gateway
-/// takes, in bytes.
+/// The submission that would be created if a server posted this JSON body to the source now. `max_size` is
+/// the body limit of a gateway, in bytes.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] if it is longer; [`OperationError::RepairError`] if no lead can be made of it.
-pub fn draft_submission(source: &Source, body: &[u8], longest: usize) -> Result<Submission, OperationError> {
-    if body.len() > longest {
-        return Err(OperationError::Invalid(format!("a body has at most {longest} bytes")));
+/// [`OperationError::Invalid`] if the body is larger; [`OperationError::Repair`] if it is not a valid lead.
+pub fn draft_submission(source: &Source, body: &[u8], max_size: usize) -> Result<Submission, OperationError> {
+    if body.len() > max_size {
+        return Err(OperationError::Invalid(format!(
+            "the body is too large: at most {max_size} bytes are allowed"
+        )));
     }
     let protocol = protocol(source.dialect);
     let document = protocol.document(&BodyFormat::Json, body, None);
@@ -128,8 +130,8 @@ pub fn draft_submission(source: &Source, body: &[u8], longest: usize) -> Result<
     Ok(Submission { trust: Trust::Secret, mapping_version, ..submission })
 }
 
-/// Reads submissions to a source as the worker does, for [`validate`], on a thread where it may take its time. The
-/// source need not be stored.
+/// Normalizes submissions like a worker, for [`validate`], on a blocking thread. The source need not be
+/// stored.
 pub async fn normalize(
     submissions: Vec<Submission>,
     source: &Arc<Source>,
@@ -144,8 +146,9 @@ pub async fn normalize(
     Ok(tokio::task::spawn_blocking(normalize_all).await.map_err(|_| StoreError::Panicked)?)
 }
 
-/// Judges normalized submissions by the worker's own code, each for itself, and stores nothing. A lead that one would
-/// only meet is in its result as it is stored. Long lists go in parts of at most [`MOST_VALIDATED`].
+/// Judges normalized submissions with the worker's code, independently of each other, and stores nothing. If
+/// a submission matches a stored lead, its result contains the stored lead. Pass at most [`MOST_VALIDATED`]
+/// submissions at once.
 pub async fn validate(
     store: &Store,
     organization: OrganizationId,
@@ -154,9 +157,9 @@ pub async fn validate(
     log: &impl ReadLog,
 ) -> Result<Vec<SubmissionPreview>, OperationError> {
     let previews = store.preview(normalized, context.pipeline.clone()).await?;
-    let met = previews.iter().filter(|one| one.ruling.outcome != Outcome::Created);
-    let met: Vec<_> = met.filter_map(|one| one.lead.as_ref()).map(|lead| lead.id).collect();
+    let matched = previews.iter().filter(|one| one.ruling.outcome != Outcome::Created);
+    let matched: Vec<_> = matched.filter_map(|one| one.lead.as_ref()).map(|lead| lead.id).collect();
     let entry = store.entry(organization, AuditAction::Validate).with_detail("count", previews.len());
-    log.note_read(if met.is_empty() { entry } else { entry.with_detail("leads", met) }).await?;
+    log.note_read(if matched.is_empty() { entry } else { entry.with_detail("leads", matched) }).await?;
     Ok(previews)
 }

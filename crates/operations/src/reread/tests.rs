@@ -24,7 +24,7 @@ fn source(mapping: Option<(u32, Value)>) -> Arc<Source> {
     Arc::new(Source { mapping: mapping.map(active), revision: 9, ..source })
 }
 
-/// As it lies in the quarantine because version 1 of the mapping failed, and as it comes out of it.
+/// A submission that was quarantined because version 1 of the mapping failed, and that is released now.
 fn released(source: &Source, body: &str) -> Submission {
     let id = SubmissionId::from_uuid(OrganizationId::generate().as_uuid());
     let mut submission = Submission::new(id, source, Timestamp::now(), Fields::default(), body.as_bytes());
@@ -34,7 +34,7 @@ fn released(source: &Source, body: &str) -> Submission {
     submission
 }
 
-fn again(submission: Submission, source: &Arc<Source>) -> NormalizedSubmission {
+fn normalize_again(submission: Submission, source: &Arc<Source>) -> NormalizedSubmission {
     let pipeline = Pipeline::new(MatchKey::new([0x55; 32]));
     normalize(submission, Arc::clone(source), None, ActiveScoring::standard(), &pipeline)
 }
@@ -51,55 +51,55 @@ fn quarantined(normalized: &NormalizedSubmission) -> Option<QuarantineReason> {
 }
 
 #[test]
-fn a_mended_mapping_makes_a_lead_of_the_bytes_that_came_in() {
+fn a_fixed_mapping_reads_the_original_body() {
     let source = source(Some((2, rules())));
     let submission = released(&source, BODY);
     assert!(needs_reread(&submission, &source));
-    let normalized = again(submission.clone(), &source);
+    let normalized = normalize_again(submission.clone(), &source);
     let CommitAction::Judge { reading, .. } = &normalized.disposition else { panic!("{normalized:?}") };
     assert_eq!(reading.phone.value().unwrap().e164.as_deref(), Some("+16502530000"));
     let read = &normalized.submission;
     assert_eq!(read.fields.text(TextField::FullName), Some("Ann"));
-    assert_eq!(read.fields.custom_fields["Mehr"], 1, "what no rule takes is kept");
+    assert_eq!(read.fields.custom_fields["Mehr"], 1, "a field without a rule is kept");
     assert_eq!((read.mapping_version, read.source_revision, &read.mapping_fault), (Some(2), 9, &None));
     assert_eq!((&read.raw, read.body_hash), (&submission.raw, submission.body_hash));
     assert_eq!(json!(normalized.trace)["remap"]["mapping_version"], 2);
 }
 
 #[test]
-fn what_the_mapping_still_fails_on_goes_back_with_its_fault_of_today() {
+fn a_mapping_that_still_fails_quarantines_with_the_current_fault() {
     let source = source(Some((2, json!([{"to": "email", "from": ["mail"], "required": true}]))));
-    let normalized = again(released(&source, BODY), &source);
+    let normalized = normalize_again(released(&source, BODY), &source);
     assert_eq!(quarantined(&normalized), Some(QuarantineReason::MappingFailed));
     let fault = normalized.submission.mapping_fault.unwrap();
     assert_eq!((fault.to.as_str(), fault.code), ("email", MappingFaultCode::Missing));
 }
 
 #[test]
-fn what_is_wrong_otherwise_is_invalid_and_its_trace_names_no_value() {
+fn other_faults_are_invalid_and_the_trace_contains_no_value() {
     let source = source(Some((2, rules())));
     let bodies = ["", "[]", "not json", r#"{"tel":"+1 650 253 0000","tags":7}"#, r#"{"tel":["secret"]}"#];
     for body in bodies {
-        let normalized = again(released(&source, body), &source);
+        let normalized = normalize_again(released(&source, body), &source);
         assert_eq!(quarantined(&normalized), Some(QuarantineReason::Invalid), "{body}");
         let trace = serde_json::to_string(&normalized.trace).unwrap();
         assert!(trace.contains("code") && !trace.contains("secret") && !trace.contains("650"), "{trace}");
     }
     let mut tampered = released(&source, BODY);
     tampered.raw = RawBody::Base64("no base64!".into());
-    assert_eq!(quarantined(&again(tampered, &source)), Some(QuarantineReason::Invalid));
+    assert_eq!(quarantined(&normalize_again(tampered, &source)), Some(QuarantineReason::Invalid));
 }
 
 #[test]
-fn without_a_mapping_its_dialect_reads_it() {
+fn without_a_mapping_the_dialect_reads_the_body() {
     let source = source(None);
-    let normalized = again(released(&source, r#"{"phone":"+1 650 253 0000"}"#), &source);
+    let normalized = normalize_again(released(&source, r#"{"phone":"+1 650 253 0000"}"#), &source);
     assert_eq!(normalized.submission.fields.phone, Patch::Value("+1 650 253 0000".into()));
     assert_eq!((normalized.submission.mapping_version, quarantined(&normalized)), (None, None));
 }
 
 #[test]
-fn its_credential_still_counts() {
+fn the_defaults_of_the_credential_still_apply() {
     let source = source(Some((2, rules())));
     let (presented, _) = PresentedKey::generate(KeyKind::Token);
     let pepper = RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
@@ -113,7 +113,7 @@ fn its_credential_still_counts() {
 }
 
 #[test]
-fn only_what_would_be_mapped_otherwise_is_read_again() {
+fn only_a_submission_with_another_mapping_is_read_again() {
     let with = |version| source(Some((version, rules())));
     let mapped = |by: &Source, version| Submission {
         mapping_fault: None,
@@ -124,10 +124,10 @@ fn only_what_would_be_mapped_otherwise_is_read_again() {
     assert!(needs_reread(&mapped(&first, None), &first));
     assert!(needs_reread(&mapped(&first, Some(7)), &first));
     assert!(!needs_reread(&mapped(&first, Some(1)), &first));
-    assert!(needs_reread(&mapped(&none, Some(1)), &none), "its mapping was taken away");
+    assert!(needs_reread(&mapped(&none, Some(1)), &none), "the mapping was removed");
     assert!(!needs_reread(&mapped(&none, None), &none));
     let foreign = Submission { organization: OrganizationId::generate(), ..mapped(&first, None) };
-    assert!(!needs_reread(&foreign, &first), "its source is not there for it");
+    assert!(!needs_reread(&foreign, &first), "the source belongs to another organization");
     let posted = Submission { release: None, ..released(&first, BODY) };
-    assert!(!needs_reread(&posted, &first), "the gateway maps what is posted");
+    assert!(!needs_reread(&posted, &first), "the gateway has mapped it");
 }

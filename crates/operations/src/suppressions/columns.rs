@@ -1,11 +1,11 @@
-//! What the columns of a list mean.
+//! Recognizes the columns of a CSV list by their names.
 
 use leadgate_domain::Region;
 use leadgate_domain::suppression::{SuppressionKind, SuppressionRequest};
 
 use crate::OperationError;
 
-/// What a column holds.
+/// The meaning of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CsvColumn {
     Phone,
@@ -18,7 +18,8 @@ enum CsvColumn {
     Expires,
 }
 
-/// Names of columns: their letters in lower case. Names of phones and emails may also have [`QUALIFIERS`].
+/// The known names of columns: their letters in lower case. Names of phones and emails may also have
+/// [`QUALIFIERS`].
 const NAMES: &[(CsvColumn, &[&str])] = &[
     (CsvColumn::Phone, PHONES),
     (CsvColumn::Phone, &["number", "dnc"]),
@@ -84,8 +85,8 @@ const QUALIFIERS: &[&str] = &[
     "work",
 ];
 
-/// In letters. A longer text is no name; it bounds the work of [`CsvColumn::qualified`].
-const LONGEST_NAME: usize = 40;
+/// In letters. A longer text is not recognized, which limits the recursion of [`CsvColumn::qualified`].
+const MAX_NAME_LENGTH: usize = 40;
 
 impl CsvColumn {
     fn from_header(header: &str) -> Option<Self> {
@@ -93,7 +94,7 @@ impl CsvColumn {
         let known = NAMES.iter().find(|(_, names)| names.contains(&name.as_str()));
         match known {
             Some((column, _)) => Some(*column),
-            None if name.chars().count() > LONGEST_NAME => None,
+            None if name.chars().count() > MAX_NAME_LENGTH => None,
             None => Self::qualified(&name),
         }
     }
@@ -114,19 +115,19 @@ impl CsvColumn {
     }
 }
 
-/// Which columns of a list have which values.
+/// The columns of a list and their meanings.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CsvColumns {
     used: Vec<(usize, CsvColumn)>,
-    /// The names of the others.
+    /// The names of the unused columns.
     left_out: Vec<String>,
 }
 
 impl CsvColumns {
-    /// By the names in the first row.
+    /// Recognizes the columns by the names in the first row.
     ///
     /// # Errors
-    /// [`OperationError::Invalid`] if none of them is the name of a value.
+    /// [`OperationError::Invalid`] if no column with values is recognized.
     pub fn from_header<'h>(header: impl IntoIterator<Item = &'h str>) -> Result<Self, OperationError> {
         let (mut used, mut left_out) = (Vec::new(), Vec::new());
         for (at, name) in header.into_iter().enumerate() {
@@ -145,7 +146,7 @@ impl CsvColumns {
         }
     }
 
-    /// A list without names, of one kind of value in its first column.
+    /// The columns of a list without a header, with one kind of value in the first column.
     ///
     /// # Errors
     /// [`OperationError::Invalid`] for digests of domains.
@@ -158,22 +159,22 @@ impl CsvColumns {
             (SuppressionKind::Email, true) => CsvColumn::EmailDigest,
             (SuppressionKind::Domain, true) => {
                 return Err(OperationError::invalid(
-                    "digests are taken of phones and emails, not of domains",
+                    "digests are supported for phones and emails, not for domains",
                 ));
             }
         };
         Ok(Self { used: vec![(0, column)], left_out: Vec::new() })
     }
 
-    /// The names of the columns that are not used.
+    /// The names of the unused columns.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
     }
 
-    /// One request for each value of a row; none for a row that says nothing.
+    /// One request for each value of a row, none for an empty row.
     ///
     /// # Errors
-    /// A sentence about bytes that are not text.
+    /// A sentence about bytes that are invalid in the encoding of the file.
     pub(super) fn read<'r>(
         &self,
         cell: impl Fn(usize) -> Option<&'r str>,
@@ -217,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_known_by_common_names() {
+    fn columns_are_recognized_by_common_names() {
         let columns =
             CsvColumns::from_header(["Phone Number", "colour", "E-Mail", "Reason", "expires_at", " "])
                 .unwrap();
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn every_column_of_phones_and_emails_is_used() {
+    fn all_columns_of_phones_and_emails_are_used() {
         let phones = "Phone|phone_number|Phone 2|Mobile Phone|MobilePhone|home-phone|Work Phone Number|Cell|Cell Phone|\
                       Phone (Home)|Phone 1 - Value|Primary Mobile Number|Telephone|Tel.|Tel 2|Number|DNC|landline|Other Phone 3";
         let emails =

@@ -1,15 +1,15 @@
-//! Lists as spreadsheets write them: CSV in several encodings, with several separators.
+//! Reads CSV lists of spreadsheets, in several encodings and with several delimiters.
 
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read, Seek};
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
-/// In bytes. More of it is not looked at for what separates the columns.
-const LONGEST_FIRST_LINE: u64 = 64 * 1024;
+/// In bytes. The delimiter is detected in this part of the first line.
+const MAX_FIRST_LINE: u64 = 64 * 1024;
 
-/// The encoding of a list: that of its byte order mark, or UTF-8 if all of it is valid UTF-8, or windows-1252. The list
-/// is at its beginning then.
+/// Detects the encoding of a list: that of its byte order mark, or UTF-8 if all of it is valid UTF-8, or else
+/// windows-1252. Rewinds the list.
 pub fn encoding_of(list: &mut (impl Read + Seek)) -> io::Result<&'static Encoding> {
     let mut start = Vec::new();
     list.take(3).read_to_end(&mut start)?;
@@ -41,22 +41,22 @@ pub fn csv_reader<R: Read>(
 ) -> io::Result<csv::Reader<impl Read + use<R>>> {
     let mut text = BufReader::new(decoded(list, encoding));
     let mut first_line = Vec::new();
-    (&mut text).take(LONGEST_FIRST_LINE).read_until(b'\n', &mut first_line)?;
-    let separator = delimiter(&first_line);
+    (&mut text).take(MAX_FIRST_LINE).read_until(b'\n', &mut first_line)?;
+    let delimiter = delimiter(&first_line);
     let mut settings = csv::ReaderBuilder::new();
-    settings.delimiter(separator).flexible(true).has_headers(has_names);
+    settings.delimiter(delimiter).flexible(true).has_headers(has_names);
     Ok(settings.from_reader(io::Cursor::new(first_line).chain(text)))
 }
 
-/// As UTF-8, without a byte order mark.
+/// Decodes the list to UTF-8 without a byte order mark.
 fn decoded<R: Read>(list: R, encoding: &'static Encoding) -> impl Read + use<R> {
     DecodeReaderBytesBuilder::new().encoding(Some(encoding)).strip_bom(true).build(list)
 }
 
-/// What stands between the columns of a list: what its first line has most of.
+/// Detects the delimiter: the candidate that occurs most often in the first line.
 fn delimiter(first_line: &[u8]) -> u8 {
     let count = |delimiter: &u8| first_line.iter().filter(|byte| *byte == delimiter).count();
-    // Of equals the last counts.
+    // If two occur equally often, `max_by_key` returns the last one.
     [b'|', b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
@@ -96,11 +96,11 @@ mod tests {
         assert_eq!(read(b""), (UTF_8, String::new()));
     }
 
-    /// More than is read at once.
+    /// Larger than the read buffer.
     const BUFFER: usize = 64 * 1024;
 
     #[test]
-    fn a_character_may_lie_across_two_reads_of_the_list() {
+    fn a_character_may_be_split_between_two_reads() {
         let long = format!("{}€{}", "a".repeat(BUFFER - 1), "ä".repeat(BUFFER));
         assert_eq!(read(long.as_bytes()), (UTF_8, long.clone()));
         assert_eq!(read(&utf_16(&long, u16::to_le_bytes)), (UTF_16LE, long));
@@ -109,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn invalid_bytes_behind_a_mark_are_replaced() {
+    fn invalid_bytes_after_a_byte_order_mark_are_replaced() {
         assert_eq!(read(b"\xef\xbb\xbfa\xe9,b"), (UTF_8, "a\u{fffd},b".to_owned()));
         assert_eq!(read(b"\xff\xfea\0\0"), (UTF_16LE, "a\u{fffd}".to_owned()));
     }
 
     #[test]
-    fn columns_are_separated_by_what_the_first_line_has_most_of() {
+    fn the_most_frequent_candidate_is_the_delimiter() {
         for (line, expected) in
             [("a,b", b','), ("a;b;c,d", b';'), ("a\tb", b'\t'), ("phone", b','), ("a|b", b'|')]
         {

@@ -1,4 +1,4 @@
-//! Long lists: row by row, written in chunks.
+//! Imports long lists row by row, and writes them in chunks.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,30 +13,31 @@ use serde::{Deserialize, Serialize};
 use super::{CsvColumns, PendingRescreen, no_result};
 use crate::OperationError;
 
-/// Entries that are written together.
+/// The number of entries that are written together.
 const CHUNK: usize = 1_000;
 
-/// A chunk that meets a lock or an outage is tried again, for about four minutes in all.
+/// A chunk that fails because of a lock or an outage is retried for about four minutes in total.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LAST: Duration = Duration::from_secs(10);
 const RETRIES: usize = 30;
 
+/// The maximum pause after a chunk.
 const MAX_CHUNK_PAUSE: Duration = Duration::from_secs(1);
 
-/// What entries have whose row does not say it.
+/// Values for entries whose row does not contain them.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ImportDefaults {
     pub list: Option<String>,
     pub reason: Option<String>,
-    /// A time, a day, or how long from now, such as `90d`.
+    /// A time, a day, or a duration from now, such as `90d`.
     pub expires_at: Option<String>,
-    /// Reads phones without a country code.
+    /// The region of phones without a country code.
     pub phone_country: Option<Region>,
 }
 
 impl ImportDefaults {
-    /// A request with what it does not say.
+    /// Fills the absent members of a request with the defaults.
     pub fn apply(&self, request: SuppressionRequest) -> SuppressionRequest {
         SuppressionRequest {
             phone_country: request.phone_country.or(self.phone_country),
@@ -48,7 +49,7 @@ impl ImportDefaults {
     }
 }
 
-/// How many values ended how.
+/// The number of values by result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ImportCounts {
     pub rows: u64,
@@ -58,7 +59,7 @@ pub struct ImportCounts {
     pub refused: u64,
 }
 
-/// What became of a value of a row, or of a row without one. Holds no value.
+/// The result of a value of a row, or of a row without a value. It does not contain the value.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct ImportRowResult {
     pub row: u64,
@@ -68,8 +69,8 @@ pub struct ImportRowResult {
     pub detail: String,
 }
 
-/// An import that has begun. Each chunk leaves its own audit entry with its count. After an error, the same list can be
-/// imported again: what is in already costs no lock.
+/// A running import. Each chunk adds an audit entry with its count. After an error the same list can be
+/// imported again. Entries that are already stored need no lock.
 pub struct SuppressionImport<'i> {
     store: &'i Store,
     organization: OrganizationId,
@@ -100,7 +101,8 @@ impl<'i> SuppressionImport<'i> {
         Self { store, organization, matching, judge, columns, defaults, waiting, counts }
     }
 
-    /// Takes a row by its number. What became of the rows that were written now, which is none for most rows.
+    /// Adds a row. Returns the results of the rows that were written by this call, which are none for most
+    /// calls.
     pub async fn add_row<'r>(
         &mut self,
         row: u64,
@@ -111,7 +113,7 @@ impl<'i> SuppressionImport<'i> {
         let entry = |request| self.defaults.apply(request).entry(self.matching, self.organization, now);
         let items: Vec<_> = match self.columns.read(cell, self.defaults.phone_country) {
             Ok(requests) if requests.is_empty() => {
-                vec![Err("it has neither phone nor email nor domain".to_owned())]
+                vec![Err("the row has neither a phone nor an email nor a domain".to_owned())]
             }
             Ok(requests) => requests.into_iter().map(entry).collect(),
             Err(problem) => vec![Err(problem)],
@@ -120,7 +122,7 @@ impl<'i> SuppressionImport<'i> {
         if self.waiting.len() < CHUNK { Ok(Vec::new()) } else { self.write().await }
     }
 
-    /// Writes what is left. What became of it, and of all rows together.
+    /// Writes the remaining rows. Returns their results, and the counts of all rows.
     pub async fn finish(
         mut self,
     ) -> Result<(Vec<ImportRowResult>, ImportCounts, PendingRescreen), OperationError> {
@@ -147,8 +149,8 @@ impl<'i> SuppressionImport<'i> {
         items.into_iter().map(result).collect()
     }
 
-    /// After entries that are new, commits of the organization get as much time as the chunk took: while one is
-    /// written, no leads of the organization are committed.
+    /// Writes a chunk. While it is written, no leads of the organization are committed. Therefore a chunk
+    /// with new entries is followed by a pause as long as the write took.
     async fn suppress(&self, entries: Vec<Suppression>) -> Result<Vec<AddOutcome>, OperationError> {
         let begun = Instant::now();
         let suppress = || self.store.suppress(self.organization, entries.clone(), Arc::clone(self.judge));

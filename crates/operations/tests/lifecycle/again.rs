@@ -1,4 +1,4 @@
-//! What is stored is read again, looked at and reported.
+//! Reprocessing, quarantine, reads and reports.
 
 use std::sync::Arc;
 
@@ -16,19 +16,19 @@ use uuid::Uuid;
 use crate::world::{World, over_both};
 
 over_both!(
-    leads_are_read_again_as_they_are_selected,
-    an_entry_is_repaired_or_given_up,
-    an_open_entry_is_published_and_no_other,
-    a_lead_is_looked_at_and_listed,
-    a_body_is_judged_and_not_stored,
-    a_day_is_reported_for_own_sources_only,
+    selected_leads_are_reprocessed,
+    an_entry_is_repaired_or_discarded,
+    only_an_open_entry_is_published,
+    a_lead_is_shown_and_listed,
+    a_body_is_validated_without_being_stored,
+    a_report_covers_only_sources_of_the_organization,
 );
 
 fn request(document: Value) -> ReprocessRequest {
     serde_json::from_value(document).unwrap()
 }
 
-async fn leads_are_read_again_as_they_are_selected(world: World) {
+async fn selected_leads_are_reprocessed(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let first = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
     world.post(&json!({ "phone": "+14155550133" })).await;
@@ -36,7 +36,7 @@ async fn leads_are_read_again_as_they_are_selected(world: World) {
         let request = request(document);
         reprocess::run(store, organization, &request, &world.context, |_| {}, store).await
     };
-    for (document, looked_at) in [
+    for (document, count) in [
         (json!({ "all": true }), 2),
         (json!({ "leads": [first, first] }), 1),
         (json!({ "source": world.source.id, "from": "2026-01-01T00:00:00Z", "dry_run": true }), 2),
@@ -44,7 +44,7 @@ async fn leads_are_read_again_as_they_are_selected(world: World) {
         (json!({ "eligibility": "eligible" }), 0),
     ] {
         let result = run(document.clone()).await.unwrap();
-        assert_eq!((result.changed, result.unchanged), (0, looked_at), "{document}");
+        assert_eq!((result.changed, result.unchanged), (0, count), "{document}");
     }
     let entries = store.audit(organization, Default::default(), None, 100).await.unwrap().data;
     let dry = entries.iter().find(|entry| entry.action == "leads.reprocessed").unwrap();
@@ -57,20 +57,20 @@ async fn leads_are_read_again_as_they_are_selected(world: World) {
     ] {
         let refused = run(document.clone()).await.unwrap_err();
         assert!(
-            matches!(&refused, OperationError::Invalid(said) if said.contains(why)),
+            matches!(&refused, OperationError::Invalid(sentence) if sentence.contains(why)),
             "{document}: {refused}"
         );
     }
 }
 
-/// The id of an open entry, whose source's mapping did not fit.
+/// Creates a quarantined submission and returns its id.
 async fn quarantined(world: &World) -> Uuid {
     let settled = world.quarantine(&json!({ "tel": "+14155550132" }), QuarantineReason::Invalid).await;
     assert_eq!(settled.outcome, Outcome::Quarantined);
     settled.submission.as_uuid()
 }
 
-async fn an_entry_is_repaired_or_given_up(world: World) {
+async fn an_entry_is_repaired_or_discarded(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let id = quarantined(&world).await;
     let page = quarantine::page(store, organization, Some(QuarantineState::Open), None, 10, store).await;
@@ -89,7 +89,7 @@ async fn an_entry_is_repaired_or_given_up(world: World) {
     let discarded = quarantine::discard(store, organization, id, &DiscardRequest::default()).await.unwrap();
     assert_eq!(discarded.state, QuarantineState::Discarded);
     let late = repair(br#"{"phone":"+14155550199"}"#).await.unwrap();
-    assert_eq!(late, discarded, "it stays as it is");
+    assert_eq!(late, discarded, "it is unchanged");
     let other = store.ensure_organization("other").await.unwrap().id;
     for missing in [
         quarantine::show(store, other, id, store).await.map(drop),
@@ -103,7 +103,7 @@ async fn an_entry_is_repaired_or_given_up(world: World) {
     }
 }
 
-async fn an_open_entry_is_published_and_no_other(world: World) {
+async fn only_an_open_entry_is_published(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let id = quarantined(&world).await;
     let folder = tempfile::tempdir().unwrap();
@@ -127,10 +127,10 @@ async fn an_open_entry_is_published_and_no_other(world: World) {
     assert!(!release(organization).await.unwrap().is_published);
     assert_eq!(queue.depth().await.unwrap().ready, 1);
     let entries = store.audit(organization, Default::default(), None, 3).await.unwrap().data;
-    let told: Vec<_> =
+    let audit_entries: Vec<_> =
         entries.iter().map(|entry| (&*entry.action, Value::from(entry.detail.clone()))).collect();
     assert_eq!(
-        told,
+        audit_entries,
         [
             ("quarantine.released", json!({ "answer": "discarded" })),
             ("quarantine.discarded", json!({})),
@@ -140,7 +140,7 @@ async fn an_open_entry_is_published_and_no_other(world: World) {
     queue.shutdown().await;
 }
 
-async fn a_lead_is_looked_at_and_listed(world: World) {
+async fn a_lead_is_shown_and_listed(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let lead = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
     let change = json!({ "company": "Acme" }).as_object().unwrap().clone();
@@ -155,10 +155,10 @@ async fn a_lead_is_looked_at_and_listed(world: World) {
     let page = leads::page(store, organization, None, None, 10, store).await.unwrap();
     assert_eq!(page.data.iter().map(|lead| lead.id).collect::<Vec<_>>(), [lead]);
     let entries = audit::list(store, organization, Default::default(), None, 3, store).await.unwrap().data;
-    let told: Vec<_> =
+    let audit_entries: Vec<_> =
         entries.iter().map(|entry| (&*entry.action, Value::from(entry.detail.clone()))).collect();
     assert_eq!(
-        told,
+        audit_entries,
         [
             ("leads.listed", json!({ "count": 1, "first": lead, "last": lead })),
             ("submission.read", json!({})),
@@ -178,7 +178,7 @@ async fn a_lead_is_looked_at_and_listed(world: World) {
     }
 }
 
-async fn a_body_is_judged_and_not_stored(world: World) {
+async fn a_body_is_validated_without_being_stored(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let lead = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
     let drafts = [r#"{"phone":"+14155550132"}"#, r#"{"phone":"+14155550199"}"#];
@@ -204,7 +204,7 @@ async fn a_body_is_judged_and_not_stored(world: World) {
     assert_eq!(sources::find_or_default(store, organization, None).await.unwrap().id, stored.id);
 }
 
-async fn a_day_is_reported_for_own_sources_only(world: World) {
+async fn a_report_covers_only_sources_of_the_organization(world: World) {
     let (store, organization, source) = (&world.store, world.organization, world.source.id);
     world.post(&json!({ "phone": "+14155550132" })).await;
     let today = Day::of(Timestamp::now(), Zone::utc());

@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 use crate::world::{World, over_both};
 
 over_both!(
-    what_is_mentioned_changes_and_the_rest_stays,
-    a_change_that_does_not_fit_the_key_is_refused,
+    an_update_changes_only_the_given_settings,
+    an_invalid_change_of_a_key_is_refused,
     a_new_key_may_do_what_its_kind_and_source_allow,
-    a_new_key_that_does_not_fit_is_refused,
-    a_rotated_key_keeps_its_settings_and_the_old_one_ends,
-    what_was_created_with_a_key_is_revoked_with_it,
-    a_key_does_not_disarm_itself,
-    a_revoked_key_rotates_no_other,
-    a_list_is_noted_before_it_is_shown,
+    an_invalid_new_key_is_refused,
+    a_rotated_key_keeps_its_settings_and_the_old_one_expires,
+    keys_created_with_a_key_are_revoked_with_it,
+    a_key_cannot_revoke_itself_or_drop_its_admin_scope,
+    a_revoked_key_cannot_rotate_another_key,
+    a_list_is_audited_before_it_is_returned,
 );
 
 fn pepper() -> Pepper {
@@ -48,7 +48,7 @@ async fn key(world: &World, kind: KeyKind) -> ApiKey {
     key
 }
 
-async fn what_is_mentioned_changes_and_the_rest_stays(world: World) {
+async fn an_update_changes_only_the_given_settings(world: World) {
     let before = key(&world, KeyKind::Secret).await;
     let update = async |document| {
         keys::update(&world.store, world.organization, &before.id, changes(document)).await.unwrap()
@@ -69,7 +69,7 @@ async fn what_is_mentioned_changes_and_the_rest_stays(world: World) {
     assert_eq!(page.data[0].detail["changed"], json!(["name", "rate", "tags"]));
 }
 
-async fn a_change_that_does_not_fit_the_key_is_refused(world: World) {
+async fn an_invalid_change_of_a_key_is_refused(world: World) {
     let (secret, publishable) = (key(&world, KeyKind::Secret).await, key(&world, KeyKind::Publishable).await);
     for (key, document) in [
         (&secret, json!({})),
@@ -119,7 +119,7 @@ async fn a_new_key_may_do_what_its_kind_and_source_allow(world: World) {
     }
 }
 
-async fn a_new_key_that_does_not_fit_is_refused(world: World) {
+async fn an_invalid_new_key_is_refused(world: World) {
     let origins = json!(["https://example.com"]);
     for document in [
         json!({ "publishable": true }),
@@ -139,7 +139,7 @@ async fn a_new_key_that_does_not_fit_is_refused(world: World) {
     assert!(serde_json::from_value::<NewKey>(json!({ "scope": ["write"] })).is_err());
 }
 
-async fn a_rotated_key_keeps_its_settings_and_the_old_one_ends(world: World) {
+async fn a_rotated_key_keeps_its_settings_and_the_old_one_expires(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let old = key(&world, KeyKind::Publishable).await;
     let hour = Duration::from_secs(3_600);
@@ -160,7 +160,7 @@ async fn a_rotated_key_keeps_its_settings_and_the_old_one_ends(world: World) {
     assert!(matches!(&revoked, OperationError::Invalid(why) if why.contains("is revoked")), "{revoked}");
 }
 
-async fn what_was_created_with_a_key_is_revoked_with_it(world: World) {
+async fn keys_created_with_a_key_are_revoked_with_it(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let admin = create(&world, json!({ "scopes": ["admin"] })).await.unwrap().key;
     let acting = store.as_actor(Actor::Key(admin.id.clone()));
@@ -177,7 +177,7 @@ async fn what_was_created_with_a_key_is_revoked_with_it(world: World) {
     }
 }
 
-async fn a_key_does_not_disarm_itself(world: World) {
+async fn a_key_cannot_revoke_itself_or_drop_its_admin_scope(world: World) {
     let organization = world.organization;
     let first = create(&world, json!({ "scopes": ["admin"] })).await.unwrap().key;
     let acting = |key: &ApiKey| world.store.as_actor(Actor::Key(key.id.clone()));
@@ -198,7 +198,7 @@ async fn a_key_does_not_disarm_itself(world: World) {
     keys::revoke(&acting(&second), organization, &third.id, true).await.unwrap();
 }
 
-async fn a_revoked_key_rotates_no_other(world: World) {
+async fn a_revoked_key_cannot_rotate_another_key(world: World) {
     let organization = world.organization;
     let (admin, other) = (
         create(&world, json!({ "scopes": ["admin"] })).await.unwrap().key,
@@ -213,7 +213,7 @@ async fn a_revoked_key_rotates_no_other(world: World) {
     assert_eq!(made_later.len(), 2);
 }
 
-async fn a_list_is_noted_before_it_is_shown(world: World) {
+async fn a_list_is_audited_before_it_is_returned(world: World) {
     let made = key(&world, KeyKind::Secret).await;
     let listed = keys::list(&world.store, world.organization, &world.store).await.unwrap();
     assert_eq!(listed, [made]);

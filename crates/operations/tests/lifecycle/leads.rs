@@ -14,13 +14,13 @@ over_both!(
     a_correction_survives_a_rebuild_and_later_submissions_win_over_it,
     a_corrected_phone_has_no_consent,
     a_correction_can_opt_a_person_out,
-    what_cannot_be_corrected_is_refused_and_changes_nothing,
-    a_correction_of_a_deleted_lead_leaves_nothing,
-    a_test_leads_correction_takes_no_keys,
+    an_invalid_correction_is_refused_and_changes_nothing,
+    a_correction_of_a_deleted_lead_stores_nothing,
+    a_correction_of_a_test_lead_claims_no_keys,
     a_rebuild_of_a_corrected_form_lead_keeps_its_keys,
     a_phone_that_an_operator_adds_has_no_consent,
-    a_status_stays_whatever_is_submitted,
-    a_deleted_lead_leaves_nothing_and_may_come_again,
+    a_status_is_kept_by_submissions_and_rebuilds,
+    a_deleted_lead_is_gone_and_can_be_posted_again,
 );
 
 fn fields(value: Value) -> Map<String, Value> {
@@ -51,8 +51,9 @@ async fn a_correction_changes_the_lead_and_stays_in_its_history(world: World) {
     assert_eq!((lead.id, lead.source, lead.eligibility), (id, world.source.id, Eligibility::Eligible));
     assert_eq!(world.lead(id).await.unwrap(), lead);
 
-    let makers = store.contributors(world.organization, &[id]).await.unwrap();
-    let correction = makers.iter().find(|maker| maker.submission.id != SubmissionId::from(id)).unwrap();
+    let contributors = store.contributors(world.organization, &[id]).await.unwrap();
+    let correction =
+        contributors.iter().find(|contributor| contributor.submission.id != SubmissionId::from(id)).unwrap();
     assert_eq!(correction.outcome, Outcome::Updated);
     let record = store.submission(world.organization, correction.submission.id).await.unwrap().unwrap();
     let trace = serde_json::to_value(&record.outcome().unwrap().trace).unwrap();
@@ -71,7 +72,7 @@ async fn a_correction_survives_a_rebuild_and_later_submissions_win_over_it(world
     let rebuilt = rebuild(&world.store, world.organization, vec![id], &world.context, false).await.unwrap();
     assert!(matches!(rebuilt[..], [(_, RebuildResult::Unchanged)]), "{rebuilt:?}");
     assert_eq!(world.lead(id).await.unwrap(), lead);
-    // The corrected phone finds the lead, as the first one does.
+    // The corrected phone matches the lead, and so does the original one.
     for phone in ["+14155550177", "+14155550132"] {
         let settled = world.post(&json!({ "phone": phone })).await;
         assert_eq!((settled.outcome, settled.lead), (Outcome::Duplicate, Some(id)));
@@ -99,7 +100,7 @@ async fn a_correction_can_opt_a_person_out(world: World) {
     assert!(again.reasons.contains(&Reason::OptedOut), "the phone is suppressed: {:?}", again.reasons);
 }
 
-async fn what_cannot_be_corrected_is_refused_and_changes_nothing(world: World) {
+async fn an_invalid_correction_is_refused_and_changes_nothing(world: World) {
     let id = world.post(&ann()).await.lead.unwrap();
     let before = world.lead(id).await.unwrap();
     let update = async |id: LeadId, change: Value, reason: &str| {
@@ -125,7 +126,7 @@ async fn what_cannot_be_corrected_is_refused_and_changes_nothing(world: World) {
     assert_eq!(world.audited().await, audited);
 }
 
-async fn a_correction_of_a_deleted_lead_leaves_nothing(world: World) {
+async fn a_correction_of_a_deleted_lead_stores_nothing(world: World) {
     let id = world.post(&ann()).await.lead.unwrap();
     let late = world.correction(id, &json!({ "phone": "+14155550177" }));
     leads::delete(&world.store, world.organization, id, &world.context).await.unwrap();
@@ -135,10 +136,10 @@ async fn a_correction_of_a_deleted_lead_leaves_nothing(world: World) {
     assert_eq!(refused, StoreError::LeadGone);
     assert_eq!(world.store.submission(world.organization, submission).await.unwrap(), None);
     let settled = world.post(&json!({ "phone": "+14155550177" })).await;
-    assert_eq!(settled.outcome, Outcome::Created, "no key belongs to the lead that is gone");
+    assert_eq!(settled.outcome, Outcome::Created, "the deleted lead holds no keys");
 }
 
-async fn a_test_leads_correction_takes_no_keys(world: World) {
+async fn a_correction_of_a_test_lead_claims_no_keys(world: World) {
     let test = json!({ "phone": "+14155550132", "is_test": true });
     let id = world.post(&test).await.lead.unwrap();
     let change = fields(json!({ "email": "ann@example.com" }));
@@ -168,7 +169,7 @@ async fn a_rebuild_of_a_corrected_form_lead_keeps_its_keys(world: World) {
     assert_eq!((again.outcome, again.lead), (Outcome::Duplicate, Some(id)));
 }
 
-async fn a_status_stays_whatever_is_submitted(world: World) {
+async fn a_status_is_kept_by_submissions_and_rebuilds(world: World) {
     let id = world.post(&ann()).await.lead.unwrap();
     assert_eq!(world.lead(id).await.unwrap().status, LeadStatus::default());
     let status: LeadStatus = "no_answer".parse().unwrap();
@@ -186,7 +187,7 @@ async fn a_status_stays_whatever_is_submitted(world: World) {
     assert_eq!(Value::Object(entry.detail.clone()), json!({ "from": "new", "to": "no_answer" }));
 }
 
-async fn a_deleted_lead_leaves_nothing_and_may_come_again(world: World) {
+async fn a_deleted_lead_is_gone_and_can_be_posted_again(world: World) {
     let id = world.post(&ann()).await.lead.unwrap();
     let change = fields(json!({ "company": "Leeds Ltd" }));
     leads::update(&world.store, world.organization, id, change, "moved", &world.context).await.unwrap();

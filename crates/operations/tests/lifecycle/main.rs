@@ -1,4 +1,4 @@
-//! What operators do to sources, keys and leads, over both databases.
+//! Administration of sources, keys and leads, over both databases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod again;

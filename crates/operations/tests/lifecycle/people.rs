@@ -1,4 +1,4 @@
-//! What concerns persons: erasure, suppression, evidence of consent.
+//! Erasure, suppression and evidence of consent.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::world::{World, over_both};
 
 over_both!(
     a_person_is_counted_and_then_erased,
-    a_person_that_cannot_be_is_not_erased,
-    entries_are_added_all_or_each_and_removed,
+    an_invalid_erasure_request_is_refused,
+    entries_are_added_together_or_independently_and_removed,
     a_list_is_imported_row_by_row,
-    an_export_is_signed_and_every_change_is_found,
+    an_export_is_signed_and_every_change_is_detected,
 );
 
 fn ann() -> Value {
@@ -43,7 +43,7 @@ async fn a_person_is_counted_and_then_erased(world: World) {
     let subject = erasure::subject(store, organization, &request).await.unwrap();
     let finding = erasure::preview(store, organization, &subject, |_| {}, store).await.unwrap();
     assert_eq!((finding.leads.len(), finding.submissions.len()), (1, 1));
-    assert!(world.lead(lead).await.is_some(), "it was only counted");
+    assert!(world.lead(lead).await.is_some(), "a preview erases nothing");
     let erased = erasure::erase(store, organization, &subject, &request, &world.context, |_| {}).await;
     let erased = erased.unwrap();
     assert_eq!((erased.leads, erased.submissions, erased.to_rebuild.len()), (1, 1, 0));
@@ -52,18 +52,25 @@ async fn a_person_is_counted_and_then_erased(world: World) {
     assert_eq!(audited.iter().filter(|action| *action == "erase").count(), 2, "{audited:?}");
 }
 
-async fn a_person_that_cannot_be_is_not_erased(world: World) {
+async fn an_invalid_erasure_request_is_refused(world: World) {
     let lead = world.post(&ann()).await.lead.unwrap();
     let other = world.store.ensure_organization("other").await.unwrap().id;
     for (organization, document, why) in [
         (world.organization, json!({}), "name the person"),
         (world.organization, json!({ "phones": ["+14155550132", "12"] }), "phone 2: "),
         (other, json!({ "leads": [lead] }), "none of these leads"),
-        (world.organization, json!({ "leads": [lead], "reason": "x".repeat(501) }), "`reason` has 1 to 500"),
-        (world.organization, json!({ "leads": [lead], "reason": "by\0mail" }), "`reason` has 1 to 500"),
+        (
+            world.organization,
+            json!({ "leads": [lead], "reason": "x".repeat(501) }),
+            "`reason` must have 1 to 500",
+        ),
+        (world.organization, json!({ "leads": [lead], "reason": "by\0mail" }), "`reason` must have 1 to 500"),
     ] {
         let refused = erasure::subject(&world.store, organization, &erasure(document)).await.unwrap_err();
-        assert!(matches!(&refused, OperationError::Invalid(said) if said.contains(why)), "{why}: {refused}");
+        assert!(
+            matches!(&refused, OperationError::Invalid(sentence) if sentence.contains(why)),
+            "{why}: {refused}"
+        );
     }
 }
 
@@ -71,7 +78,7 @@ fn entries(document: Value) -> Vec<SuppressionRequest> {
     serde_json::from_value(document).unwrap()
 }
 
-async fn entries_are_added_all_or_each_and_removed(world: World) {
+async fn entries_are_added_together_or_independently_and_removed(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let (matching, judge) = matching(&world).await;
     let lead = world.post(&ann()).await.lead.unwrap();
@@ -90,7 +97,7 @@ async fn entries_are_added_all_or_each_and_removed(world: World) {
     assert!(!store.has_pending(organization).await.unwrap());
     let address = entries(json!([{ "email": "ann@example.com" }]));
     let found = suppressions::find(store, organization, &address, &matching, store).await.unwrap();
-    assert_eq!(found.len(), 1, "by its domain");
+    assert_eq!(found.len(), 1, "matched by its domain");
     let phone = entries(json!([{ "phone": "+14155550132" }]));
     let (ended, _) =
         suppressions::remove(store, organization, &phone, None, &matching, &judge).await.unwrap();
@@ -115,7 +122,7 @@ async fn a_list_is_imported_row_by_row(world: World) {
     {
         results.extend(import.add_row(row, |at| cells.get(at).copied()).await.unwrap());
     }
-    assert_eq!(results, [], "a chunk is written at once");
+    assert_eq!(results, [], "a chunk is written when it is full");
     let (results, counts, _) = import.finish().await.unwrap();
     let results: Vec<_> = results.iter().map(|one| (one.row, one.result, one.kind)).collect();
     let expected = [(2, "added", "phone"), (2, "added", "email"), (3, "refused", ""), (4, "refused", "")];
@@ -130,7 +137,7 @@ async fn a_list_is_imported_row_by_row(world: World) {
     );
 }
 
-async fn an_export_is_signed_and_every_change_is_found(world: World) {
+async fn an_export_is_signed_and_every_change_is_detected(world: World) {
     let store = &world.store;
     let lead = world.post(&ann()).await.lead.unwrap();
     world.post(&json!({ "phone": "+14155550133", "consent": { "consent_text_version": "v1" } })).await;

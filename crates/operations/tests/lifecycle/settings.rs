@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 use crate::world::{World, over_both};
 
 over_both!(
-    a_mapping_is_set_previewed_and_taken_back,
+    a_mapping_is_set_previewed_and_deactivated,
     a_mapping_is_proposed_from_bodies,
     a_tag_is_created_once,
     a_scoring_is_set_previewed_and_reset,
-    ages_that_are_not_given_stay,
+    absent_retention_ages_keep_their_values,
 );
 
 fn mapping(rules: Value) -> Mapping {
     serde_json::from_value(json!({ "rules": rules })).unwrap()
 }
 
-async fn a_mapping_is_set_previewed_and_taken_back(world: World) {
+async fn a_mapping_is_set_previewed_and_deactivated(world: World) {
     let (store, organization, source) = (&world.store, world.organization, world.source.id);
     let lead = world.post(&json!({ "phone": "+14155550132", "firma": "Acme" })).await.lead.unwrap();
     let company =
@@ -35,7 +35,7 @@ async fn a_mapping_is_set_previewed_and_taken_back(world: World) {
     assert!(serde_json::to_string(&fields).unwrap().contains("Acme"));
     assert!(matches!(preview(Some(&required)).await, MappedResult::Fault(_)));
     assert_eq!(mappings::set(store, organization, source, &required).await.unwrap(), 1);
-    assert!(matches!(preview(None).await, MappedResult::Fault(_)), "it is in use");
+    assert!(matches!(preview(None).await, MappedResult::Fault(_)), "the mapping is active");
     assert_eq!(mappings::set(store, organization, source, &company).await.unwrap(), 2);
     mappings::activate(store, organization, source, 1).await.unwrap();
     let versions = mappings::list(store, organization, source, store).await.unwrap();
@@ -44,7 +44,7 @@ async fn a_mapping_is_set_previewed_and_taken_back(world: World) {
         [(1, true), (2, false)]
     );
     mappings::activate(store, organization, source, 0).await.unwrap();
-    assert!(matches!(preview(None).await, MappedResult::Fields(_)), "none is in use");
+    assert!(matches!(preview(None).await, MappedResult::Fields(_)), "no mapping is active");
     let missing = mappings::activate(store, organization, source, 7).await.unwrap_err();
     assert!(
         matches!(missing, OperationError::NotFound { kind: ResourceKind::MappingVersion, .. }),
@@ -118,7 +118,7 @@ async fn a_scoring_is_set_previewed_and_reset(world: World) {
     );
 }
 
-async fn ages_that_are_not_given_stay(world: World) {
+async fn absent_retention_ages_keep_their_values(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let set = async |document: Value| {
         let changes: RetentionChanges = serde_json::from_value(document).unwrap();

@@ -11,10 +11,10 @@ use crate::world::{World, over_both};
 
 over_both!(
     a_source_is_disabled_and_enabled,
-    a_deleted_source_takes_its_keys_along_and_leaves_its_leads,
-    a_default_source_is_not_deleted,
+    a_deleted_source_revokes_its_keys_and_keeps_its_leads,
+    a_default_source_cannot_be_deleted,
     a_source_is_created_with_a_token_and_changed,
-    a_signing_secret_is_shown_rotated_and_given_up,
+    a_signing_secret_is_shown_rotated_and_discarded,
 );
 
 async fn a_source_is_disabled_and_enabled(world: World) {
@@ -22,7 +22,7 @@ async fn a_source_is_disabled_and_enabled(world: World) {
     let disabled = sources::disable(store, organization, id).await.unwrap();
     assert!(disabled.disabled_at.is_some());
     let again = sources::disable(store, organization, id).await.unwrap();
-    assert_eq!(again, disabled, "the first time counts");
+    assert_eq!(again, disabled, "the first time of disabling is kept");
     assert_eq!(store.source(organization, id).await.unwrap(), Some(disabled));
     assert_eq!(sources::enable(store, organization, id).await.unwrap().disabled_at, None);
     assert_eq!(sources::enable(store, organization, id).await.unwrap().disabled_at, None);
@@ -36,7 +36,7 @@ async fn a_source_is_disabled_and_enabled(world: World) {
     }
 }
 
-async fn a_deleted_source_takes_its_keys_along_and_leaves_its_leads(world: World) {
+async fn a_deleted_source_revokes_its_keys_and_keeps_its_leads(world: World) {
     let (store, organization, id) = (&world.store, world.organization, world.source.id);
     let lead = world.post(&json!({ "phone": "+14155550132" })).await.lead.unwrap();
     let pepper = RootSecret::new(SECRET, None).unwrap().api_keys();
@@ -66,7 +66,7 @@ async fn a_deleted_source_takes_its_keys_along_and_leaves_its_leads(world: World
     assert_eq!((count("source.deleted"), count("key.revoked")), (1, 2));
 }
 
-async fn a_default_source_is_not_deleted(world: World) {
+async fn a_default_source_cannot_be_deleted(world: World) {
     let source = world
         .store
         .ensure_default_source(
@@ -112,7 +112,7 @@ async fn a_source_is_created_with_a_token_and_changed(world: World) {
     assert!(audited.ends_with(&expected.map(str::to_owned)), "{audited:?}");
 }
 
-async fn a_signing_secret_is_shown_rotated_and_given_up(world: World) {
+async fn a_signing_secret_is_shown_rotated_and_discarded(world: World) {
     let key = RootSecret::new(SECRET, None).unwrap().signatures();
     let change = async |change| {
         let changed =
@@ -123,14 +123,14 @@ async fn a_signing_secret_is_shown_rotated_and_given_up(world: World) {
     assert!(matches!(refused, OperationError::Invalid(_)), "{refused}");
     let (_, first) = change(SignatureChange::Require).await.unwrap();
     let (_, again) = change(SignatureChange::Require).await.unwrap();
-    assert!(first.is_some() && first == again, "it is shown as often as it is asked for");
+    assert!(first.is_some() && first == again, "it is shown on every request");
     let (source, second) = change(SignatureChange::Rotate).await.unwrap();
     assert!(second.is_some() && second != first);
     assert!(source.signature.unwrap().previous_until.is_some());
     let (source, none) = change(SignatureChange::Off).await.unwrap();
     assert_eq!((source.signature, none), (None, None));
     let (_, third) = change(SignatureChange::Require).await.unwrap();
-    assert!(third != first && third != second, "a secret that was given up never comes back");
+    assert!(third != first && third != second, "a discarded secret never becomes valid again");
     let audited = world.audited().await;
     assert_eq!(audited.iter().filter(|action| *action == "source.secret_shown").count(), 4);
 }

@@ -1,4 +1,4 @@
-//! A store of its own for each test.
+//! A separate store for each test.
 
 use std::sync::Arc;
 
@@ -56,12 +56,12 @@ impl World {
         Self { store, organization, source: Arc::new(source), context, _folder: folder }
     }
 
-    /// Commits a native body as a server's submission that is received now.
+    /// Commits a native body as a submission with a secret credential.
     pub(crate) async fn post(&self, body: &Value) -> SettledSubmission {
         self.post_with(Trust::Secret, body).await
     }
 
-    /// The same with a credential of that trust.
+    /// The same with the given trust.
     pub(crate) async fn post_with(&self, trust: Trust, body: &Value) -> SettledSubmission {
         let text = body.to_string();
         let document =
@@ -78,7 +78,7 @@ impl World {
         committed.settled.into_iter().next().unwrap()
     }
 
-    /// Commits a body as a submission that is put aside.
+    /// Commits a body as a quarantined submission.
     pub(crate) async fn quarantine(&self, body: &Value, reason: QuarantineReason) -> SettledSubmission {
         let text = body.to_string();
         let id = SubmissionId::from_uuid(Uuid::now_v7());
@@ -91,7 +91,7 @@ impl World {
         committed.settled.into_iter().next().unwrap()
     }
 
-    /// A correction that is ready for its commit.
+    /// A normalized correction, ready to be committed.
     pub(crate) fn correction(&self, lead: LeadId, fields: &Value) -> NormalizedSubmission {
         let body = fields.to_string();
         let mut fields = native::decode_fields(fields.as_object().unwrap()).unwrap();
@@ -107,7 +107,7 @@ impl World {
         self.store.lead(self.organization, id).await.unwrap()
     }
 
-    /// The actions of the audit log from the oldest to the newest.
+    /// The actions in the audit log, the oldest first.
     pub(crate) async fn audited(&self) -> Vec<String> {
         let page = self.store.audit(self.organization, AuditFilter::default(), None, 100).await.unwrap();
         page.data.into_iter().rev().map(|entry| entry.action).collect()

@@ -1,4 +1,4 @@
-//! Leads as the world sends them, and nastier.
+//! Generated leads: realistic ones, and malformed ones.
 
 use std::collections::BTreeSet;
 
@@ -8,37 +8,37 @@ use leadgate_testkit::leads::{LeadGenerator, SamplePhone};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-/// A body to post, and whom it is about as far as that is known.
+/// A body to post, with the phone and email of its person, if known.
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     /// In E.164.
     pub(super) phone: Option<String>,
     pub(super) email: Option<String>,
-    /// By which a lead may be recognized.
+    /// The keys that identify the lead.
     keys: BTreeSet<String>,
 }
 
-/// An endless supply, the same for the same seed.
+/// An endless iterator of bodies, deterministic for a seed.
 pub(super) struct Bodies {
     leads: LeadGenerator,
-    made: usize,
+    count: usize,
     people: BTreeSet<String>,
     twists: Vec<(&'static str, Value)>,
-    /// About somebody who was in the chunk already.
-    kept_back: Vec<Body>,
+    /// Bodies about people who were already in the chunk.
+    postponed: Vec<Body>,
 }
 
 impl Bodies {
     pub(super) fn new(seed: u64) -> Self {
         let leads = LeadGenerator::new(seed).repeats(15);
-        Self { leads, made: 0, people: BTreeSet::new(), twists: twists(), kept_back: Vec::new() }
+        Self { leads, count: 0, people: BTreeSet::new(), twists: twists(), postponed: Vec::new() }
     }
 
-    /// So many about as many people: each can be judged alone.
+    /// Bodies about different people, so that each can be judged independently.
     pub(super) fn of_different_people(&mut self, count: usize) -> Vec<Body> {
         let (mut chunk, mut seen) = (Vec::new(), BTreeSet::new());
         let mut later = Vec::new();
-        let mut waiting = std::mem::take(&mut self.kept_back).into_iter();
+        let mut waiting = std::mem::take(&mut self.postponed).into_iter();
         while chunk.len() < count {
             let body = waiting.next().or_else(|| self.next()).unwrap();
             if seen.is_disjoint(&body.keys) {
@@ -48,7 +48,7 @@ impl Bodies {
                 later.push(body);
             }
         }
-        self.kept_back = later.into_iter().chain(waiting).collect();
+        self.postponed = later.into_iter().chain(waiting).collect();
         chunk
     }
 }
@@ -58,9 +58,9 @@ impl Iterator for Bodies {
 
     fn next(&mut self) -> Option<Body> {
         let mut lead = self.leads.lead();
-        self.made += 1;
-        let nasty = self.made.is_multiple_of(3).then_some(self.made / 3);
-        if let Some(turn) = nasty.filter(|turn| turn.is_multiple_of(9)) {
+        self.count += 1;
+        let unusual = self.count.is_multiple_of(3).then_some(self.count / 3);
+        if let Some(turn) = unusual.filter(|turn| turn.is_multiple_of(9)) {
             let (bytes, key) = raw(turn / 9);
             return Some(Body { bytes, phone: None, email: None, keys: [key].into() });
         }
@@ -71,16 +71,16 @@ impl Iterator for Bodies {
         };
         let is_known = !self.people.insert(lead.person.to_string());
         let (id, email) = (text("external_id"), text("email"));
-        if is_known && id.is_some() && self.made.is_multiple_of(2) {
-            // They have another number by now, and nobody asked them about that.
-            let number = format!("+1415{}", 2_000_000 + self.made);
+        if is_known && id.is_some() && self.count.is_multiple_of(2) {
+            // The person has a new number, without a consent for it.
+            let number = format!("+1415{}", 2_000_000 + self.count);
             lead.body["phone"] = json!(number);
             lead.body.as_object_mut().unwrap().remove("consent");
             phone = Some(number);
         }
         let keys = [id, phone.clone(), Some(lead.person.to_string())];
         let keys = keys.into_iter().flatten().collect();
-        if let Some(turn) = nasty {
+        if let Some(turn) = unusual {
             let (name, value) = self.twists[turn % self.twists.len()].clone();
             lead.body[name] = value;
         }
@@ -88,7 +88,7 @@ impl Iterator for Bodies {
     }
 }
 
-/// What is said in a way that somebody somewhere says it.
+/// Unusual values of fields.
 fn twists() -> Vec<(&'static str, Value)> {
     let consent = |time: Value, version: Value, page: Value| json!({ "consent_timestamp": time, "consent_text_version": version, "source_url": page });
     let at = |time: Value| consent(time, json!("v1"), json!("https://example.com/form"));
@@ -173,12 +173,12 @@ fn twists() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// A key of ours, which people paste where it does not belong.
+/// An API key, which people sometimes paste into a wrong field.
 fn own_key() -> String {
     PresentedKey::generate(KeyKind::Secret).1.expose_secret().to_owned()
 }
 
-/// Bodies that are hardly JSON, or not; and which it is.
+/// Bodies that are barely JSON or not JSON, with a name.
 fn raw(turn: usize) -> (Vec<u8>, String) {
     let deep = [vec![b'['; 300], vec![b']'; 300]].concat();
     let all: Vec<Vec<u8>> = vec![
