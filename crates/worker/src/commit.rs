@@ -293,7 +293,7 @@ impl Committer {
             if patience.is_expired() {
                 tracing::warn!(
                     held.seconds = held,
-                    "database still unavailable after worker.hold_max; releasing the batch to the queue: {error}"
+                    "database still unavailable after worker.unavailable_timeout; releasing the batch to the queue: {error}"
                 );
                 return Err(CommitFailure::Unavailable);
             }

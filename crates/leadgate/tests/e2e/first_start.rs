@@ -42,7 +42,8 @@ async fn a_terminal_is_shown_a_key_that_works() {
     let name = ptsname(&terminal, Vec::new()).unwrap();
     let stdout = OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
     let running = serve(folder.path(), port, stdout);
-    let shown = tokio::task::spawn_blocking(move || read_until(terminal, "and look at it")).await.unwrap();
+    let shown =
+        tokio::task::spawn_blocking(move || read_until(terminal, "and read it with the id")).await.unwrap();
     let key = shown.lines().map(str::trim).find(|line| line.starts_with("lg_live_")).unwrap().to_owned();
     is_ready(port).await;
     let list = http().get(format!("http://127.0.0.1:{port}/v1/leads")).bearer_auth(key);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::world::{Shape, World, http, try_run, until};
 
 /// Of all addresses below 128.0.0.0: Reno.
-const RENO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/src/places/reno.mmdb");
+const RENO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/src/geolocation/reno.mmdb");
 
 const BROWSER: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36";
@@ -17,7 +17,7 @@ async fn ask(world: &World, path: &str, agent: &str) -> Value {
 }
 
 async fn a_browser_has_a_place(shape: Shape) {
-    let world = World::start_with(shape, "places", &[("LEADGATE_PLACES_FILE", RENO)]).await;
+    let world = World::start_with(shape, "places", &[("LEADGATE_GEOLOCATION_DATABASE", RENO)]).await;
     let reno = json!({ "country": "US", "state": "NV", "city": "Reno", "timezone": "America/Los_Angeles" });
     let place = json!({ "value": reno, "basis": "client_address" });
     let validated = ask(&world, "/v1/leads/validate", BROWSER).await;
@@ -53,10 +53,10 @@ async fn a_file_of_places_that_cannot_be_read_ends_the_start() {
     for file in ["/nowhere/at/all.mmdb", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
         let environment = [
             set("LEADGATE_DATA", folder.path().join("data").display().to_string()),
-            set("LEADGATE_PLACES_FILE", file.to_owned()),
+            set("LEADGATE_GEOLOCATION_DATABASE", file.to_owned()),
         ];
         let (ok, problem) = try_run(&environment, &["serve", "--listen", "127.0.0.1:0"]).await;
         let said = problem["error"].as_str().unwrap();
-        assert!(!ok && said.starts_with(&format!("places.file: {file}: ")), "{said}");
+        assert!(!ok && said.starts_with(&format!("geolocation.database: {file}: ")), "{said}");
     }
 }

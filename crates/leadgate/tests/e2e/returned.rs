@@ -99,8 +99,8 @@ async fn a_worker_that_releases_what_it_cannot_store() {
     let listen = format!("127.0.0.1:{}", free_port().unwrap());
     let settings = [
         ("LEADGATE_WORKER_LISTEN", listen.as_str()),
-        ("LEADGATE_WORKER_HOLD_MAX", "500ms"),
-        ("LEADGATE_WORKER_LANES", "1"),
+        ("LEADGATE_WORKER_UNAVAILABLE_TIMEOUT", "500ms"),
+        ("LEADGATE_WORKER_CONCURRENCY", "1"),
     ];
     let mut trial = Trial::start("releasing", 4, &settings).await;
     trial.make_database_read_only().await;

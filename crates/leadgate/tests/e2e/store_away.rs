@@ -61,7 +61,7 @@ async fn a_worker_that_loses_its_database_says_so_and_stops_at_once() {
     for mode in [ProxyMode::Close, ProxyMode::Blackhole] {
         proxy.set(mode).await.unwrap();
         let told = is(&listen, 503).await;
-        assert_eq!(told["reasons"], json!([{ "part": "store", "reason": "it does not answer" }]), "{told}");
+        assert_eq!(told["reasons"], json!([{ "part": "store", "reason": "no answer" }]), "{told}");
         proxy.set(ProxyMode::Pass).await.unwrap();
         is(&listen, 200).await;
     }
