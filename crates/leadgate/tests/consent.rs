@@ -260,7 +260,7 @@ async fn whoever_verifies_needs_no_installation_but_a_key() {
         )
     };
     let (code, told, _) = verify(&["--public-key", &world.public_key()]);
-    assert!(code == Some(0) && told.contains("whole and unchanged"), "{told}");
+    assert!(code == Some(0) && told.contains("complete and unchanged"), "{told}");
     let (code, _, why) = verify(&[]);
     assert!(code == Some(2) && why.contains("--public-key"), "{why}");
     let (code, _, _) = verify(&["--public-key", "AAAA"]);

@@ -91,7 +91,7 @@ async fn leads_sources_and_keys_are_changed(shape: Shape) {
     assert_eq!(cli(of(&["lead", "delete"])).await["deleted"], true);
     assert_eq!(world.get(&path).await.1["status"], "erased");
     let (code, answer) = exit(world.environment(), &["lead", "delete", &id, "--organization", "acme"]).await;
-    assert!(code != 0 && answer["error"].as_str().unwrap().contains("there is no lead"), "{answer}");
+    assert!(code != 0 && answer["error"].as_str().unwrap().contains("has no lead"), "{answer}");
 }
 
 #[tokio::test]

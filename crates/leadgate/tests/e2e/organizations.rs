@@ -107,17 +107,17 @@ async fn organizations_are_created_by_name_only(shape: Shape) {
     ] {
         let (code, answer) = run(arguments).await;
         let error = answer["error"].as_str().unwrap();
-        assert!(
-            code == 2 && error.contains("no organization `acne`; the closest names are `acme`"),
-            "{error}"
-        );
+        assert!(code == 2 && error.contains("unknown organization `acne`; similar names: `acme`"), "{error}");
     }
     assert_eq!(names().await, ["acme"]);
 
     let created = world.cli(&["organization", "create", " Über & Söhne "]).await;
     assert_eq!(created["name"], "Über & Söhne");
     let (code, answer) = run(&["organization", "create", "Über & Söhne"]).await;
-    assert_eq!((code, &answer["error"]), (2, &json!("there is an organization `Über & Söhne` already")));
+    assert_eq!(
+        (code, &answer["error"]),
+        (2, &json!("an organization `Über & Söhne` already exists; choose another name"))
+    );
     let source = ["source", "create", "--organization", "forms", "--create-organization"];
     let (code, answer) = run(&[&source[..], &["--name", " "]].concat()).await;
     assert!(code == 2 && answer["error"].as_str().unwrap().contains("a name has"), "{answer}");

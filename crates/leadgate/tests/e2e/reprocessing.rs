@@ -87,7 +87,7 @@ async fn a_mapping_is_mended_and_leads_follow(shape: Shape) {
     let done = run(&["--all"]).await;
     assert_eq!((&done["changed"], &done["unchanged"]), (&json!(1), &json!(1)));
     let (ok, problem) = try_run(world.environment(), &["reprocess", "--organization", "acme"]).await;
-    assert!(!ok && problem["error"].as_str().unwrap().contains("say which leads"), "{problem}");
+    assert!(!ok && problem["error"].as_str().unwrap().contains("no leads are selected"), "{problem}");
 }
 
 #[tokio::test]

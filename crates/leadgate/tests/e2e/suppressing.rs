@@ -38,8 +38,8 @@ async fn a_file_is_imported_row_by_row(shape: Shape) {
         ["rows", "added", "extended", "kept", "refused"].map(|name| told[name].as_u64().unwrap())
     };
     assert_eq!(counts(&told), [10, 6, 0, 1, 4]);
-    let verdicts = std::fs::read_to_string(told["verdicts"].as_str().unwrap()).unwrap();
-    let rows: Vec<_> = verdicts.lines().collect();
+    let results = std::fs::read_to_string(told["results"].as_str().unwrap()).unwrap();
+    let rows: Vec<_> = results.lines().collect();
     assert_eq!(
         rows,
         [
@@ -188,7 +188,7 @@ async fn a_file_with_refused_rows_exits_with_2() {
     let (code, told) = exit(world.environment(), &import).await;
     assert_eq!((code, &told["added"], &told["refused"]), (2, &json!(1), &json!(1)), "{told}");
     let (answer, complaints) = say(world.environment(), &import).await;
-    assert!(answer.contains("1 there already, 1 refused"), "{answer}");
+    assert!(answer.contains("1 already listed, 1 refused"), "{answer}");
     assert!(complaints.contains("1 rows or values of the file were refused"), "{complaints}");
     std::fs::write(file, "phone\n+14155550132\n").unwrap();
     assert_eq!(exit(world.environment(), &import).await.0, 0);

@@ -24,7 +24,7 @@ async fn wrong_arguments_are_answered_with_what_is_expected() {
         ("key create", "--organization <NAME>"),
         ("key rotate nonsense", "not the id of a key"),
         ("key rotate abcdefghij --overlap soon", "a length of time, such as 90s"),
-        ("key revoke abcdefghij", "there is no key abcdefghij; `leadgate key list`"),
+        ("key revoke abcdefghij", "unknown key abcdefghij; `leadgate key list`"),
         ("key create --organization acme --rate fast", "no rate (such as 1200/min"),
         ("key create --organization acme --scopes all", "expected one of write, read, admin"),
         ("key create --organization acme --publishable --origins shop", "`shop` is not an origin"),
@@ -39,31 +39,31 @@ async fn wrong_arguments_are_answered_with_what_is_expected() {
         ("quarantine show ID --organization acme", "`leadgate quarantine list --organization acme`"),
         ("quarantine list --organization acme --state gone", "expected one of open, released, discarded"),
         ("audit list --organization acme --limit many", "a whole number from 1 to"),
-        ("audit list --organization acme --since someday", "expected one such as 2026-11-21T00:00:00Z"),
+        ("audit list --organization acme --since someday", "expected a time such as 2026-11-21T00:00:00Z"),
         ("audit list --organization acme --action looked", "expected one of lead.read"),
         ("report intake --organization acme --day today", "--day: `today` is not a"),
         ("report intake --organization acme --timezone Mars", "not a time zone (such as UTC"),
-        ("reprocess --organization acme", "say which leads: --lead"),
+        ("reprocess --organization acme", "no leads are selected: use --lead"),
         ("reprocess --organization acme --reason mood", "not a reason; expected one of"),
-        ("retention set --organization acme", "say what to change: --submissions"),
-        ("suppression add --organization acme", "name a value by --phone"),
+        ("retention set --organization acme", "no setting is given: use --submissions"),
+        ("suppression add --organization acme", "no value is given: use --phone"),
         ("suppression add --organization acme --email x@example.com --phone 12", "value 1: `phone`: "),
         (
             "suppression import /no/such/file --organization acme",
-            "there is no such file; expected a CSV file",
+            "the file does not exist; expected a CSV file",
         ),
-        ("erase --organization acme", "name the person by --phone, --email or --lead"),
-        ("score set /no/such/file --organization acme", "there is no such file; expected a scoring"),
-        ("score show --organization acme --version 9", "no scoring of version 9; `leadgate score history`"),
+        ("erase --organization acme", "no person is given: use --phone, --email or --lead"),
+        ("score set /no/such/file --organization acme", "the file does not exist; expected a scoring"),
+        ("score show --organization acme --version 9", "no scoring version 9; `leadgate score history`"),
         (
             "lead update ID --organization acme --reason asked --fields /no/such/file",
-            "there is no such file; expected fields of a lead",
+            "the file does not exist; expected fields of a lead",
         ),
         ("queue shards 2", "only RabbitMQ has shards"),
         ("queue shards many", "a whole number from 1 to 256"),
         ("serve --listen localhost", "an IP address and a port, such as 127.0.0.1:8080"),
-        ("organization show acne", "the closest names are `acme`"),
-        ("consent verify /no/such/file", "there is no such file; expected an export"),
+        ("organization show acne", "similar names: `acme`"),
+        ("consent verify /no/such/file", "the file does not exist; expected an export"),
         ("frobnicate", "unrecognized subcommand"),
     ] {
         let words: Vec<_> = arguments.split(' ').map(|word| if word == "ID" { ID } else { word }).collect();
@@ -81,16 +81,22 @@ async fn nothing_of_a_wrong_file_is_printed() {
     std::fs::write(&wrong, format!("{PRIVATE}\n").repeat(200)).unwrap();
 
     let error = refused(&world, &["restore", &wrong, "--data", &empty]).await;
-    assert!(error.contains("is not a whole backup; expected a file that `leadgate backup` wrote"), "{error}");
+    assert!(
+        error.contains("is not a complete backup; expected a file that `leadgate backup` wrote"),
+        "{error}"
+    );
     let error = refused(&world, &["restore", &path("missing"), "--data", &empty]).await;
-    assert!(error.contains("there is no such file; expected a file that `leadgate backup` wrote"), "{error}");
+    assert!(
+        error.contains("the file does not exist; expected a file that `leadgate backup` wrote"),
+        "{error}"
+    );
     let source = world.cli(&["source", "create", "--organization", "acme"]).await;
     let source = source["id"].as_str().unwrap();
     let set = ["mapping", "set", "--organization", "acme", "--source", source, &wrong];
     let error = refused(&world, &set).await;
-    assert!(error.contains("the mapping in") && error.contains("line 1"), "{error}");
+    assert!(error.contains("invalid mapping in") && error.contains("line 1"), "{error}");
     let error = refused(&world, &["backup", &wrong]).await;
-    assert!(error.contains("exists already; name a new file"), "{error}");
+    assert!(error.contains("already exists; choose a new file name"), "{error}");
 
     // A backup that was cut off is none, and leaves nothing behind that a second try would meet.
     let (whole, cut) = (path("whole"), path("cut"));
@@ -98,7 +104,7 @@ async fn nothing_of_a_wrong_file_is_printed() {
     let bytes = std::fs::read(&whole).unwrap();
     std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
     let error = refused(&world, &["restore", &cut, "--data", &empty]).await;
-    assert!(error.contains("is not a whole backup"), "{error}");
+    assert!(error.contains("is not a complete backup"), "{error}");
     assert_eq!(world.cli(&["restore", &whole, "--data", &empty]).await["restored"], json!(empty));
 }
 
