@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use crate::config::Config;
 
-/// A file in the data folder with the address. It is valid only while the server holds a lock on it, so the file of a
-/// killed server is ignored.
+/// A file in the data folder with the address. It is valid only while the server holds a lock on it, so the
+/// file of a killed server is ignored.
 pub(crate) struct AddressFile(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
 
 fn file(config: &Config) -> PathBuf {
@@ -27,8 +27,8 @@ impl AddressFile {
     }
 }
 
-/// The base URL of the gateways for clients: the configured one, otherwise the address of the server that uses the
-/// data folder. `None` if both are missing.
+/// The base URL of the gateways for clients: the configured one, otherwise the address of the server that
+/// uses the data folder. `None` if both are missing.
 pub(crate) fn base_url(config: &Config) -> Option<String> {
     match config.gateway.public_url.as_str() {
         "" => running_server(config).map(url),
@@ -44,7 +44,8 @@ fn running_server(config: &Config) -> Option<SocketAddr> {
     }
 }
 
-/// The URL of a server on this machine. For a server that listens on all addresses it is the loopback address.
+/// The URL of a server on this machine. For a server that listens on all addresses it is the loopback
+/// address.
 pub(crate) fn url(address: SocketAddr) -> String {
     let mut reachable = address;
     if address.ip().is_unspecified() {

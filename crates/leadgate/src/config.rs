@@ -26,16 +26,18 @@ pub(crate) struct Config {
     pub data: PathBuf,
     /// Address on which the gateway listens.
     pub listen: SocketAddr,
-    /// Region of new sources for phones without a country code (ISO 3166-1, such as `US`); empty is none. A source
-    /// can have another one.
+    /// Region of new sources for phones without a country code (ISO 3166-1, such as `US`); empty is none. A
+    /// source can have another one.
     pub default_region: String,
     /// Allows a local queue file with a database server, or the reverse. For trials only.
     pub allow_mixed_shape: bool,
-    /// The installation's root secret, 32 bytes or more; the same for all processes. The embedded shape creates one.
+    /// The installation's root secret, 32 bytes or more; the same for all processes. The embedded shape
+    /// creates one.
     pub secret: Option<SecretText>,
     /// A file that contains the secret.
     pub secret_file: Option<PathBuf>,
-    /// The secret before a rotation. It still verifies API keys and submission ids, and decrypts stored values.
+    /// The secret before a rotation. It still verifies API keys and submission ids, and decrypts stored
+    /// values.
     pub secret_previous: Option<SecretText>,
     pub store: StoreSection,
     pub queue: QueueSection,
@@ -93,8 +95,8 @@ impl Default for StoreSection {
 pub(crate) struct QueueSection {
     /// `sqlite:PATH` or `amqp://…`; empty is `queue.db` in `data`.
     pub url: String,
-    /// RabbitMQ: the management interface (`http://USER:PASSWORD@HOST:15672`), to which `leadgate migrate` uploads
-    /// the policies. If it is empty, `migrate` prints the commands that set them.
+    /// RabbitMQ: the management interface (`http://USER:PASSWORD@HOST:15672`), to which `leadgate migrate`
+    /// uploads the policies. If it is empty, `migrate` prints the commands that set them.
     pub management_url: String,
     /// RabbitMQ: how long a lead may wait for the broker's confirm before it is refused.
     #[serde(with = "humantime_serde")]
@@ -139,8 +141,8 @@ impl Default for LimiterSection {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TlsSection {
-    /// The certificates (PEM) of the authorities that sign the servers' certificates. If it is empty, the system's
-    /// are used, and for PostgreSQL those of its URL (`sslrootcert`).
+    /// The certificates (PEM) of the authorities that sign the servers' certificates. If it is empty, the
+    /// system's are used, and for PostgreSQL those of its URL (`sslrootcert`).
     pub ca_file: String,
 }
 
@@ -158,14 +160,14 @@ pub(crate) struct GatewaySection {
     /// How long requests in flight may take after the signal to stop.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
-    /// The public base URL of the gateways (`https://leads.example.com`), for the URLs that clients get. If it is
-    /// empty, it is the host of the request.
+    /// The public base URL of the gateways (`https://leads.example.com`), for the URLs that clients get. If
+    /// it is empty, it is the host of the request.
     pub public_url: String,
     /// How long clients that expect the lead in the response wait for a worker.
     #[serde(with = "humantime_serde")]
     pub reply_timeout: Duration,
-    /// Address for `/metrics`, and for `/readyz` with its reasons. If it is empty, they are served on the public
-    /// address, but only for requests from the machine itself.
+    /// Address for `/metrics`, and for `/readyz` with its reasons. If it is empty, they are served on the
+    /// public address, but only for requests from the machine itself.
     pub metrics_listen: String,
     /// Proxies whose `X-Forwarded-For` is trusted, as addresses or networks (`10.0.0.0/8`).
     pub trusted_proxies: Vec<String>,
@@ -239,8 +241,8 @@ pub(crate) struct GeolocationSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LogSection {
-    /// What is logged, in the syntax of tracing's `EnvFilter`. lapin logs as errors what Leadgate handles and logs
-    /// itself.
+    /// What is logged, in the syntax of tracing's `EnvFilter`. lapin logs as errors what Leadgate handles and
+    /// logs itself.
     pub filter: String,
     pub format: LogFormat,
 }

@@ -32,8 +32,8 @@ pub(crate) enum PolicyUpload {
     ManualSetupNeeded(Vec<String>),
 }
 
-/// Migrates the database schema, and declares the broker's queues and policies. Only this function and [`add_shards`]
-/// do so; the programs verify them.
+/// Migrates the database schema, and declares the broker's queues and policies. Only this function and
+/// [`add_shards`] do so; the programs verify them.
 pub(crate) async fn migrate(config: &Config) -> anyhow::Result<PolicyUpload> {
     config.check_shape()?;
     let store = store(config)?;
@@ -50,7 +50,8 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<PolicyUpload> {
     Ok(PolicyUpload::Uploaded)
 }
 
-/// Declares the broker's queues up to `shards`, and then stores the number, so that all running programs use them.
+/// Declares the broker's queues up to `shards`, and then stores the number, so that all running programs use
+/// them.
 pub(crate) async fn add_shards(config: &Config, store: &Store, shards: u16) -> anyhow::Result<()> {
     declare_queues(&tls::queue_url(config), shards).await?;
     Ok(store.raise_shards(shards).await?)
@@ -79,7 +80,8 @@ pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
     Store::open(&settings.with_secret(&secret::load(config)?)).context("store.url")
 }
 
-/// The store for the health checks of a worker. It has a separate connection, so that batches do not delay the checks.
+/// The store for the health checks of a worker. It has a separate connection, so that batches do not delay
+/// the checks.
 pub(crate) fn health_store(config: &Config) -> anyhow::Result<Store> {
     let settings = StoreConfig {
         pool_size: 1,

@@ -46,8 +46,8 @@ fn read(file: &Path) -> anyhow::Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The secret in the data folder of the embedded shape. The file is created atomically, so two processes that start at
-/// the same time use the same secret.
+/// The secret in the data folder of the embedded shape. The file is created atomically, so two processes that
+/// start at the same time use the same secret.
 fn load_or_create(file: &Path) -> anyhow::Result<String> {
     if file.exists() {
         return read(file);

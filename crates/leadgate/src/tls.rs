@@ -58,8 +58,8 @@ pub(crate) fn warnings(config: &Config) -> Vec<&'static str> {
     warnings
 }
 
-/// Whether a host of the URL is another machine. A URL that cannot be parsed counts as one: a needless warning is
-/// better than a missing one.
+/// Whether a host of the URL is another machine. A URL that cannot be parsed counts as one: a needless
+/// warning is better than a missing one.
 fn has_remote_host(url: &str) -> bool {
     let Ok(parsed) = Url::parse(url) else { return true };
     let host_parameter = parsed.query_pairs().find(|(name, _)| name == "host" || name == "hostaddr");

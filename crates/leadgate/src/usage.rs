@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use leadgate_operations::OperationError;
 
-/// The arguments, or a file that they name, are wrong. The program exits with 2, as it does for arguments that cannot
-/// be parsed.
+/// The arguments, or a file that they name, are wrong. The program exits with 2, as it does for arguments
+/// that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UsageError {
     #[error("{0}")]

@@ -179,7 +179,8 @@ async fn an_export_is_verified_without_people_and_after_an_erasure() {
     assert_eq!((&printed["rows"], &printed["people"]), (&json!(5), &json!(4)));
 }
 
-/// Changes some bytes of each line and all bytes of the signature. Each change needs a process, so not all are tested.
+/// Changes some bytes of each line and all bytes of the signature. Each change needs a process, so not all
+/// are tested.
 #[tokio::test]
 async fn a_changed_byte_is_detected() {
     let installation = Installation::start(SECRET).await;

@@ -1,5 +1,5 @@
-//! A worker can store everything that the gateway accepts: arbitrary documents are decoded, processed and stored in
-//! both databases.
+//! A worker can store everything that the gateway accepts: arbitrary documents are decoded, processed and
+//! stored in both databases.
 
 #![allow(
     clippy::unwrap_used,
@@ -150,7 +150,8 @@ impl TestWorker {
         let batch: Vec<_> = received.into_iter().map(normalize).collect();
         let committed =
             self.store.commit(batch, self.pipeline.clone()).await.expect("an accepted submission is stored");
-        let quarantined = committed.settled.iter().filter(|settled| settled.outcome == Outcome::Quarantined).count();
+        let quarantined =
+            committed.settled.iter().filter(|settled| settled.outcome == Outcome::Quarantined).count();
         assert_eq!((committed.settled.len(), quarantined), (accepted.len(), 0));
         for settled in &committed.settled {
             let found = self.store.find(settled.organization, settled.submission.as_uuid()).await.unwrap();

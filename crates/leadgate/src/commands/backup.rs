@@ -1,7 +1,8 @@
 //! `leadgate backup` and `leadgate restore`: one file with the data of the embedded shape.
 //!
-//! The queue is copied before the store. A submission that is in both copies is recognized as a redelivery. In the
-//! reverse order, a lead that is committed and acknowledged between the two copies would be missing in both.
+//! The queue is copied before the store. A submission that is in both copies is recognized as a redelivery.
+//! In the reverse order, a lead that is committed and acknowledged between the two copies would be missing in
+//! both.
 
 use std::fs::{self, File};
 use std::io;
@@ -103,7 +104,8 @@ pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> an
     Ok(())
 }
 
-/// Unpacks the three files of the archive. Errors of the archive reader are not printed, because they quote the file.
+/// Unpacks the three files of the archive. Errors of the archive reader are not printed, because they quote
+/// the file.
 fn unpack(archive: File, folder: &Path, file: &Path) -> anyhow::Result<()> {
     let invalid = || {
         UsageError::invalid_arguments(format!(

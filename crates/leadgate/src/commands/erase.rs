@@ -16,14 +16,15 @@ use crate::config::Config;
 pub(crate) struct EraseArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// Phone of the person; can be repeated. `-` reads standard input and `@FILE` a file with one value per line,
-    /// because other users of the machine can see arguments in the process list
+    /// Phone of the person; can be repeated. `-` reads standard input and `@FILE` a file with one value per
+    /// line, because other users of the machine can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
     /// Email of the person; can be repeated. `-` and `@FILE` are read as for --phone
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// Id of a lead to delete; can be repeated. Its phone and email are erased too, unless other leads have them
+    /// Id of a lead to delete; can be repeated. Its phone and email are erased too, unless other leads have
+    /// them
     #[arg(long, value_name = "ID")]
     lead: Vec<LeadId>,
     /// Region of phones without a country code, such as US [default: none]

@@ -68,8 +68,8 @@ pub(crate) struct LeadChangeArguments {
     /// Reason, which is stored with the correction
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Field and its new value, such as company=Acme; can be repeated. Other users of the machine can see arguments in
-    /// the process list; --fields avoids that
+    /// Field and its new value, such as company=Acme; can be repeated. Other users of the machine can see
+    /// arguments in the process list; --fields avoids that
     #[arg(long, value_name = "FIELD=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
     /// Field to empty; can be repeated
@@ -277,7 +277,8 @@ fn trace(SubmissionHistory { record, source, corrections }: &SubmissionHistory, 
     });
 }
 
-/// An entry of the history. Only the last entry has the reason of the quarantine, because the store keeps one reason.
+/// An entry of the history. Only the last entry has the reason of the quarantine, because the store keeps one
+/// reason.
 fn history_entry<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> explain::HistoryEntry<'t> {
     let quarantined = record.quarantine.iter().find(|entry| entry.id == record.submission.id.as_uuid());
     let is_last = record.outcome().is_some_and(|last| last.revision == entry.revision);

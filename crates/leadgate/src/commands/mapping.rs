@@ -140,7 +140,8 @@ fn read(file: &Path) -> anyhow::Result<Mapping> {
     Ok(parsed.map_err(invalid)?)
 }
 
-/// The message with the number of the line. The line itself is not printed, because the file may be a wrong one.
+/// The message with the number of the line. The line itself is not printed, because the file may be a wrong
+/// one.
 fn message_with_line(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));

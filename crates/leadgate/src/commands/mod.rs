@@ -73,9 +73,9 @@ pub(crate) async fn migrate(config: &Config, restored: bool, output: &Output) ->
 /// Opens the store of an installation for a command. The server may be running.
 ///
 /// # Errors
-/// If there is no installation, its schema is not that of this build, or its secret is another one. Only `serve`,
-/// `migrate` and `restore` create an installation: keys and suppressions in one that a command created by mistake
-/// would have no effect.
+/// If there is no installation, its schema is not that of this build, or its secret is another one. Only
+/// `serve`, `migrate` and `restore` create an installation: keys and suppressions in one that a command
+/// created by mistake would have no effect.
 pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
     require_installation(config)?;
     let store = ports::store(config)?;

@@ -139,7 +139,8 @@ pub(crate) async fn run(command: QuarantineCommand, config: &Config, output: &Ou
     Ok(())
 }
 
-/// Releases entries and returns how many were published. An entry that was released or discarded before is skipped.
+/// Releases entries and returns how many were published. An entry that was released or discarded before is
+/// skipped.
 async fn release(
     store: &Store,
     owner: &Organization,
@@ -148,7 +149,8 @@ async fn release(
 ) -> anyhow::Result<usize> {
     let queue = ports::queue(config, Role::Gateway).await?;
     queue.follow_shards(watch::channel(store.shards().await?).1);
-    // The connection to a broker takes a moment. If it still fails after that, the first publish returns the error.
+    // The connection to a broker takes a moment. If it still fails after that, the first publish returns the
+    // error.
     let _ = timeout(QUEUE_READY_TIMEOUT, queue.ready()).await;
     let publisher = queue.publisher();
     let mut released = 0;

@@ -13,8 +13,8 @@ use crate::ports;
 pub(crate) enum QueueCommand {
     /// Print or increase the number of RabbitMQ queues for leads
     ///
-    /// Running gateways and workers use added queues within seconds. The number cannot be decreased, because a queue may
-    /// still contain leads.
+    /// Running gateways and workers use added queues within seconds. The number cannot be decreased, because
+    /// a queue may still contain leads.
     Shards {
         /// New number of queues [default: print the number]
         #[arg(value_parser = shards)]

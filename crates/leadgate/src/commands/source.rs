@@ -20,8 +20,8 @@ use crate::{address_file, secret};
 pub(crate) enum SourceCommand {
     /// Create a source, and print its URL for leads
     ///
-    /// By default, policy, identity and window are those of the dialect (docs/dialects.md), consent is required, and
-    /// the region is the setting `default_region`.
+    /// By default, policy, identity and window are those of the dialect (docs/dialects.md), consent is
+    /// required, and the region is the setting `default_region`.
     Create {
         #[command(flatten)]
         owner: OwnerArguments,
@@ -47,8 +47,8 @@ pub(crate) enum SourceCommand {
     },
     /// Print a source, and how many of its last 1,000 leads have neither phone nor email
     ///
-    /// A URL cannot be printed again, because its token is stored as a hash only. `source token` creates another URL,
-    /// and `key rotate` replaces one.
+    /// A URL cannot be printed again, because its token is stored as a hash only. `source token` creates
+    /// another URL, and `key rotate` replaces one.
     Show {
         /// Id of the source, as `source list` prints it
         id: SourceId,
@@ -130,8 +130,9 @@ pub struct SourceSettingArguments {
     /// Maximum age of consent, such as 90d, or `ever`
     #[arg(long, value_name = "TIME")]
     consent_max_age: Option<DurationOrForever>,
-    /// Rate limit of all leads of the source, such as 600/min. A limit that the dialect counts by key or IP address
-    /// (native, lead2inbound, askad, 500_leads) applies too; `key create --rate` sets the limit of a key
+    /// Rate limit of all leads of the source, such as 600/min. A limit that the dialect counts by key or IP
+    /// address (native, lead2inbound, askad, 500_leads) applies too; `key create --rate` sets the limit of a
+    /// key
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
     /// Remove the rate limit of the source; that of its dialect applies

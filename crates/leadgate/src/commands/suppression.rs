@@ -47,8 +47,8 @@ pub(crate) enum SuppressionCommand {
     },
     /// Import a suppression list from a CSV file
     ///
-    /// The result of each row is written to a file next to it. The exit code is 2 if rows were refused; the other rows
-    /// are imported.
+    /// The result of each row is written to a file next to it. The exit code is 2 if rows were refused; the
+    /// other rows are imported.
     Import(import::ImportArguments),
 }
 
@@ -56,8 +56,8 @@ pub(crate) enum SuppressionCommand {
 pub(crate) struct SuppressionValueArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// Phone number; can be repeated. `-` reads standard input and `@FILE` a file with one value per line, because
-    /// other users of the machine can see arguments in the process list
+    /// Phone number; can be repeated. `-` reads standard input and `@FILE` a file with one value per line,
+    /// because other users of the machine can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
     /// Email address; can be repeated. `-` and `@FILE` are read as for --phone

@@ -1,5 +1,5 @@
-//! Reads values from arguments, files or standard input. Other users of the machine can see arguments in the process
-//! list, and shells store them in their history.
+//! Reads values from arguments, files or standard input. Other users of the machine can see arguments in the
+//! process list, and shells store them in their history.
 
 use std::io::Read as _;
 use std::path::Path;

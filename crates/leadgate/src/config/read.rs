@@ -85,8 +85,8 @@ const PREFIX: &str = "LEADGATE_";
 /// Variables of clients, as the examples of the documentation use them.
 const CLIENT_VARIABLES: [&str; 2] = ["LEADGATE_KEY", "LEADGATE_URL"];
 
-/// Variables with the prefix that are not settings. They are logged as warnings, because one may be a typing error,
-/// but they are not errors: container platforms set variables such as `LEADGATE_GATEWAY_SERVICE_HOST`.
+/// Variables with the prefix that are not settings. They are logged as warnings, because one may be a typing
+/// error, but they are not errors: container platforms set variables such as `LEADGATE_GATEWAY_SERVICE_HOST`.
 pub(crate) fn unknown_variables() -> Vec<String> {
     unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
 }

@@ -5,8 +5,8 @@ use anyhow::ensure;
 use super::Config;
 
 impl Config {
-    /// Refuses a local queue file with a database server, and the reverse, unless `allow_mixed_shape` is set: leads
-    /// could be accepted into a file that no worker reads.
+    /// Refuses a local queue file with a database server, and the reverse, unless `allow_mixed_shape` is set:
+    /// leads could be accepted into a file that no worker reads.
     pub(crate) fn check_shape(&self) -> anyhow::Result<()> {
         let (store, queue) = (self.store_url(), self.queue_url());
         ensure!(

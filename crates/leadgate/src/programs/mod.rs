@@ -1,7 +1,8 @@
-//! The command lines of the three programs, and what they start. `main.rs` and `bin/` only call these functions.
+//! The command lines of the three programs, and what they start. `main.rs` and `bin/` only call these
+//! functions.
 //!
-//! An async function is compiled in the crate that runs it. If each program ran them itself, each would compile all of
-//! Leadgate again.
+//! An async function is compiled in the crate that runs it. If each program ran them itself, each would
+//! compile all of Leadgate again.
 
 mod gateway;
 mod leadgate;

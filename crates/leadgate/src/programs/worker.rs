@@ -26,8 +26,8 @@ pub(super) fn worker() -> ExitCode {
         Err(error) => return run::report(&error),
     };
     let exit_code = runtime.block_on(run::exit(program));
-    // A thread may still wait for an unavailable database. It is not awaited, because its batch was returned to the
-    // queue.
+    // A thread may still wait for an unavailable database. It is not awaited, because its batch was returned
+    // to the queue.
     runtime.shutdown_background();
     exit_code
 }

@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::ports::PolicyUpload;
 use crate::{data_folder_lock, ports, telemetry};
 
-/// Runs until a signal stops it. The gateway answers requests in flight, then the worker finishes its batches.
+/// Runs until a signal stops it. The gateway answers requests in flight, then the worker finishes its
+/// batches.
 pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);
@@ -61,8 +62,8 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes deleted data from the write-ahead log. It runs at the end, and at the start because the process before may
-/// have been killed.
+/// Removes deleted data from the write-ahead log. It runs at the end, and at the start because the process
+/// before may have been killed.
 async fn empty_write_ahead_log(store: &leadgate_store::Store) {
     match store.empty_log().await {
         Ok(true) => {}

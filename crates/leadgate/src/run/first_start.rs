@@ -13,8 +13,9 @@ use crate::{address_file, secret};
 
 const DEMO: &str = "demo";
 
-/// If the store has no organization yet and standard output is a terminal: creates the organization `demo` with a key,
-/// and prints the key once. Otherwise standard output may be stored as a log, which must not contain an admin key.
+/// If the store has no organization yet and standard output is a terminal: creates the organization `demo`
+/// with a key, and prints the key once. Otherwise standard output may be stored as a log, which must not
+/// contain an admin key.
 pub(super) async fn create_demo_organization(
     config: &Config,
     address: SocketAddr,

@@ -1,5 +1,5 @@
-//! The periodic check of a worker's store, for readiness and the log. The pool for batches waits up to 30 seconds for
-//! a connection, so the error of a batch would come too late.
+//! The periodic check of a worker's store, for readiness and the log. The pool for batches waits up to 30
+//! seconds for a connection, so the error of a batch would come too late.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,8 +31,8 @@ impl StoreHealth {
         health
     }
 
-    /// The problem for readiness. It does not contain the text of the error, which may name the host and user of the
-    /// database.
+    /// The problem for readiness. It does not contain the text of the error, which may name the host and user
+    /// of the database.
     pub(super) fn problem(&self) -> Option<&'static str> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

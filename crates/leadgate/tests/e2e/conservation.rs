@@ -1,4 +1,5 @@
-//! Varied leads through all programs, checked by the conservation oracle, while workers start, stop and are killed.
+//! Varied leads through all programs, checked by the conservation oracle, while workers start, stop and are
+//! killed.
 
 use std::sync::Arc;
 
@@ -46,7 +47,8 @@ async fn varied_leads_are_all_accounted_for_distributed() {
     varied_leads_are_all_accounted_for(Shape::Distributed).await;
 }
 
-/// One worker is killed, another one is stopped, and two are started under load: no lead is lost or duplicated.
+/// One worker is killed, another one is stopped, and two are started under load: no lead is lost or
+/// duplicated.
 #[tokio::test]
 async fn workers_come_and_go_under_load() {
     let mut world = World::distributed("come-and-go", &Servers::shared().await, 2).await;

@@ -156,7 +156,8 @@ async fn another_secret_is_refused() {
     let (ok, error_document) = try_run(&environment, &list).await;
     let error = error_document["error"].as_str().unwrap();
     assert!(!ok && error.contains("the secret does not belong to the store"), "{error}");
-    // The new secret with the previous one re-encrypts the match key, and later programs need only the new secret.
+    // The new secret with the previous one re-encrypts the match key, and later programs need only the new
+    // secret.
     let old = world.environment().iter().find(|(name, _)| name == "LEADGATE_SECRET").unwrap().1.clone();
     environment.push(("LEADGATE_SECRET_PREVIOUS".to_owned(), old));
     assert!(try_run(&environment, &list).await.0);

@@ -1,5 +1,5 @@
-//! Clients that do not read responses and clients that send slowly use little memory of the gateway, and only for a
-//! limited time.
+//! Clients that do not read responses and clients that send slowly use little memory of the gateway, and only
+//! for a limited time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,7 +39,8 @@ async fn clients_that_do_not_read_or_send_slowly_use_little_memory() {
     assert_eq!(status, 200);
     assert!((5..30).contains(&page["data"].as_array().unwrap().len()) && page["next"].is_string());
 
-    // Memory that reading allocates once, such as the caches of connections, is allocated before the measurement.
+    // Memory that reading allocates once, such as the caches of connections, is allocated before the
+    // measurement.
     let mut readers = JoinSet::new();
     for _ in 0..32 {
         let (url, key) = (format!("{}/v1/leads?limit=100", world.base), world.key.clone());
@@ -60,7 +61,8 @@ async fn clients_that_do_not_read_or_send_slowly_use_little_memory() {
     assert_eq!(world.get("/v1/leads?limit=1").await.0, 200);
 }
 
-/// The peak memory of the gateway, in MB, while clients that do not read or send slowly connect again and again.
+/// The peak memory of the gateway, in MB, while clients that do not read or send slowly connect again and
+/// again.
 async fn peak_memory_under_load(world: &World, duration: Duration) -> u64 {
     let pid = world.server.pid().unwrap();
     let mut clients = JoinSet::new();

@@ -31,8 +31,8 @@ pub async fn redis_fallbacks(bases: &[&str]) -> u64 {
     sum
 }
 
-/// Runs a trial and returns its result if Redis answered the gateways within their time limit of 25 ms. Otherwise it
-/// repeats the trial, because Redis may be slow on a machine that is busy with other tests.
+/// Runs a trial and returns its result if Redis answered the gateways within their time limit of 25 ms.
+/// Otherwise it repeats the trial, because Redis may be slow on a machine that is busy with other tests.
 pub async fn with_redis_in_time<T>(bases: &[&str], mut trial: impl AsyncFnMut(usize) -> T) -> T {
     let deadline = Instant::now() + TIMEOUT;
     for attempt in 0.. {

@@ -1,4 +1,5 @@
-//! Phones as people write them are read as the same number by all inputs: JSON, forms, query, mapping, suppression lists.
+//! Phones as people write them are read as the same number by all inputs: JSON, forms, query, mapping,
+//! suppression lists.
 
 use std::collections::BTreeMap;
 
@@ -78,8 +79,8 @@ fn email(input: &str, number: usize) -> String {
     format!("{input}{number}@example.com")
 }
 
-/// `application/x-www-form-urlencoded`. A plus or space at the start becomes an unescaped plus, because many clients do
-/// not escape it.
+/// `application/x-www-form-urlencoded`. A plus or space at the start becomes an unescaped plus, because many
+/// clients do not escape it.
 fn form(input: &str, number: usize, (region, phone, _): (&str, &str, ExpectedPhone)) -> String {
     let (plus, digits) = phone.strip_prefix(['+', ' ']).map_or(("", phone), |digits| ("+", digits));
     let digits: String = digits.bytes().map(|byte| format!("%{byte:02X}")).collect();

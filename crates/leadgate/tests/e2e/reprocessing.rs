@@ -1,5 +1,5 @@
-//! Submissions that were misread are read again: quarantined ones with a repaired body, stored ones with the current
-//! mapping.
+//! Submissions that were misread are read again: quarantined ones with a repaired body, stored ones with the
+//! current mapping.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Messages that are returned to the broker many times, because workers die or the database is unavailable. By default
-//! RabbitMQ 4 drops a message that was returned 20 times; the queues have a higher limit.
+//! Messages that are returned to the broker many times, because workers die or the database is unavailable.
+//! By default RabbitMQ 4 drops a message that was returned 20 times; the queues have a higher limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +38,8 @@ impl Trial {
         Self { world, oracle, admin }
     }
 
-    /// Runs SQL on the server of the installation's database, with the name of the database for `{database}`. Then it
-    /// ends all sessions, so that workers open new ones.
+    /// Runs SQL on the server of the installation's database, with the name of the database for `{database}`.
+    /// Then it ends all sessions, so that workers open new ones.
     async fn sql(&self, sql: &str) {
         let postgres = shared().postgres().await.unwrap();
         let environment = self.world.environment();

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::world::{Servers, World, http, until};
 
-/// A worker waits up to 30 seconds for a connection before it commits a batch. This limit is shorter, but long enough for
-/// a busy machine.
+/// A worker waits up to 30 seconds for a connection before it commits a batch. This limit is shorter, but
+/// long enough for a busy machine.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An installation without workers. Workers that are started later connect to the database through the proxy.

@@ -251,7 +251,8 @@ impl World {
         }
     }
 
-    /// Waits until all acknowledged submissions have an outcome or the time is over. Returns all stored submissions.
+    /// Waits until all acknowledged submissions have an outcome or the time is over. Returns all stored
+    /// submissions.
     pub async fn wait_until_processed(&self, oracle: &Oracle) -> Vec<ObservedSubmission> {
         let deadline = Instant::now() + TIMEOUT * 3;
         loop {

@@ -18,8 +18,9 @@ use crate::commands::{Output, UsageError, files, organization, progress};
 
 #[derive(Args)]
 pub(crate) struct ImportArguments {
-    /// CSV file with a header row: any number of phone and email columns, domain, phone_sha256, email_sha256, and
-    /// optionally list, reason, expires_at. Encoded in UTF-8, windows-1252, or UTF-16 with a byte order mark
+    /// CSV file with a header row: any number of phone and email columns, domain, phone_sha256, email_sha256,
+    /// and optionally list, reason, expires_at. Encoded in UTF-8, windows-1252, or UTF-16 with a byte order
+    /// mark
     file: PathBuf,
     #[arg(long, value_name = "NAME")]
     organization: String,
@@ -86,7 +87,8 @@ pub(super) async fn run(
     }
 }
 
-/// Opens the file and detects its encoding. An input that can be read only once, such as a pipe, is copied first.
+/// Opens the file and detects its encoding. An input that can be read only once, such as a pipe, is copied
+/// first.
 fn open(path: &Path) -> io::Result<(File, &'static Encoding)> {
     let mut file = File::open(path)?;
     if !file.metadata()?.is_file() {

@@ -1,5 +1,5 @@
-//! A gateway is killed while it handles a request. The client gets no response and repeats the request until it gets
-//! one.
+//! A gateway is killed while it handles a request. The client gets no response and repeats the request until
+//! it gets one.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -118,7 +118,8 @@ async fn kill_twice(world: &World, stage: Stage) -> [String; 2] {
     keys
 }
 
-/// Kills ten times at five stages. If the first request was published, it and the repeated one create one lead.
+/// Kills ten times at five stages. If the first request was published, it and the repeated one create one
+/// lead.
 #[tokio::test]
 async fn a_repeated_request_has_one_effect_after_a_gateway_was_killed_distributed() {
     let world = World::start(Shape::Distributed, "gateway-killed").await;
@@ -148,8 +149,8 @@ async fn a_repeated_request_has_one_effect_after_a_gateway_was_killed_distribute
     assert_eq!(list["data"].as_array().unwrap().len(), 10);
 }
 
-/// Sends leads with different idempotency keys until the gateway does not answer. Returns the answered keys, and the one
-/// without an answer.
+/// Sends leads with different idempotency keys until the gateway does not answer. Returns the answered keys,
+/// and the one without an answer.
 async fn send_until_unanswered(base: String, key: String, name: String) -> (Vec<String>, String) {
     let mut answered = Vec::new();
     loop {
@@ -177,8 +178,8 @@ struct Sent {
 }
 
 impl Sent {
-    /// Kills the process while one request is half sent, one is stored without its response being read, and eight clients
-    /// send leads.
+    /// Kills the process while one request is half sent, one is stored without its response being read, and
+    /// eight clients send leads.
     async fn send_and_kill(&mut self, world: &World, round: usize) {
         let (half, stored) = (format!("half-{round}"), format!("stored-{round}"));
         let body = lead(&half);
@@ -204,8 +205,8 @@ impl Sent {
     }
 }
 
-/// Kills ten times at random moments of eight clients. If the first request was stored, it and the repeated one create
-/// one lead.
+/// Kills ten times at random moments of eight clients. If the first request was stored, it and the repeated
+/// one create one lead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repeated_request_has_one_effect_after_the_process_was_killed_embedded() {
     let mut world = World::embedded("process-killed").await;

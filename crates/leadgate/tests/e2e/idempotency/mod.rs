@@ -16,7 +16,8 @@ use crate::metrics::with_redis_in_time;
 use crate::systems::{TestResponse, TestSource, send};
 use crate::world::{Shape, World, http, until};
 
-/// A lead whose email is not an identity key: without the idempotency key a repeat would create a second lead.
+/// A lead whose email is not an identity key: without the idempotency key a repeat would create a second
+/// lead.
 fn lead(name: &str) -> String {
     json!({ "email": format!("{name}@example.com"), "full_name": "Ida Potent" }).to_string()
 }
@@ -49,7 +50,8 @@ async fn stored_submissions(world: &World, body: &str) -> Vec<ObservedSubmission
     world.observed_submissions().await.into_iter().filter(|submission| submission.body_hash == hash).collect()
 }
 
-/// Asserts that one submission created a lead and the others are its duplicates. Returns the number of duplicates.
+/// Asserts that one submission created a lead and the others are its duplicates. Returns the number of
+/// duplicates.
 fn assert_one_effect(submissions: &[ObservedSubmission]) -> usize {
     let count = |outcome| submissions.iter().filter(|submission| submission.outcome == outcome).count();
     let leads: BTreeSet<_> = submissions.iter().map(|submission| submission.lead).collect();

@@ -1,5 +1,5 @@
-//! A request that is written byte by byte on a separate connection. It can stop at any byte, and its response need not
-//! be read.
+//! A request that is written byte by byte on a separate connection. It can stop at any byte, and its response
+//! need not be read.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! A worker recognizes repeated requests by the claim of the idempotency key if Redis has lost it or is unavailable.
+//! A worker recognizes repeated requests by the claim of the idempotency key if Redis has lost it or is
+//! unavailable.
 
 use leadgate_testkit::oracle::ObservedOutcome;
 use leadgate_testkit::servers::RedisServer;
@@ -10,7 +11,8 @@ use crate::limits::counts_in_redis;
 use crate::systems::send;
 use crate::world::{Servers, World, http, until};
 
-/// Repeats a request that the gateway does not recognize. It gets another id, and the worker records a duplicate.
+/// Repeats a request that the gateway does not recognize. It gets another id, and the worker records a
+/// duplicate.
 async fn assert_recorded_as_duplicate(world: &World, first: &str, key: &str, body: &str) {
     let second = accepted(&post(&world.base, &world.key, key, body).await);
     assert_ne!(first, second, "the gateway recognized the repeat");

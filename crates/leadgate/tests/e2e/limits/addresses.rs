@@ -4,7 +4,8 @@ use crate::metrics::with_redis_in_time;
 use crate::systems::{TestSource, send};
 use crate::world::{Settings, Shape, World, http};
 
-/// Posts with these addresses in `X-Forwarded-For`. Returns the number of remaining requests, or `None` for a 429.
+/// Posts with these addresses in `X-Forwarded-For`. Returns the number of remaining requests, or `None` for a
+/// 429.
 async fn post(source: &TestSource, forwarded: &str) -> Option<u32> {
     let mut request = http().post(&source.url).body(r#"{"email":"from@example.com"}"#);
     request = request.header("content-type", "application/json");

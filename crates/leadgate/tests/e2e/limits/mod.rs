@@ -50,7 +50,8 @@ impl LimitCounts {
     }
 }
 
-/// Creates a key and posts once with it to each gateway, because a gateway looks up a key that it does not know.
+/// Creates a key and posts once with it to each gateway, because a gateway looks up a key that it does not
+/// know.
 async fn create_key(world: &World, bases: &[&str], counts: &mut LimitCounts) -> String {
     let rate = format!("{LIMIT}/min");
     let created = world.cli(&["key", "create", "--organization", "acme", "--rate", &rate]).await;
@@ -149,9 +150,9 @@ async fn a_limit_is_exact_over_three_gateways_and_doubles_if_redis_loses_its_dat
     assert_eq!((first.limited, after_flush.limited), (3 + 240 - 50, 240 - 50));
 }
 
-/// Without Redis a gateway admits the rest of its share: a third, minus what it admitted in this window. A Redis that
-/// restarts empty admits another window. So a client gets at most limit + gateways × (limit ÷ gateways) + limit
-/// requests, and about two limits if it uses all gateways evenly.
+/// Without Redis a gateway admits the rest of its share: a third, minus what it admitted in this window. A
+/// Redis that restarts empty admits another window. So a client gets at most limit + gateways × (limit ÷
+/// gateways) + limit requests, and about two limits if it uses all gateways evenly.
 #[tokio::test]
 async fn a_limit_is_bounded_while_redis_is_unavailable_and_after_its_restart() {
     const SHARE: u32 = LIMIT / GATEWAYS;

@@ -129,8 +129,8 @@ impl Refused {
     }
 }
 
-/// Rotates a key while clients post with the old one to all gateways, and then also with the new one. Returns the
-/// refusals of the old key and the text of the new one.
+/// Rotates a key while clients post with the old one to all gateways, and then also with the new one. Returns
+/// the refusals of the old key and the text of the new one.
 async fn rotate_under_load(
     gateways: &Gateways,
     id: &str,

@@ -80,7 +80,8 @@ async fn documented_errors_are_returned() {
             response.text
         );
     }
-    // A value that is invalid for its field is stored as a custom field, because the visitor of a form cannot correct it.
+    // A value that is invalid for its field is stored as a custom field, because the visitor of a form cannot
+    // correct it.
     let invalid_fields = json!({ "email": "odd@example.com", "company": "x".repeat(2_000), "phone": ["1"] });
     assert_eq!(post(&source.url, json, invalid_fields.to_string()).await.status, 200);
     let stored = lead_of(&world, "odd@example.com").await;

@@ -1,5 +1,5 @@
-//! The five systems that Leadgate can replace. The requests are the examples of their documentation, with another host
-//! and key.
+//! The five systems that Leadgate can replace. The requests are the examples of their documentation, with
+//! another host and key.
 
 mod abc_sales;
 mod askad;
