@@ -207,7 +207,7 @@ impl Default for AuthSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct WorkerSection {
-    /// Consumer tasks: batches in flight at the same time, each on a connection of its own.
+    /// Consumer tasks: batches in flight at the same time, each with a separate connection.
     pub concurrency: usize,
     /// Maximum number of submissions in one transaction.
     pub batch: usize,

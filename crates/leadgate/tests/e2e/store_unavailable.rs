@@ -39,7 +39,7 @@ async fn wait_for_status(listen: &str, status: u16) -> Value {
 #[tokio::test]
 async fn a_worker_that_starts_without_its_database_reports_it_and_stops_at_once() {
     let listen = format!("127.0.0.1:{}", free_port().unwrap());
-    let (mut world, proxy) = world("started-away", &listen).await;
+    let (mut world, proxy) = world("started-unavailable", &listen).await;
     for mode in [ProxyMode::Close, ProxyMode::Blackhole] {
         proxy.set(mode).await.unwrap();
         world.start_worker().await;

@@ -29,7 +29,7 @@ impl RawRequest {
             body.len()
         )
         .into_bytes();
-        let rest = request.split_off(request.len() - kept);
+        let rest = request.split_off(request.len() - remaining);
         let mut stream = TcpStream::connect(host).await?;
         stream.set_nodelay(true)?;
         stream.write_all(&request).await?;
@@ -44,7 +44,7 @@ impl RawRequest {
     pub async fn answer(mut self) -> io::Result<(u16, Value)> {
         let mut answer = String::new();
         self.stream.read_to_string(&mut answer).await?;
-        let whole = || {
+        let parse_response = || {
             let (head, body) = answer.split_once("\r\n\r\n")?;
             Some((head.split(' ').nth(1)?.parse().ok()?, serde_json::from_str(body).ok()?))
         };
