@@ -1,66 +1,65 @@
-# The daily recipes. Each is a thin call of what works without just.
+# Recipes for daily work. Each one runs a command that also works without just.
 
-# Everything in one process, with nothing installed
+# Gateway and worker in one process; needs no servers
 run *arguments:
     cargo run --release -- {{ arguments }}
 
-# Every test, on servers of its own
+# All checks and tests, with private servers
 test *arguments:
     deploy/test {{ arguments }}
 
-# Format and lints, as deploy/test and the CI check them
+# Format and lints, as in deploy/test and the CI
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# The production shape from servers installed here: gateway, workers, broker, database
+# The distributed shape with private servers on this machine: gateway, workers, broker, database
 up *arguments:
     deploy/up {{ arguments }}
 
-# Builds the image and runs docker-compose.yml: leads, killed workers, rights; with Docker or podman-compose
+# Build the image and check docker-compose.yml: leads, killed workers, rights; with Docker or podman-compose
 compose-check *arguments:
     deploy/compose-check {{ arguments }}
 
-# Import circles between modules, after `cargo install cargo-cycles`. It takes `crate::store` within the crate `store` for the
-# crate itself; nothing else is left
+# Import cycles between modules; needs `cargo install cargo-cycles`. It confuses `crate::store` in the crate `store` with the
+# crate itself, which is the only finding
 circles:
     cargo-cycles
 
-# Known vulnerabilities, licences and sources of all dependencies
+# Check all dependencies for known vulnerabilities, licences and sources
 audit:
     deploy/audit
 
-# The long form of what deploy/test runs short: workers killed, leaving and joining under 20,000 leads
+# Long form of a test: workers are killed, stopped and started under a load of 20,000 leads
 soak:
     LEADGATE_TEST_LEADS=20000 cargo test -p leadgate --test e2e workers_come_and_go -- --nocapture
 
-# The long form of what deploy/test runs short: eight workers over 200 keys, 20 s under each policy on each database
+# Long form of a test: eight workers with 200 identity keys, 20 s for each policy and database
 hammer:
     cargo build -p leadgate-testkit
     LEADGATE_TEST_HAMMER_SECONDS=20 target/debug/leadgate-with-servers -- cargo test -p leadgate-store --test contract -- --test-threads 1 --nocapture hammer
 
-# The tests of the ports and the end-to-end suite on RabbitMQ 4, PostgreSQL 17 and Valkey, unpacked into target/
+# The tests of the ports and the end-to-end tests on RabbitMQ 4, PostgreSQL 17 and Valkey, unpacked into target/
 newer-servers *arguments:
     deploy/newer-servers {{ arguments }}
 
-# Writes docs/compliance.md from the cases that the tests play
+# Write docs/compliance.md from the cases of the tests
 compliance:
     LEADGATE_WRITE_COMPLIANCE=1 cargo test -p leadgate-store --test compliance
 
-# The long form of what deploy/test runs short: clients that do not read and clients that send slowly, for a minute,
-# against a release build
+# Long form of a test: clients that do not read or send slowly, for a minute, with a release build
 memory:
     cargo build --release --locked
     LEADGATE_TEST_PROGRAMS="$PWD/target/release" LEADGATE_TEST_SECONDS=60 cargo test -p leadgate --test e2e memory -- --nocapture
 
-# The worst scorings over the worst leads, in a release build
+# Cost of the most expensive scorings and leads, in a release build
 scoring-cost:
     cargo run --release -p leadgate-domain --example scoring_cost
 
-# Compares the result of validation with that of the worker for 10,000 leads, on PostgreSQL too
+# Compare the results of validation and worker for 10,000 leads, also on PostgreSQL
 agreement:
     LEADGATE_TEST_LEADS=10000 cargo test -p leadgate-gateway --test gateway agreeing -- --nocapture
 
-# What opt-outs and a repeated phone cost: batches per second as ratios, on a PostgreSQL of its own
+# Cost of opt-outs and of a repeated phone: batches per second as ratios, with a private PostgreSQL
 opt-outs *arguments:
     cargo run --release -p leadgate-store --example opt_outs {{ arguments }}

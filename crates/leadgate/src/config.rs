@@ -1,6 +1,6 @@
 //! `leadgate.toml`, environment and flags: one struct per section, each value with its unit and default.
 //!
-//! Flags win over the environment, the environment over the file. A key `section.name` is
+//! Flags have precedence over the environment, and the environment over the file. A key `section.name` is
 //! `LEADGATE_SECTION_NAME` in the environment.
 
 mod read;
@@ -18,24 +18,26 @@ use serde::{Deserialize, Serialize};
 pub(crate) use read::{Flags, unknown_variables};
 pub(crate) use secret_text::SecretText;
 
-/// The whole configuration. Every program of Leadgate takes the same.
+/// The complete configuration. All programs of Leadgate read the same settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Where the embedded shape keeps `queue.db`, `store.db` and its secret.
+    /// Folder for `queue.db`, `store.db` and the secret of the embedded shape.
     pub data: PathBuf,
-    /// Where the gateway listens.
+    /// Address on which the gateway listens.
     pub listen: SocketAddr,
-    /// The region by which phones without a country code are read, in sources that are made from now on (ISO 3166-1, such
-    /// as `US`); empty is none. A source can have another.
+    /// Region of new sources for phones without a country code (ISO 3166-1, such as `US`); empty is none. A
+    /// source can have another one.
     pub default_region: String,
     /// Allows a local queue file with a database server, or the reverse. For trials only.
     pub allow_mixed_shape: bool,
-    /// The installation's root secret, 32 bytes or more; the same for all processes. The embedded shape makes one.
+    /// The installation's root secret, 32 bytes or more; the same for all processes. The embedded shape
+    /// creates one.
     pub secret: Option<SecretText>,
-    /// A file to read the secret from.
+    /// A file that contains the secret.
     pub secret_file: Option<PathBuf>,
-    /// The secret before a rotation: it still verifies.
+    /// The secret before a rotation. It still verifies API keys and submission ids, and decrypts stored
+    /// values.
     pub secret_previous: Option<SecretText>,
     pub store: StoreSection,
     pub queue: QueueSection,
@@ -44,7 +46,7 @@ pub(crate) struct Config {
     pub gateway: GatewaySection,
     pub auth: AuthSection,
     pub worker: WorkerSection,
-    pub places: GeolocationSection,
+    pub geolocation: GeolocationSection,
     pub log: LogSection,
 }
 
@@ -65,13 +67,13 @@ impl Default for Config {
             gateway: GatewaySection::default(),
             auth: AuthSection::default(),
             worker: WorkerSection::default(),
-            places: GeolocationSection::default(),
+            geolocation: GeolocationSection::default(),
             log: LogSection::default(),
         }
     }
 }
 
-/// Leads, claims, keys.
+/// The database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StoreSection {
@@ -87,21 +89,21 @@ impl Default for StoreSection {
     }
 }
 
-/// What a lead is durable in when the 202 is sent.
+/// The queue, in which a lead is durable when the 202 is sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct QueueSection {
     /// `sqlite:PATH` or `amqp://…`; empty is `queue.db` in `data`.
     pub url: String,
-    /// RabbitMQ: the management interface (`http://USER:PASSWORD@HOST:15672`), to which `leadgate migrate` uploads the
-    /// policies; empty is none, and `migrate` prints the commands that set them.
+    /// RabbitMQ: the management interface (`http://USER:PASSWORD@HOST:15672`), to which `leadgate migrate`
+    /// uploads the policies. If it is empty, `migrate` prints the commands that set them.
     pub management_url: String,
     /// RabbitMQ: how long a lead may wait for the broker's confirm before it is refused.
     #[serde(with = "humantime_serde")]
     pub confirm_timeout: Duration,
-    /// How many messages a lane of a worker holds at once.
+    /// Unacknowledged messages per consumer task of a worker ([`WorkerSection::concurrency`]).
     pub prefetch: u16,
-    /// Embedded: how large the backlog may grow before leads are refused.
+    /// Embedded: maximum size of the backlog; further leads are refused.
     pub max_size: ByteSize,
 }
 
@@ -123,9 +125,9 @@ impl Default for QueueSection {
 pub(crate) struct LimiterSection {
     /// `memory:` or `redis://…`.
     pub url: String,
-    /// Starts every key in Redis.
+    /// Prefix of every key in Redis.
     pub prefix: String,
-    /// How many gateways run: while Redis is away, each admits its part of a limit.
+    /// Number of gateways. While Redis is unavailable, each gateway admits its share of a limit.
     pub gateways: u32,
 }
 
@@ -135,39 +137,39 @@ impl Default for LimiterSection {
     }
 }
 
-/// Connections to PostgreSQL, RabbitMQ and Redis that use TLS.
+/// TLS connections to PostgreSQL, RabbitMQ and Redis.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct TlsSection {
-    /// The certificates (PEM) of the authorities that sign the servers' own; empty is the system's, and for PostgreSQL
-    /// what its URL says.
+    /// The certificates (PEM) of the authorities that sign the servers' certificates. If it is empty, the
+    /// system's are used, and for PostgreSQL those of its URL (`sslrootcert`).
     pub ca_file: String,
 }
 
-/// The HTTP side.
+/// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct GatewaySection {
-    /// Threads that answer requests; 0 is one per core.
+    /// Threads that handle requests; 0 is one per core.
     pub threads: usize,
-    /// The largest body of a single lead.
+    /// Maximum size of the body of a single lead.
     pub body_limit: ByteSize,
     /// How long a body may take to arrive.
     #[serde(with = "humantime_serde")]
     pub body_timeout: Duration,
-    /// How long requests in flight may take once the gateway was told to stop.
+    /// How long requests in flight may take after the signal to stop.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
-    /// Where clients reach the gateways (`https://leads.example.com`), for the URLs that they are given; empty is the
-    /// host that a request names.
+    /// The public base URL of the gateways (`https://leads.example.com`), for the URLs that clients get. If
+    /// it is empty, it is the host of the request.
     pub public_url: String,
-    /// How long clients of systems that answer with the lead are kept waiting for a worker.
+    /// How long clients that expect the lead in the response wait for a worker.
     #[serde(with = "humantime_serde")]
     pub reply_timeout: Duration,
-    /// Where `/metrics`, and `/readyz` with its reasons, are served; empty is the public address, to requests from the
-    /// machine itself only.
+    /// Address for `/metrics`, and for `/readyz` with its reasons. If it is empty, they are served on the
+    /// public address, but only for requests from the machine itself.
     pub metrics_listen: String,
-    /// Peers whose `X-Forwarded-For` is believed, as addresses or networks (`10.0.0.0/8`).
+    /// Proxies whose `X-Forwarded-For` is trusted, as addresses or networks (`10.0.0.0/8`).
     pub trusted_proxies: Vec<String>,
 }
 
@@ -186,56 +188,61 @@ impl Default for GatewaySection {
     }
 }
 
-/// API keys.
+/// The snapshot of API keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct AuthSection {
-    /// For how long the last snapshot of keys serves while the store is away.
+    /// How long the last snapshot of keys is used while the store is unavailable.
     #[serde(with = "humantime_serde")]
-    pub stale_max: Duration,
+    pub snapshot_max_age: Duration,
 }
 
 impl Default for AuthSection {
     fn default() -> Self {
-        Self { stale_max: Duration::from_secs(3_600) }
+        Self { snapshot_max_age: Duration::from_secs(3_600) }
     }
 }
 
-/// The queue's consumer.
+/// The consumer of the queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct WorkerSection {
-    /// Batches in flight at once, each on a connection of its own.
-    pub lanes: usize,
-    /// The most submissions that one transaction takes.
+    /// Consumer tasks: batches in flight at the same time, each with a separate connection.
+    pub concurrency: usize,
+    /// Maximum number of submissions in one transaction.
     pub batch: usize,
-    /// After the database was away for this long, the messages held go back to the broker.
+    /// After the database was unavailable for this long, unacknowledged messages are returned to the broker.
     #[serde(with = "humantime_serde")]
-    pub hold_max: Duration,
-    /// Where a worker process answers `/healthz`, `/readyz` and `/metrics`; empty is nowhere.
+    pub unavailable_timeout: Duration,
+    /// Address on which a worker process serves `/healthz`, `/readyz` and `/metrics`; empty is none.
     pub listen: String,
 }
 
 impl Default for WorkerSection {
     fn default() -> Self {
-        Self { lanes: 4, batch: 512, hold_max: Duration::from_secs(300), listen: String::new() }
+        Self {
+            concurrency: 4,
+            batch: 512,
+            unavailable_timeout: Duration::from_secs(300),
+            listen: String::new(),
+        }
     }
 }
 
-/// Where people are who post with a browser of their own.
+/// The location of browsers, by their IP address.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct GeolocationSection {
-    /// A City database in MaxMind's format, read once at the start; empty is none.
-    pub file: String,
+    /// A City database in MaxMind's format (`.mmdb`). It is read once at the start; empty is none.
+    pub database: String,
 }
 
 /// Logs go to standard error.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LogSection {
-    /// What is logged, in the syntax of tracing's `EnvFilter`. lapin repeats at error what Leadgate handles and logs
-    /// itself.
+    /// What is logged, in the syntax of tracing's `EnvFilter`. lapin logs as errors what Leadgate handles and
+    /// logs itself.
     pub filter: String,
     pub format: LogFormat,
 }
@@ -257,25 +264,25 @@ impl Config {
     pub(crate) fn default_region(&self) -> anyhow::Result<Option<Region>> {
         let text = self.default_region.trim();
         let region = (!text.is_empty()).then(|| text.parse());
-        region.transpose().map_err(|wrong: String| anyhow::anyhow!("default_region: {wrong}"))
+        region.transpose().map_err(|problem: String| anyhow::anyhow!("default_region: {problem}"))
     }
 
-    /// The store's URL, or the embedded shape's.
+    /// The configured URL of the store, or that of `store.db` in the data folder.
     pub(crate) fn store_url(&self) -> String {
-        or_file(&self.store.url, &self.data, "store.db")
+        url_or_file(&self.store.url, &self.data, "store.db")
     }
 
-    /// The queue's URL, or the embedded shape's.
+    /// The configured URL of the queue, or that of `queue.db` in the data folder.
     pub(crate) fn queue_url(&self) -> String {
-        or_file(&self.queue.url, &self.data, "queue.db")
+        url_or_file(&self.queue.url, &self.data, "queue.db")
     }
 
-    /// Whether everything runs in one process, out of files.
+    /// Whether store and queue are both SQLite files.
     pub(crate) fn is_embedded(&self) -> bool {
         self.store_url().starts_with("sqlite:") && self.queue_url().starts_with("sqlite:")
     }
 
-    /// The configuration as it may be shown: without passwords.
+    /// The configuration without passwords, to be printed.
     pub(crate) fn redacted(&self) -> Self {
         let mut shown = self.clone();
         let QueueSection { url, management_url, .. } = &mut shown.queue;
@@ -286,7 +293,7 @@ impl Config {
     }
 }
 
-fn or_file(url: &str, data: &Path, file: &str) -> String {
+fn url_or_file(url: &str, data: &Path, file: &str) -> String {
     if url.is_empty() { format!("sqlite:{}", data.join(file).display()) } else { url.to_owned() }
 }
 

@@ -1,6 +1,6 @@
-//! What the readers of files and settings say in programmers' words, in plain ones.
+//! Translates messages of serde, figment and toml, which name Rust types, into plain words.
 
-/// Each replaces what a library calls it. A longer name stands before one that it begins with.
+/// The words of a library and their replacements. A longer text comes before its own prefix.
 const REPLACEMENTS: &[(&str, &str)] = &[
     ("invalid type: found ", "found "),
     ("invalid type: ", "found "),
@@ -38,7 +38,7 @@ const REPLACEMENTS: &[(&str, &str)] = &[
     ("found map", "found a section"),
 ];
 
-/// A message of serde, figment or toml for people.
+/// A message of serde, figment or toml in plain words.
 pub(crate) fn plain_message(message: &str) -> String {
     let replace = |text: String, (word, plain): &(&str, &str)| text.replace(word, plain);
     let text = REPLACEMENTS.iter().fold(message.to_owned(), replace);
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programmers_words_are_replaced() {
+    fn names_of_rust_types_are_replaced() {
         for (message, expected) in [
             (
                 "invalid type: found string \"many\", expected u16",

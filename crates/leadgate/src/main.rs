@@ -1,4 +1,4 @@
-//! `leadgate`.
+//! The program `leadgate`.
 
 fn main() -> std::process::ExitCode {
     leadgate::programs::leadgate()

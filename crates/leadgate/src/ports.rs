@@ -1,4 +1,4 @@
-//! The one place where a URL becomes an adapter.
+//! Opens the adapters of store, queue and limiter. This is the only place that selects them by their URLs.
 
 use std::fs;
 use std::path::Path;
@@ -12,28 +12,28 @@ use leadgate_store::{Store, StoreConfig};
 use crate::config::Config;
 use crate::{secret, tls};
 
-/// Makes the data folder, if anything is kept in it. Only its owner may look inside.
+/// Creates the data folder, readable by its owner only, if store or queue is a file.
 pub(crate) fn prepare(config: &Config) -> anyhow::Result<()> {
-    let keeps_files = [config.store_url(), config.queue_url()].iter().any(|url| url.starts_with("sqlite:"));
-    if !keeps_files || config.data.exists() {
+    let uses_files = [config.store_url(), config.queue_url()].iter().any(|url| url.starts_with("sqlite:"));
+    if !uses_files || config.data.exists() {
         return Ok(());
     }
     use std::os::unix::fs::DirBuilderExt as _;
     let folder = fs::DirBuilder::new().recursive(true).mode(0o700).create(&config.data);
-    folder.with_context(|| format!("the data folder {}", config.data.display()))
+    folder.with_context(|| format!("creating the data folder {}", config.data.display()))
 }
 
-/// What `migrate` did about the broker's policies.
+/// Whether `migrate` uploaded the broker's policies.
 pub(crate) enum PolicyUpload {
-    /// There is no broker.
+    /// The queue is a file.
     NotNeeded,
     Uploaded,
-    /// No management interface is configured; these commands set them.
+    /// No management interface is configured. An operator must run these commands.
     ManualSetupNeeded(Vec<String>),
 }
 
-/// Brings the database's schema, and the broker's queues and policies, to what this build needs. Beside
-/// [`add_shards`] the only place that declares them; all programs verify.
+/// Migrates the database schema, and declares the broker's queues and policies. Only this function and
+/// [`add_shards`] do so; the programs verify them.
 pub(crate) async fn migrate(config: &Config) -> anyhow::Result<PolicyUpload> {
     config.check_shape()?;
     let store = store(config)?;
@@ -50,7 +50,8 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<PolicyUpload> {
     Ok(PolicyUpload::Uploaded)
 }
 
-/// Declares the broker's queues up to `shards`, then has every running program use them.
+/// Declares the broker's queues up to `shards`, and then stores the number, so that all running programs use
+/// them.
 pub(crate) async fn add_shards(config: &Config, store: &Store, shards: u16) -> anyhow::Result<()> {
     declare_queues(&tls::queue_url(config), shards).await?;
     Ok(store.raise_shards(shards).await?)
@@ -62,7 +63,7 @@ async fn declare_queues(url: &str, shards: u16) -> anyhow::Result<()> {
         .context("declaring queues")
 }
 
-/// The store, for callers with a waiting client or operator.
+/// The store with short time limits, for requests and commands.
 pub(crate) fn store(config: &Config) -> anyhow::Result<Store> {
     let settings = StoreConfig {
         pool_size: config.store.pool_size,
@@ -72,14 +73,15 @@ pub(crate) fn store(config: &Config) -> anyhow::Result<Store> {
     Store::open(&settings.with_secret(&secret::load(config)?)).context("store.url")
 }
 
-/// The store, for a worker: it would only come back with the same batch.
+/// The store with long time limits, for workers: after a short one a worker would only retry the same batch.
 pub(crate) fn worker_store(config: &Config) -> anyhow::Result<Store> {
-    let pool_size = config.store.pool_size.max(u32::try_from(config.worker.lanes).unwrap_or(u32::MAX));
+    let pool_size = config.store.pool_size.max(u32::try_from(config.worker.concurrency).unwrap_or(u32::MAX));
     let settings = StoreConfig { pool_size, ..StoreConfig::worker(tls::store_url(config)) };
     Store::open(&settings.with_secret(&secret::load(config)?)).context("store.url")
 }
 
-/// The store, for the health checks of a worker: with a connection of its own, so that busy batches do not delay them.
+/// The store for the health checks of a worker. It has a separate connection, so that batches do not delay
+/// the checks.
 pub(crate) fn health_store(config: &Config) -> anyhow::Result<Store> {
     let settings = StoreConfig {
         pool_size: 1,
@@ -105,7 +107,7 @@ pub(crate) async fn limiter(config: &Config) -> anyhow::Result<Limiter> {
     Limiter::open(limiter_config(config)).await.context("limiter.url")
 }
 
-/// What gateways remember of idempotency keys, beside the limits.
+/// The gateways' markers of idempotency keys. They are stored where the limiter counts.
 pub(crate) async fn markers(config: &Config) -> anyhow::Result<IdempotencyMarkers> {
     let in_flight = config.queue.confirm_timeout + Duration::from_secs(1);
     IdempotencyMarkers::open(&limiter_config(config), in_flight).await.context("limiter.url")
@@ -121,9 +123,9 @@ fn limiter_config(config: &Config) -> LimiterConfig {
     }
 }
 
-/// Copies the embedded queue into a file of its own, beside a running server.
+/// Copies the embedded queue into the file `target`. The server may be running.
 pub(crate) async fn queue_backup(config: &Config, target: &Path) -> anyhow::Result<()> {
-    ensure!(config.is_embedded(), "only the embedded queue is a file");
+    ensure!(config.is_embedded(), "only the queue of the embedded shape can be copied into a file");
     let queue = queue(config, Role::Admin).await?;
     Ok(queue.backup_to(target).await?)
 }

@@ -1,4 +1,4 @@
-//! Logs to standard error, metrics in Prometheus' text format.
+//! Logs to standard error, and metrics in Prometheus' text format.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, LogFormat, unknown_variables};
 use crate::tls;
 
-/// Bounds of the histograms of durations, in seconds: from a local confirm to the longest wait there is.
+/// Bounds of the histograms of durations, in seconds: from a local confirm to the longest time limit.
 const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
-/// Bounds of the histograms of sizes: submissions in a group or batch.
+/// Bounds of the histograms of sizes: submissions per group or batch.
 const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// Starts logging. Once per process.
+/// Starts logging. Called once per process.
 pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
     let log = &config.log;
     let filter = EnvFilter::try_new(&log.filter).context("log.filter")?;
-    // Whatever is configured: lapin logs a returned message with its payload, which is personal data.
+    // Cannot be enabled: lapin logs a returned message with its payload, which is personal data.
     let filter = filter.add_directive("lapin::returned_messages=off".parse()?);
     // actix-http logs every malformed request at error; clients could flood the log.
     let filter = filter.add_directive("actix_http::h1=off".parse()?);
@@ -30,9 +30,9 @@ pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
         LogFormat::Text => logs.with_ansi(false).try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
-    started.map_err(|error| anyhow::anyhow!("logging: {error}"))?;
+    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))?;
     for name in unknown_variables() {
-        tracing::warn!("unknown setting in the environment: {name}");
+        tracing::warn!("unknown setting in the environment is ignored: {name}");
     }
     for warning in tls::warnings(config) {
         tracing::warn!("{warning}");
@@ -40,21 +40,22 @@ pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts counting, within a runtime of tokio. Once per process.
+/// Installs the metrics recorder. Called once per process, in a tokio runtime.
 pub(crate) fn start_metrics() -> anyhow::Result<RenderMetrics> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)?
         .build_recorder();
     let handle = recorder.handle();
-    metrics::set_global_recorder(recorder).map_err(|error| anyhow::anyhow!("metrics: {error}"))?;
-    let folding = handle.clone();
+    metrics::set_global_recorder(recorder)
+        .map_err(|error| anyhow::anyhow!("cannot start metrics: {error}"))?;
+    let upkeep = handle.clone();
     tokio::spawn(async move {
-        // Histograms grow until they are folded, and `/metrics` may never be read.
+        // Histograms grow until this call, and nothing may ever read `/metrics`.
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
         loop {
             ticks.tick().await;
-            folding.run_upkeep();
+            upkeep.run_upkeep();
         }
     });
     Ok(Arc::new(move || handle.render()))

@@ -1,4 +1,4 @@
-//! TLS settings of connections, and warnings for unencrypted ones.
+//! TLS settings of connections, and warnings about connections without TLS.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,13 @@ use url::{Host, Url};
 
 use crate::config::Config;
 
-/// The store's URL, with the authorities' file where it names none.
+/// The store's URL, with `tls.ca_file` if the URL names no file of authorities.
 pub(crate) fn store_url(config: &Config) -> String {
     let url = config.store_url();
     if url.starts_with("postgres") { with_authorities(url, "sslrootcert", config) } else { url }
 }
 
-/// The queue's URL, with the authorities' file where it names none.
+/// The queue's URL, with `tls.ca_file` if the URL names no file of authorities.
 pub(crate) fn queue_url(config: &Config) -> String {
     let url = config.queue_url();
     if url.starts_with("amqps:") { with_authorities(url, "cacertfile", config) } else { url }
@@ -58,16 +58,18 @@ pub(crate) fn warnings(config: &Config) -> Vec<&'static str> {
     warnings
 }
 
-/// Whether any host of the URL is not this machine. What cannot be read is: a warning too many is better than none.
+/// Whether a host of the URL is another machine. A URL that cannot be parsed counts as one: a needless
+/// warning is better than a missing one.
 fn has_remote_host(url: &str) -> bool {
-    let Ok(read) = Url::parse(url) else { return true };
-    let given = read.query_pairs().find(|(name, _)| name == "host" || name == "hostaddr");
-    let local = |host: &str| host.starts_with('/') || Host::parse(host).is_ok_and(|host| is_loopback(&host));
-    match (given, read.host_str()) {
-        (Some((_, hosts)), _) => !hosts.split(',').all(local),
+    let Ok(parsed) = Url::parse(url) else { return true };
+    let host_parameter = parsed.query_pairs().find(|(name, _)| name == "host" || name == "hostaddr");
+    let is_local =
+        |host: &str| host.starts_with('/') || Host::parse(host).is_ok_and(|host| is_loopback(&host));
+    match (host_parameter, parsed.host_str()) {
+        (Some((_, hosts)), _) => !hosts.split(',').all(is_local),
         // libpq uses a socket of this machine.
         (None, None | Some("")) => false,
-        (None, Some(host)) => !local(&percent_decoded(host)),
+        (None, Some(host)) => !is_local(&percent_decoded(host)),
     }
 }
 
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn another_machine_is_to_prove_who_it_is() {
+    fn an_unverified_connection_to_another_machine_is_warned_of() {
         let count = |store: &str, queue: &str, limiter: &str| warnings(&config(store, queue, limiter)).len();
         assert_eq!(count("", "", "memory:"), 0);
         assert_eq!(
@@ -115,12 +117,12 @@ mod tests {
         }
         assert_eq!(count("postgres://u@localhost,db.example/d", "", "memory:"), 1);
         assert_eq!(count("postgres://u@/d?host=db.example", "", "memory:"), 1);
-        let told = warnings(&config("postgres://u:hunter2@db/d", "", "memory:")).concat();
-        assert!(!told.contains("hunter2") && told.contains("store.url"), "{told}");
+        let warning = warnings(&config("postgres://u:hunter2@db/d", "", "memory:")).concat();
+        assert!(!warning.contains("hunter2") && warning.contains("store.url"), "{warning}");
     }
 
     #[test]
-    fn the_authorities_are_named_once() {
+    fn the_file_of_authorities_is_added_unless_the_url_names_one() {
         let mut config = config("postgres://h/d?sslmode=verify-full", "amqps://h/leads", "memory:");
         assert_eq!(store_url(&config), "postgres://h/d?sslmode=verify-full");
         config.tls.ca_file = "/etc/my ca.pem".to_owned();
@@ -129,6 +131,6 @@ mod tests {
         config.store.url = "postgres://h/d?sslrootcert=/own.pem".to_owned();
         config.queue.url = "amqp://h/leads".to_owned();
         assert_eq!(store_url(&config), config.store.url);
-        assert_eq!(queue_url(&config), config.queue.url, "nothing to verify");
+        assert_eq!(queue_url(&config), config.queue.url, "a connection without TLS needs no authorities");
     }
 }

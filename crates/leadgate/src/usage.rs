@@ -4,25 +4,26 @@ use std::process::ExitCode;
 
 use leadgate_operations::OperationError;
 
-/// The arguments, or a file that they name, are wrong. The program exits with 2, as for arguments that cannot be parsed.
+/// The arguments, or a file that they name, are wrong. The program exits with 2, as it does for arguments
+/// that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UsageError {
     #[error("{0}")]
     Arguments(String),
-    /// The rest of the file was imported, and standard output has the result already.
+    /// The other rows were imported, and standard output already has the result.
     #[error("{0} rows or values of the file were refused; the others were imported")]
     RowsRefused(u64),
 }
 
 impl UsageError {
-    /// Says what is wrong, what is expected and what to do.
+    /// `message` says what is wrong, what is expected and what to do.
     pub(crate) fn invalid_arguments(message: impl Into<String>) -> Self {
         Self::Arguments(message.into())
     }
 
     /// The exit code of a command that failed.
     pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-        let is_refused = matches!(
+        let is_correctable = matches!(
             error.downcast_ref(),
             Some(
                 OperationError::NotFound { .. }
@@ -31,6 +32,6 @@ impl UsageError {
                     | OperationError::Repair(_)
             )
         );
-        if error.is::<Self>() || is_refused { ExitCode::from(2) } else { ExitCode::FAILURE }
+        if error.is::<Self>() || is_correctable { ExitCode::from(2) } else { ExitCode::FAILURE }
     }
 }

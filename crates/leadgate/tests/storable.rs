@@ -1,5 +1,5 @@
-//! What the gateway accepts, the worker can store: arbitrary documents through the real decoder, the real pipeline
-//! and both real databases.
+//! A worker can store everything that the gateway accepts: arbitrary documents are decoded, processed and
+//! stored in both databases.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +7,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test that cannot go on has failed"
+    reason = "a test may panic"
 )]
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Number, Value};
 
-/// Text with everything that has broken a database before.
+/// Texts of kinds that have caused errors in databases.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => any::<String>(),
@@ -54,7 +54,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A lead with some of the fields there are, mostly of the right type, and some that there are not.
+/// A lead with some of the known fields, mostly of the right type, and some unknown ones.
 fn document() -> impl Strategy<Value = Vec<u8>> {
     let texts = proptest::sample::subsequence(
         vec![
@@ -96,15 +96,15 @@ fn document() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
-struct Worker {
+struct TestWorker {
     store: Store,
     pipeline: Arc<Pipeline>,
     source: Arc<Source>,
     ids: SubmissionIdGenerator,
 }
 
-impl Worker {
-    async fn over(url: &str) -> Self {
+impl TestWorker {
+    async fn with_database(url: &str) -> Self {
         let store = Store::open(
             &StoreConfig::worker(url).with_secret(&RootSecret::new(&"s".repeat(32), None).unwrap()),
         )
@@ -126,7 +126,7 @@ impl Worker {
         }
     }
 
-    /// What the gateway makes of a body, if it accepts it.
+    /// The submission that the gateway makes of a body, if it accepts the body.
     fn accept(&self, body: &[u8]) -> Option<Submission> {
         let fields = native::decode(&json::parse(body).ok()?).ok()?;
         let now = Timestamp::now();
@@ -134,43 +134,45 @@ impl Worker {
         Some(Submission::new(id, &self.source, now, fields, body))
     }
 
-    /// By way of the queue's bytes into the store; how many were accepted.
+    /// Stores the accepted bodies after encoding and decoding them as a message. Returns their number.
     async fn store(&self, bodies: &[Vec<u8>]) -> usize {
         let accepted: Vec<_> = bodies.iter().filter_map(|body| self.accept(body)).collect();
         let items: Vec<_> =
             accepted.iter().map(|submission| serde_json::to_vec(submission).unwrap()).collect();
         let message = leadgate_domain::message::encode_group(&items);
-        let received =
-            leadgate_domain::message::decode(&message).expect("what was accepted can be read").submissions;
-        assert!(received == accepted, "nothing changes on the way");
+        let received = leadgate_domain::message::decode(&message)
+            .expect("an accepted submission is decoded")
+            .submissions;
+        assert!(received == accepted, "the message preserves submissions");
         let normalize = |submission| {
             self.pipeline.normalize(submission, Some(Arc::clone(&self.source)), ActiveScoring::standard())
         };
         let batch: Vec<_> = received.into_iter().map(normalize).collect();
         let committed =
-            self.store.commit(batch, self.pipeline.clone()).await.expect("what was accepted is stored");
-        let quarantined = committed.settled.iter().filter(|one| one.outcome == Outcome::Quarantined).count();
+            self.store.commit(batch, self.pipeline.clone()).await.expect("an accepted submission is stored");
+        let quarantined =
+            committed.settled.iter().filter(|settled| settled.outcome == Outcome::Quarantined).count();
         assert_eq!((committed.settled.len(), quarantined), (accepted.len(), 0));
         for settled in &committed.settled {
             let found = self.store.find(settled.organization, settled.submission.as_uuid()).await.unwrap();
-            assert!(found.unwrap().lead.is_some(), "what was stored can be read");
+            assert!(found.unwrap().lead.is_some(), "a stored submission can be read");
         }
         accepted.len()
     }
 }
 
-fn everything_accepted_is_stored(runtime: &tokio::runtime::Runtime, worker: &Worker) {
+fn everything_accepted_is_stored(runtime: &tokio::runtime::Runtime, test_worker: &TestWorker) {
     let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
     let accepted = std::cell::Cell::new(0);
     let bodies = proptest::collection::vec(document(), 12);
     runner
         .run(&bodies, |bodies| {
-            accepted.set(accepted.get() + runtime.block_on(worker.store(&bodies)));
+            accepted.set(accepted.get() + runtime.block_on(test_worker.store(&bodies)));
             Ok(())
         })
         .unwrap();
     println!("{} of {} documents were accepted, and all of them stored", accepted.get(), 48 * 12);
-    assert!(accepted.get() > 100, "the test would say nothing if hardly anything were accepted");
+    assert!(accepted.get() > 100, "too few documents were accepted");
 }
 
 #[test]
@@ -178,14 +180,14 @@ fn everything_accepted_is_stored_in_sqlite() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let worker = runtime.block_on(Worker::over(&url));
-    everything_accepted_is_stored(&runtime, &worker);
+    let test_worker = runtime.block_on(TestWorker::with_database(&url));
+    everything_accepted_is_stored(&runtime, &test_worker);
 }
 
 #[test]
 fn everything_accepted_is_stored_in_postgresql() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let url = runtime.block_on(async { shared().postgres().await.unwrap().database().await.unwrap() });
-    let worker = runtime.block_on(Worker::over(&url));
-    everything_accepted_is_stored(&runtime, &worker);
+    let test_worker = runtime.block_on(TestWorker::with_database(&url));
+    everything_accepted_is_stored(&runtime, &test_worker);
 }

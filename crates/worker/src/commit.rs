@@ -288,7 +288,7 @@ impl Committer {
             if deadline.is_expired() {
                 tracing::warn!(
                     elapsed.seconds = elapsed,
-                    "database still unavailable after worker.hold_max, requeueing the batch: {error}"
+                    "database still unavailable after worker.unavailable_timeout, requeueing the batch: {error}"
                 );
                 return Err(CommitFailure::Unavailable);
             }

@@ -1,4 +1,4 @@
-//! `leadgate-gateway`.
+//! The program `leadgate-gateway`.
 
 fn main() -> std::process::ExitCode {
     leadgate::programs::gateway()

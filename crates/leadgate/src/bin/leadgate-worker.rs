@@ -1,4 +1,4 @@
-//! `leadgate-worker`.
+//! The program `leadgate-worker`.
 
 fn main() -> std::process::ExitCode {
     leadgate::programs::worker()

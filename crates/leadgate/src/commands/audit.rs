@@ -1,4 +1,4 @@
-//! `leadgate audit`.
+//! The command `leadgate audit`.
 
 use clap::Subcommand;
 use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp};
@@ -13,11 +13,11 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
-    /// List entries of the audit log, the newest first
+    /// List entries of the audit log, newest first
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Only what was done with this key
+        /// Only actions with this key
         #[arg(long, value_name = "ID", value_parser = key_id)]
         key: Option<KeyId>,
         /// Only this action, such as lead.read
@@ -26,10 +26,10 @@ pub(crate) enum AuditCommand {
         /// Only entries from this time on: 2026-11-21T00:00:00Z, 2026-11-21, or 2d for two days ago
         #[arg(long, value_name = "TIME", value_parser = moment)]
         since: Option<Timestamp>,
-        /// How many entries at most
+        /// Maximum number of entries
         #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
-        /// Only entries older than this one: the next page
+        /// Next page: only entries older than this one
         #[arg(long, value_name = "ID", value_parser = id)]
         after: Option<Uuid>,
     },

@@ -1,7 +1,8 @@
-//! `leadgate backup` and `leadgate restore`: the embedded shape in one file.
+//! `leadgate backup` and `leadgate restore`: one file with the data of the embedded shape.
 //!
-//! The queue is copied first, then the store: what is in both is absorbed by the inbox. The other way round, a lead
-//! that was committed and acknowledged between the two copies would be in neither.
+//! The queue is copied before the store. A submission that is in both copies is recognized as a redelivery.
+//! In the reverse order, a lead that is committed and acknowledged between the two copies would be missing in
+//! both.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,113 +15,121 @@ use super::{Output, UsageError, files, require_installation};
 use crate::config::Config;
 use crate::{data_folder_lock, ports, secret};
 
-/// What `restore` takes.
+/// The description of a backup file in errors.
 const BACKUP: &str = "a file that `leadgate backup` wrote";
 
 const QUEUE: &str = "queue.db";
 const STORE: &str = "store.db";
 
-/// Writes queue, store and secret into one tar file, beside a running server.
+/// Writes queue, store and secret into one tar file. The server may be running.
 pub(crate) async fn backup(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
     ensure!(
         config.is_embedded(),
         UsageError::invalid_arguments(
-            "backup is for the embedded shape; use the tools of PostgreSQL and RabbitMQ"
+            "`leadgate backup` supports the embedded shape only; use the tools of PostgreSQL and RabbitMQ"
         )
     );
     require_installation(config)?;
     ensure!(
         config.data.join(secret::FILE).exists(),
         UsageError::invalid_arguments(format!(
-            "the secret is not kept in {}: a backup of it would be incomplete",
-            config.data.display()
+            "the data folder {} has no file `{}`, so a backup would be incomplete: copy the secret into this file",
+            config.data.display(),
+            secret::FILE
         ))
     );
-    files::is_new(file)?;
+    files::require_new(file)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let copies = tempfile::tempdir_in(folder)?;
     ports::queue_backup(config, &copies.path().join(QUEUE)).await.context("copying the queue")?;
     ports::store(config)?.backup_to(&copies.path().join(STORE)).await.context("copying the store")?;
     fs::copy(config.data.join(secret::FILE), copies.path().join(secret::FILE))?;
 
-    let whole = tempfile::NamedTempFile::new_in(folder)?;
-    let mut archive = tar::Builder::new(whole.as_file());
+    let temporary = tempfile::NamedTempFile::new_in(folder)?;
+    let mut archive = tar::Builder::new(temporary.as_file());
     for name in [QUEUE, STORE, secret::FILE] {
         archive.append_path_with_name(copies.path().join(name), name)?;
     }
     archive.finish()?;
     drop(archive);
-    whole.as_file().sync_all()?;
-    let bytes = whole.as_file().metadata()?.len();
-    whole.persist_noclobber(file)?;
+    temporary.as_file().sync_all()?;
+    let bytes = temporary.as_file().metadata()?.len();
+    temporary.persist_noclobber(file)?;
     secret::sync_folder(folder)?;
     output.print(&json!({ "file": file, "bytes": bytes }), |line| {
-        line(&format!("{bytes} bytes in {}; keep it as safe as the secret it contains", file.display()));
+        line(&format!(
+            "{bytes} bytes written to {}; it contains the secret, so keep it safe",
+            file.display()
+        ));
     });
     Ok(())
 }
 
-/// Puts a backup in place of an empty data folder.
+/// Restores a backup into an empty data folder.
 pub(crate) async fn restore(config: &Config, file: &Path, output: &Output) -> anyhow::Result<()> {
     ensure!(
         config.is_embedded(),
         UsageError::invalid_arguments(
-            "restore is for the embedded shape; use the tools of PostgreSQL and RabbitMQ"
+            "`leadgate restore` supports the embedded shape only; use the tools of PostgreSQL and RabbitMQ"
         )
     );
     let archive = files::open(file, BACKUP)?;
     fs::create_dir_all(&config.data)?;
     let _lock = data_folder_lock::take(config)?;
     for name in [QUEUE, STORE, secret::FILE] {
-        let place = config.data.join(name);
+        let target = config.data.join(name);
         ensure!(
-            !place.exists(),
+            !target.exists(),
             UsageError::invalid_arguments(format!(
-                "{} exists: restore into an empty folder (--data)",
-                place.display()
+                "{} already exists: restore into an empty folder (--data)",
+                target.display()
             ))
         );
     }
     let staged = tempfile::tempdir_in(&config.data)?;
     unpack(archive, staged.path(), file)?;
-    // The secret last: without it the folder does not pass for an installation.
+    // The secret is moved last: a folder without it is not an installation.
     for name in [QUEUE, STORE, secret::FILE] {
         fs::rename(staged.path().join(name), config.data.join(name))?;
     }
     secret::sync_folder(&config.data)?;
     let store = ports::store(config)?;
     if let Err(error) = store.check().await.and(store.match_key().await) {
-        bail!("the restored store does not open: {error}");
+        bail!("the restored store cannot be opened: {error}");
     }
-    store.renew_epoch().await.context("noting that the store was restored")?;
+    store.renew_epoch().await.context("recording the restore in the store")?;
     output.print(&json!({ "restored": config.data }), |line| {
         line(&format!("restored into {}", config.data.display()));
     });
     Ok(())
 }
 
-/// Takes the three files out of the archive. An error of the archive's reader is not shown: it quotes the file.
+/// Unpacks the three files of the archive. Errors of the archive reader are not printed, because they quote
+/// the file.
 fn unpack(archive: File, folder: &Path, file: &Path) -> anyhow::Result<()> {
-    let no_backup = || {
-        UsageError::invalid_arguments(format!("{} is not a whole backup; expected {BACKUP}", file.display()))
+    let invalid = || {
+        UsageError::invalid_arguments(format!(
+            "{} is not a complete backup; expected {BACKUP}",
+            file.display()
+        ))
     };
     let mut archive = tar::Archive::new(archive);
-    for entry in archive.entries().map_err(|_| no_backup())? {
-        let mut entry = entry.map_err(|_| no_backup())?;
-        let name = entry.path().map_err(|_| no_backup())?.to_string_lossy().into_owned();
-        ensure!([QUEUE, STORE, secret::FILE].contains(&name.as_str()), no_backup());
-        ensure!(!folder.join(&name).exists(), no_backup());
+    for entry in archive.entries().map_err(|_| invalid())? {
+        let mut entry = entry.map_err(|_| invalid())?;
+        let name = entry.path().map_err(|_| invalid())?.to_string_lossy().into_owned();
+        ensure!([QUEUE, STORE, secret::FILE].contains(&name.as_str()), invalid());
+        ensure!(!folder.join(&name).exists(), invalid());
         let size = entry.size();
-        let mut place = private(&folder.join(name))?;
-        ensure!(io::copy(&mut entry, &mut place)? == size, no_backup());
-        place.sync_all()?;
+        let mut target = create_private(&folder.join(name))?;
+        ensure!(io::copy(&mut entry, &mut target)? == size, invalid());
+        target.sync_all()?;
     }
-    ensure!([QUEUE, STORE, secret::FILE].iter().all(|name| folder.join(name).exists()), no_backup());
+    ensure!([QUEUE, STORE, secret::FILE].iter().all(|name| folder.join(name).exists()), invalid());
     Ok(())
 }
 
-/// A file that only its owner reads.
-fn private(path: &Path) -> io::Result<File> {
+/// Creates a file that only its owner can read.
+fn create_private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
     File::options().write(true).create_new(true).mode(0o600).open(path)
 }

@@ -1,4 +1,4 @@
-//! `leadgate completion`.
+//! The command `leadgate completion`.
 
 use clap_complete::{Shell, generate};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `leadgate config`.
+//! The command `leadgate config`.
 
 use clap::Subcommand;
 
@@ -7,7 +7,7 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the configuration in force, without secrets
+    /// Print the active configuration, without secrets
     Show,
 }
 

@@ -1,4 +1,4 @@
-//! `leadgate consent`.
+//! The command `leadgate consent`.
 
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -19,15 +19,15 @@ use crate::secret;
 pub(crate) enum ConsentCommand {
     /// Write evidence of consent as signed JSON lines
     Export(ExportArguments),
-    /// Check that an export is whole, unchanged and signed by this installation
+    /// Verify that an export is complete, unchanged and signed by this installation
     Verify {
         /// File that `consent export` wrote
         file: PathBuf,
-        /// The key that it must be signed with [default: this installation's]
+        /// Public key of the expected signature [default: that of this installation]
         #[arg(long, value_name = "BASE64")]
         public_key: Option<PublicKey>,
     },
-    /// Print the public key by which others check this installation's exports
+    /// Print the public key with which others verify the exports of this installation
     PublicKey,
 }
 
@@ -35,19 +35,19 @@ pub(crate) enum ConsentCommand {
 pub(crate) struct ExportArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// Only consent that came with this lead's submissions
+    /// Only the consent of this lead's submissions
     #[arg(long, value_name = "ID", conflicts_with_all = ["submission", "from", "to"])]
     lead: Option<LeadId>,
-    /// Only consent that came with this submission
+    /// Only the consent of this submission
     #[arg(long, value_name = "ID", conflicts_with_all = ["from", "to"])]
     submission: Option<SubmissionId>,
-    /// Only from this time on: 2026-01-31T00:00:00Z, 2026-01-31, or 2d for two days ago
+    /// Only consent from this time on: 2026-01-31T00:00:00Z, 2026-01-31, or 2d for two days ago
     #[arg(long, value_name = "TIME", value_parser = moment)]
     from: Option<Timestamp>,
-    /// Only before this time
+    /// Only consent before this time
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<Timestamp>,
-    /// Leave out the persons, and the salts by which they could be guessed
+    /// Omit the persons, and the salts with which they could be guessed
     #[arg(long)]
     without_people: bool,
     /// File to write; it must not exist [default: standard output]
@@ -56,21 +56,22 @@ pub(crate) struct ExportArguments {
 }
 
 impl From<&ExportArguments> for ExportRequest {
-    fn from(asked: &ExportArguments) -> Self {
-        let ExportArguments { lead, submission, from, to, without_people, .. } = *asked;
+    fn from(arguments: &ExportArguments) -> Self {
+        let ExportArguments { lead, submission, from, to, without_people, .. } = *arguments;
         Self { lead, submission, from, to, without_people }
     }
 }
 
 pub(crate) async fn run(command: ConsentCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     match command {
-        ConsentCommand::Export(asked) => export(&asked, config, output).await,
+        ConsentCommand::Export(arguments) => export(&arguments, config, output).await,
         ConsentCommand::Verify { file, public_key: Some(key) } => verify(&file, &[key], output),
         ConsentCommand::Verify { file, public_key: None } => {
             ensure!(
                 secret::exists(config),
                 UsageError::invalid_arguments(format!(
-                    "there is no installation in {}: say with --public-key whose export it should be",
+                    "no installation was found in {}: give the public key of the export with --public-key, or the \
+                     data folder with --data",
                     config.data.display()
                 ))
             );
@@ -78,25 +79,25 @@ pub(crate) async fn run(command: ConsentCommand, config: &Config, output: &Outpu
         }
         ConsentCommand::PublicKey => {
             let keys = secret::load(config)?.export_signatures().public_keys();
-            let key = keys.first().context("there is no secret")?;
+            let key = keys.first().context("the installation has no secret")?;
             output.print(&json!({ "public_key": key }), |line| line(&key.to_string()));
             Ok(())
         }
     }
 }
 
-async fn export(asked: &ExportArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
-    let Some(file) = &asked.out else {
-        write(io::stdout(), asked, config).await?;
+async fn export(arguments: &ExportArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let Some(file) = &arguments.out else {
+        write(io::stdout(), arguments, config).await?;
         return Ok(());
     };
-    files::is_new(file)?;
+    files::require_new(file)?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Readable by its owner only, and never there in part.
-    let whole = tempfile::NamedTempFile::new_in(folder)?;
-    let signature = write(whole.as_file(), asked, config).await?;
-    whole.as_file().sync_all()?;
-    whole.persist_noclobber(file)?;
+    // A temporary file is readable by its owner only, and an incomplete export never has the final name.
+    let temporary = tempfile::NamedTempFile::new_in(folder)?;
+    let signature = write(temporary.as_file(), arguments, config).await?;
+    temporary.as_file().sync_all()?;
+    temporary.persist_noclobber(file)?;
     secret::sync_folder(folder)?;
     let ExportSignature { rows, sha256, public_key, .. } = signature;
     let document = json!({ "file": file, "rows": rows, "sha256": sha256, "public_key": public_key });
@@ -108,13 +109,13 @@ async fn export(asked: &ExportArguments, config: &Config, output: &Output) -> an
 
 async fn write(
     to: impl ExportSink,
-    asked: &ExportArguments,
+    arguments: &ExportArguments,
     config: &Config,
 ) -> anyhow::Result<ExportSignature> {
     let store = open_store(config).await?;
-    let owner = organization(&store, &asked.organization).await?;
+    let owner = organization(&store, &arguments.organization).await?;
     let key = secret::load(config)?.export_signatures();
-    Ok(exports::write(&store, &owner, &asked.into(), &key, to, &store).await?)
+    Ok(exports::write(&store, &owner, &arguments.into(), &key, to, &store).await?)
 }
 
 fn verify(file: &Path, trusted: &[PublicKey], output: &Output) -> anyhow::Result<()> {
@@ -123,7 +124,7 @@ fn verify(file: &Path, trusted: &[PublicKey], output: &Output) -> anyhow::Result
     let (ExportVerification { rows, people, problems, .. }, name) = (&verified, file.display());
     let (Some(header), Some(signature), []) = (&verified.header, &verified.signature, problems.as_slice())
     else {
-        bail!("{name} is not to be trusted: {}", problems.join("; "));
+        bail!("{name} could not be verified: {}", problems.join("; "));
     };
     let (owner, made_at, key) = (&header.organization, header.made_at, signature.public_key);
     let document = json!({
@@ -135,7 +136,7 @@ fn verify(file: &Path, trusted: &[PublicKey], output: &Output) -> anyhow::Result
         "public_key": key,
     });
     output.print(&document, |line| {
-        line(&format!("{name} is whole and unchanged"));
+        line(&format!("{name} is complete and unchanged"));
         line(&format!("{rows} consents of {}, {people} with a person, exported {made_at}", owner.name));
         line(&format!("signed with the key {key}"));
     });

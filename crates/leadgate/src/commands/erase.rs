@@ -1,4 +1,4 @@
-//! `leadgate erase`.
+//! The command `leadgate erase`.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -16,23 +16,24 @@ use crate::config::Config;
 pub(crate) struct EraseArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// Phone of the person; can be repeated. `-` reads standard input, `@FILE` a file, one value per line: other users
-    /// can see arguments in the process list
+    /// Phone of the person; can be repeated. `-` reads standard input and `@FILE` a file with one value per
+    /// line, because other users of the machine can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// Email of the person; can be repeated. `-` and `@FILE` as for --phone
+    /// Email of the person; can be repeated. `-` and `@FILE` are read as for --phone
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
-    /// Lead to delete; can be repeated. Its phone and email are erased too, unless other leads share them
+    /// Id of a lead to delete; can be repeated. Its phone and email are erased too, unless other leads have
+    /// them
     #[arg(long, value_name = "ID")]
     lead: Vec<LeadId>,
     /// Region of phones without a country code, such as US [default: none]
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
-    /// Why, for the audit log; must not identify the person
+    /// Reason, for the audit log; must not identify the person
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Print what would be erased, and erase nothing
+    /// Only print what would be erased
     #[arg(long)]
     dry_run: bool,
     /// Do not ask for confirmation
@@ -43,58 +44,58 @@ pub(crate) struct EraseArguments {
 impl EraseArguments {
     fn request(self) -> anyhow::Result<ErasureRequest> {
         let Self { phone, email, lead: leads, region: phone_country, reason, dry_run, .. } = self;
-        let mut values = ValueReader::default();
-        let (phones, emails) = (values.read(&phone)?, values.read(&email)?);
+        let mut reader = ValueReader::default();
+        let (phones, emails) = (reader.read(&phone)?, reader.read(&email)?);
         Ok(ErasureRequest { phones, emails, leads, phone_country, reason, dry_run })
     }
 }
 
-pub(crate) async fn run(asked: EraseArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(arguments: EraseArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    let owner = organization(&store, &asked.organization).await?;
-    let (is_confirmed, request) = (asked.yes, asked.request()?);
+    let owner = organization(&store, &arguments.organization).await?;
+    let (is_confirmed, request) = (arguments.yes, arguments.request()?);
     ensure!(
         !request.is_empty(),
-        UsageError::invalid_arguments("name the person by --phone, --email or --lead")
+        UsageError::invalid_arguments("no person is given: use --phone, --email or --lead")
     );
     let person = erasure::subject(&store, owner.id, &request).await?;
     if request.dry_run || !is_confirmed {
-        let (bar, read) = progress::counter("submissions read");
-        let finding = erasure::preview(&store, owner.id, &person, read, &store).await?;
+        let (bar, count) = progress::counter("submissions read");
+        let records = erasure::preview(&store, owner.id, &person, count, &store).await?;
         bar.finish_and_clear();
         if request.dry_run {
-            print_preview(&ErasurePreview::of(&finding, &person), output);
+            print_preview(&ErasurePreview::of(&records, &person), output);
             return Ok(());
         }
-        confirm(&finding)?;
+        confirm(&records)?;
     }
     let context = judge_context(&store, config).await?;
-    let (bar, read) = progress::counter("submissions read");
-    let erased = erasure::erase(&store, owner.id, &person, &request, &context, read).await?;
+    let (bar, count) = progress::counter("submissions read");
+    let erased = erasure::erase(&store, owner.id, &person, &request, &context, count).await?;
     bar.finish_and_clear();
     print_result(&erased.into(), output);
     Ok(())
 }
 
-fn confirm(finding: &SubjectRecords) -> anyhow::Result<()> {
+fn confirm(records: &SubjectRecords) -> anyhow::Result<()> {
     ensure!(
         std::io::stdin().is_terminal(),
         UsageError::invalid_arguments(
-            "standard input is no terminal: confirm with --yes, or try --dry-run first"
+            "standard input is not a terminal: confirm with --yes, or use --dry-run first"
         )
     );
-    let SubjectRecords { submissions, leads, entries, .. } = finding;
+    let SubjectRecords { submissions, leads, entries, .. } = records;
     let (submissions, leads, entries) = (submissions.len(), leads.len(), entries.len());
-    let mut error = std::io::stderr().lock();
+    let mut stderr = std::io::stderr().lock();
     write!(
-        error,
-        "Submissions: {submissions}, leads: {leads}, further entries of the quarantine: {entries}. They will be erased \
-         for good. Type `yes`: "
+        stderr,
+        "Submissions: {submissions}, leads: {leads}, other quarantine entries: {entries}. They will be erased \
+         permanently. Type `yes`: "
     )?;
-    error.flush()?;
+    stderr.flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    ensure!(answer.trim() == "yes", "nothing was erased");
+    ensure!(answer.trim() == "yes", "not confirmed with `yes`, nothing was erased");
     Ok(())
 }
 
@@ -103,7 +104,7 @@ fn print_preview(preview: &ErasurePreview, output: &Output) {
     let counts = [
         ("submissions that would be erased", submissions),
         ("leads that would be deleted", leads),
-        ("further entries of the quarantine", quarantined),
+        ("other quarantine entries that would be erased", quarantined),
     ];
     output.pairs(preview, counts.map(|(name, count)| (name, count.to_string())));
     print_shared(*shared, output);
@@ -114,30 +115,30 @@ fn print_result(result: &ErasureResult, output: &Output) {
     let ErasureCounts { submissions, leads, traces, quarantined, consents, claims, suppressed, .. } = erased;
     let counts = [
         ("submissions erased", submissions),
-        ("their traces", traces),
-        ("quarantine, entries emptied", quarantined),
-        ("consents without their person", consents),
+        ("traces erased", traces),
+        ("quarantine entries erased", quarantined),
+        ("consents without person", consents),
         ("leads deleted", leads),
         ("claims deleted", claims),
-        ("on the list `erased`", suppressed),
+        ("added to the list `erased`", suppressed),
     ];
     output.pairs(result, counts.map(|(name, count)| (name, count.to_string())));
     print_remaining(erased, output);
     print_shared(erased.shared, output);
 }
 
-/// What of the erased values is still stored.
+/// Prints where erased values are still stored.
 pub(super) fn print_remaining(erased: &ErasureCounts, output: &Output) {
     if !erased.to_rebuild.is_empty() {
         output.note(
-            "other leads that still hold erased values because they cannot be rebuilt (delete one with --lead ID):",
+            "other leads that still contain erased values, because they cannot be rebuilt (delete one with --lead ID):",
         );
         erased.to_rebuild.iter().for_each(|lead| output.note(&format!("  {lead}")));
     }
     if erased.left_in_log {
         output.note(
-            "The database file's write-ahead log still holds what was erased, because it is in use. Run the command \
-             again.",
+            "the write-ahead log of the database file still contains erased data, because it is in use: run the \
+             command again",
         );
     }
 }
@@ -145,7 +146,8 @@ pub(super) fn print_remaining(erased: &ErasureCounts, output: &Output) {
 fn print_shared(shared: usize, output: &Output) {
     if shared > 0 {
         output.note(&format!(
-            "phones or emails left alone because others have them, too: {shared}; name them to erase them"
+            "phones and emails not erased, because other leads have them: {shared}; use --phone or --email to erase \
+             them"
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! `leadgate key`.
+//! The command `leadgate key`.
 
 use std::time::Duration;
 
@@ -10,31 +10,31 @@ use leadgate_store::Store;
 use secrecy::ExposeSecret as _;
 
 use super::arguments::{duration, key_id};
-use super::{Output, OwnerArguments, cell, no_key, open_store, organization, patch, with_hint};
+use super::{Output, OwnerArguments, cell, open_store, organization, patch, unknown_key, with_hint};
 use crate::config::Config;
 use crate::{address_file, secret};
 
 #[derive(Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Create a key and print it, once
+    /// Create a key and print it; it is shown only once
     Create(NewKeyArguments),
     /// List the keys and URL tokens of an organization
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Replace a key or URL token by a new one, and print the key or URL, once
+    /// Replace a key or URL token by a new one and print it; it is shown only once
     Rotate {
-        /// The key's id, as `key list` prints it
+        /// Id of the key, as `key list` prints it
         #[arg(value_parser = key_id)]
         id: KeyId,
-        /// For how long the old key stays valid, such as 24h
+        /// How long the old key stays valid, such as 24h
         #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
         overlap: Duration,
     },
-    /// Change a key's name, limit, scopes, origins or tags; the others stay
+    /// Change the name, limit, scopes, origins or tags of a key; what is not given stays as it is
     Update {
-        /// The key's id, as `key list` prints it
+        /// Id of the key, as `key list` prints it
         #[arg(value_parser = key_id)]
         id: KeyId,
         #[command(flatten)]
@@ -42,7 +42,7 @@ pub(crate) enum KeyCommand {
     },
     /// Revoke a key; gateways refuse it within ten seconds
     Revoke {
-        /// The key's id, as `key list` prints it
+        /// Id of the key, as `key list` prints it
         #[arg(value_parser = key_id)]
         id: KeyId,
         /// Also revoke the keys and URL tokens created with it over HTTP
@@ -55,71 +55,71 @@ pub(crate) enum KeyCommand {
 pub(crate) struct NewKeyArguments {
     #[command(flatten)]
     owner: OwnerArguments,
-    /// Source that it posts to [default: the organization's native source]
+    /// Source that receives its leads [default: the organization's native source]
     #[arg(long, value_name = "ID")]
     source: Option<SourceId>,
-    /// What it may do: write, read, admin [default: write,read; for a named source: write]
+    /// What the key may do: write, read, admin [default: write,read; for a named source: write]
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     scopes: Vec<Scope>,
-    /// Requests that it may send, such as 1200/min [default: the limit of its source's dialect, if that is by key]
+    /// Rate limit of the key, such as 1200/min [default: that of the source's dialect, if it counts by key]
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
-    /// Leads posted with it are test leads: never eligible
+    /// Leads posted with the key are test leads, which are never eligible
     #[arg(long)]
     test: bool,
-    /// Name for people
+    /// Display name of the key
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Create a key for a web page: it only posts leads, and only from --origins
+    /// Create a publishable key for web pages: it can only post leads, and only from --origins
     #[arg(long, requires = "origins", conflicts_with = "scopes")]
     publishable: bool,
-    /// Web pages that may use it, such as https://example.com
+    /// Origins of the web pages that may use the key, such as https://example.com
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',', requires = "publishable")]
     origins: Vec<String>,
-    /// Tags for every lead that is posted with it
+    /// Tags for all leads that are posted with the key
     #[arg(long, value_name = "TAGS", value_delimiter = ',')]
     tags: Vec<String>,
 }
 
 #[derive(Args)]
 pub(crate) struct KeyChangeArguments {
-    /// What people call it
+    /// Display name of the key
     #[arg(long)]
     name: Option<String>,
-    /// Take its name away
+    /// Remove the name
     #[arg(long, conflicts_with = "name")]
     no_name: bool,
-    /// A limit of its own, such as 1200/min
+    /// Rate limit of the key, such as 1200/min
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
-    /// Take its own limit away
+    /// Remove the rate limit of the key; that of its source's dialect applies
     #[arg(long, conflicts_with = "rate")]
     no_rate: bool,
     /// What a secret key may do: write, read, admin
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     scopes: Option<Vec<Scope>>,
-    /// The web pages that may use a publishable key or a token, such as https://example.com
+    /// Origins of the web pages that may use a publishable key or a URL token, such as https://example.com
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
     origins: Option<Vec<String>>,
-    /// Let every web page use a token
+    /// Allow all web pages to use a URL token
     #[arg(long, conflicts_with = "origins")]
     no_origins: bool,
-    /// Tags for every lead that is posted with it
+    /// Tags for all leads that are posted with the key
     #[arg(long, value_name = "TAGS", value_delimiter = ',')]
     tags: Option<Vec<String>>,
-    /// Take its tags away
+    /// Remove the tags
     #[arg(long, conflicts_with = "tags")]
     no_tags: bool,
 }
 
 impl From<KeyChangeArguments> for KeyChanges {
-    fn from(said: KeyChangeArguments) -> Self {
+    fn from(arguments: KeyChangeArguments) -> Self {
         Self {
-            name: patch(said.name, said.no_name),
-            rate: patch(said.rate, said.no_rate),
-            scopes: said.scopes,
-            origins: said.origins.or(said.no_origins.then(Vec::new)),
-            tags: said.tags.or(said.no_tags.then(Vec::new)),
+            name: patch(arguments.name, arguments.no_name),
+            rate: patch(arguments.rate, arguments.no_rate),
+            scopes: arguments.scopes,
+            origins: arguments.origins.or(arguments.no_origins.then(Vec::new)),
+            tags: arguments.tags.or(arguments.no_tags.then(Vec::new)),
         }
     }
 }
@@ -152,12 +152,11 @@ pub(crate) async fn run(command: KeyCommand, config: &Config, output: &Output) -
         }
         KeyCommand::Revoke { id, with_tokens } => {
             let owner = owner(&store, &id).await?;
-            let RevokedKey { created_with_it: made, .. } =
-                keys::revoke(&store, owner.id, &id, with_tokens).await?;
-            output.print(&native::revoked_key(&id, made), |line| {
+            let RevokedKey { created_with_it, .. } = keys::revoke(&store, owner.id, &id, with_tokens).await?;
+            output.print(&native::revoked_key(&id, created_with_it), |line| {
                 line(&format!("key {id} is revoked"));
                 if with_tokens {
-                    line(&format!("{made} keys and URL tokens created with it are revoked"));
+                    line(&format!("{created_with_it} keys and URL tokens created with it are revoked"));
                 }
             });
         }
@@ -168,7 +167,7 @@ pub(crate) async fn run(command: KeyCommand, config: &Config, output: &Output) -
 async fn create(store: &Store, new: NewKeyArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
     let pepper = secret::load(config)?.api_keys();
     let (owner, new) = new.into_new_key();
-    // Before an organization is created for it.
+    // Checked first, so that an invalid key creates no organization.
     new.check()?;
     let owner = owner.find_or_create(store).await?;
     let created = keys::create(store, owner.id, new, &pepper).await.map_err(with_hint(&owner))?;
@@ -176,12 +175,12 @@ async fn create(store: &Store, new: NewKeyArguments, config: &Config, output: &O
     Ok(())
 }
 
-/// The organization of the key that a command names by its id alone.
+/// The organization of a key.
 async fn owner(store: &Store, id: &KeyId) -> anyhow::Result<Organization> {
-    Ok(keys::organization_of_key(store, id).await?.ok_or_else(|| no_key(id))?)
+    Ok(keys::organization_of_key(store, id).await?.ok_or_else(|| unknown_key(id))?)
 }
 
-/// The URL of a token's source with the token in it; `None` for other keys.
+/// The URL that contains the token; `None` for other keys.
 async fn url(store: &Store, token: &CreatedKey, config: &Config) -> anyhow::Result<Option<String>> {
     let CreatedKey { key, text } = token;
     if key.kind != KeyKind::Token {

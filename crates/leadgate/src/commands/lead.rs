@@ -1,4 +1,4 @@
-//! `leadgate lead`.
+//! The command `leadgate lead`.
 
 mod validate;
 
@@ -25,57 +25,57 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum LeadCommand {
-    /// List the leads of an organization, the newest first
+    /// List the leads of an organization, newest first
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Only leads that first came in by this source
+        /// Only leads that were created by submissions to this source
         #[arg(long, value_name = "ID")]
         source: Option<SourceId>,
-        /// How many leads at most
+        /// Maximum number of leads
         #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
-        /// Only leads after this place: the next page
-        #[arg(long, value_name = "PLACE")]
+        /// Next page: only leads after this cursor, which the previous page prints
+        #[arg(long, value_name = "CURSOR")]
         after: Option<LeadCursor>,
     },
     /// Print a lead, by its id or the id of one of its submissions
     Show(LeadOrSubmissionArguments),
-    /// Say what would become of leads if they were posted now, and store nothing
+    /// Show what Leadgate would decide about leads if they were posted now; nothing is stored
     Validate(ValidateArguments),
-    /// Explain what was decided about a submission and its lead, and why
+    /// Explain the decisions about a submission and its lead
     Trace(LeadOrSubmissionArguments),
-    /// Correct fields of a lead; the correction is in its history
+    /// Correct fields of a lead; its history records the correction
     Update {
         #[command(flatten)]
         which: LeadArguments,
         #[command(flatten)]
         changes: LeadChangeArguments,
     },
-    /// Set how far the work on a lead has come
+    /// Set the status of a lead
     Status {
         #[command(flatten)]
         which: LeadArguments,
-        /// new, contacted, qualified, converted, closed, or a code of your own such as no_answer
+        /// new, contacted, qualified, converted, closed, or a custom code such as no_answer
         status: LeadStatus,
     },
-    /// Delete a lead and empty its submissions; the person is not suppressed and may come again
+    /// Delete a lead and erase its submissions; the person is not suppressed
     Delete(LeadArguments),
 }
 
 #[derive(Args)]
 pub(crate) struct LeadChangeArguments {
-    /// Why, for those who ask later
+    /// Reason, which is stored with the correction
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// A field and its new value, such as company=Acme; may be given several times. Other users can see arguments in the
-    /// process list: see --fields
+    /// Field and its new value, such as company=Acme; can be repeated. Other users of the machine can see
+    /// arguments in the process list; --fields avoids that
     #[arg(long, value_name = "FIELD=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
-    /// A field to empty; may be given several times
+    /// Field to empty; can be repeated
     #[arg(long, value_name = "FIELD")]
     clear: Vec<String>,
-    /// A file with the fields as a JSON object, in which null empties a field; `-` is standard input
+    /// File with the fields as a JSON object, in which null empties a field; `-` is standard input
     #[arg(long, value_name = "FILE")]
     fields: Option<PathBuf>,
 }
@@ -86,13 +86,13 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 }
 
 impl LeadChangeArguments {
-    /// Every field that is to be changed, with its value.
+    /// All fields to change, with their new values.
     fn read(&self) -> anyhow::Result<Map<String, Value>> {
         let mut fields = match &self.fields {
             None => Map::new(),
             Some(path) => {
                 let text = if path.as_os_str() == "-" {
-                    std::io::read_to_string(std::io::stdin()).context("standard input")?
+                    std::io::read_to_string(std::io::stdin()).context("reading standard input")?
                 } else {
                     files::text(path, "fields of a lead as a JSON object")?
                 };
@@ -115,7 +115,9 @@ impl LeadChangeArguments {
         let cleared = self.clear.iter().map(|field| (field.clone(), Value::Null));
         for (field, value) in set.chain(cleared) {
             if fields.insert(field.clone(), value).is_some() {
-                bail!(UsageError::invalid_arguments(format!("`{field}` is given twice")));
+                bail!(UsageError::invalid_arguments(format!(
+                    "the field `{field}` is given twice; give each field once"
+                )));
             }
         }
         Ok(fields)
@@ -124,7 +126,7 @@ impl LeadChangeArguments {
 
 #[derive(Args)]
 pub(crate) struct LeadArguments {
-    /// The id of a lead
+    /// Id of a lead
     #[arg(value_parser = id)]
     id: Uuid,
     #[arg(long, value_name = "NAME")]
@@ -133,7 +135,7 @@ pub(crate) struct LeadArguments {
 
 #[derive(Args)]
 pub(crate) struct LeadOrSubmissionArguments {
-    /// The id of a lead or a submission
+    /// Id of a lead or a submission
     #[arg(value_parser = id)]
     id: Uuid,
     #[arg(long, value_name = "NAME")]
@@ -151,7 +153,7 @@ pub(crate) async fn run(command: LeadCommand, config: &Config, output: &Output) 
             let page = leads::page(&store, owner.id, source, after, limit, &store).await?;
             list(&store, &page, output).await?;
         }
-        LeadCommand::Validate(asked) => validate::run(asked, &store, config, output).await?,
+        LeadCommand::Validate(arguments) => validate::run(arguments, &store, config, output).await?,
         LeadCommand::Show(which) => {
             let owner = organization(&store, &which.organization).await?;
             let found = leads::show(&store, owner.id, which.id, &store).await.map_err(with_hint(&owner))?;
@@ -172,7 +174,7 @@ pub(crate) async fn run(command: LeadCommand, config: &Config, output: &Output) 
             let set = leads::set_status(&store, owner.id, LeadId::from_uuid(which.id), status).await;
             let lead = set.map_err(with_hint(&owner))?;
             output.print(&json!({ "id": lead.id, "status": lead.status }), |line| {
-                line(&format!("lead {} is {}", lead.id, lead.status));
+                line(&format!("lead {} has the status {}", lead.id, lead.status));
             });
         }
         LeadCommand::Delete(which) => {
@@ -181,7 +183,7 @@ pub(crate) async fn run(command: LeadCommand, config: &Config, output: &Output) 
             let deleted = leads::delete(&store, owner.id, LeadId::from_uuid(which.id), &context).await;
             let erased = deleted.map_err(with_hint(&owner))?;
             output.print(&json!({ "id": which.id, "deleted": true, "erased": erased }), |line| {
-                line(&format!("lead {} is deleted, submissions emptied: {}", which.id, erased.submissions));
+                line(&format!("lead {} is deleted, submissions erased: {}", which.id, erased.submissions));
             });
             print_remaining(&erased, output);
         }
@@ -231,7 +233,7 @@ async fn document(store: &Store, found: &SubmissionOrLead) -> anyhow::Result<Val
     })
 }
 
-/// What the source of a lead is called, whether or not it is deleted.
+/// The display name of a lead's source, also of a deleted one.
 async fn source_title(store: &Store, lead: &Lead) -> anyhow::Result<Option<String>> {
     Ok(store.source(lead.organization, lead.source).await?.map(|source| source.display_name()))
 }
@@ -239,22 +241,27 @@ async fn source_title(store: &Store, lead: &Lead) -> anyhow::Result<Option<Strin
 fn trace(SubmissionHistory { record, source, corrections }: &SubmissionHistory, output: &Output) {
     let submission = record.submission.id;
     let received = explain::receipt_sentence(&record.submission, source.as_deref());
-    let entries: Vec<_> = record.outcomes.iter().map(|entry| explained(entry, record)).collect();
-    let history = explain::history(&entries);
-    let told: Vec<_> =
-        record.outcomes.iter().zip(&history).map(|(entry, told)| describe(entry, told)).collect();
-    let shown = json!({
-        "submission": submission, "received": received, "history": told, "corrections": corrections,
+    let entries: Vec<_> = record.outcomes.iter().map(|entry| history_entry(entry, record)).collect();
+    let explanations = explain::history(&entries);
+    let history: Vec<_> = record
+        .outcomes
+        .iter()
+        .zip(&explanations)
+        .map(|(entry, explanation)| describe(entry, explanation))
+        .collect();
+    let document = json!({
+        "submission": submission, "received": received, "history": history, "corrections": corrections,
     });
-    output.print(&shown, |line| {
+    output.print(&document, |line| {
         line(&received);
-        for EntryExplanation { headline, stages } in &history {
+        for EntryExplanation { headline, stages } in &explanations {
             line("");
             line(headline);
-            for told in stages {
-                let stages = std::iter::once(told.stage).chain(std::iter::repeat(""));
-                for (stage, sentence) in stages.zip(&told.sentences) {
-                    line(&format!("  {stage:<12} {sentence}"));
+            for explanation in stages {
+                // Only the first sentence of a stage has the name of the stage in front of it.
+                let names = std::iter::once(explanation.stage).chain(std::iter::repeat(""));
+                for (name, sentence) in names.zip(&explanation.sentences) {
+                    line(&format!("  {name:<12} {sentence}"));
                 }
             }
         }
@@ -270,22 +277,23 @@ fn trace(SubmissionHistory { record, source, corrections }: &SubmissionHistory, 
     });
 }
 
-/// An entry of the history. Why a submission was put aside is kept of the last time.
-fn explained<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> explain::HistoryEntry<'t> {
-    let own = record.quarantine.iter().find(|own| own.id == record.submission.id.as_uuid());
-    let last = record.outcome().is_some_and(|last| last.revision == entry.revision);
-    let quarantine = own.filter(|_| last).map(|own| own.reason);
+/// An entry of the history. Only the last entry has the reason of the quarantine, because the store keeps one
+/// reason.
+fn history_entry<'t>(entry: &'t OutcomeRecord, record: &SubmissionRecord) -> explain::HistoryEntry<'t> {
+    let quarantined = record.quarantine.iter().find(|entry| entry.id == record.submission.id.as_uuid());
+    let is_last = record.outcome().is_some_and(|last| last.revision == entry.revision);
+    let quarantine = quarantined.filter(|_| is_last).map(|entry| entry.reason);
     let (outcome, lead, at) = (entry.outcome, entry.lead, entry.decided_at);
     explain::HistoryEntry { outcome, lead, quarantine, at, trace: &entry.trace }
 }
 
-fn describe(entry: &OutcomeRecord, told: &EntryExplanation<'_>) -> Value {
-    let stages = told.stages.iter().flat_map(|told| told.sentences.clone());
+fn describe(entry: &OutcomeRecord, explanation: &EntryExplanation<'_>) -> Value {
+    let sentences = explanation.stages.iter().flat_map(|stage| stage.sentences.clone());
     json!({
         "outcome": entry.outcome,
         "lead": entry.lead,
         "decided_at": entry.decided_at,
         "trace": entry.trace,
-        "explanation": stages.chain([told.headline.clone()]).collect::<Vec<_>>(),
+        "explanation": sentences.chain([explanation.headline.clone()]).collect::<Vec<_>>(),
     })
 }

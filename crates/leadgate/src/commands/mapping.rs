@@ -1,4 +1,4 @@
-//! `leadgate mapping`.
+//! The command `leadgate mapping`.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use crate::error_wording::plain_message;
 
 #[derive(Args)]
 pub(crate) struct MappingArguments {
-    /// Source whose mapping it is
+    /// Source of the mapping
     #[arg(long, value_name = "ID")]
     source: SourceId,
     #[arg(long, value_name = "NAME")]
@@ -25,7 +25,7 @@ pub(crate) struct MappingArguments {
 
 #[derive(Subcommand)]
 pub(crate) enum MappingCommand {
-    /// Store a mapping as the next version and use it
+    /// Store a mapping as the next version and activate it
     Set {
         #[command(flatten)]
         of: MappingArguments,
@@ -37,30 +37,30 @@ pub(crate) enum MappingCommand {
         #[command(flatten)]
         of: MappingArguments,
     },
-    /// Use another version of a mapping
+    /// Activate another version of a mapping
     Rollback {
         #[command(flatten)]
         of: MappingArguments,
-        /// Version to use; 0 is no mapping
+        /// Version to activate; 0 is no mapping
         #[arg(long, value_name = "VERSION", value_parser = version)]
         to: u32,
     },
-    /// Show what a mapping would make of the last submissions, and change nothing
+    /// Show the fields that a mapping reads from recent submissions; nothing is changed
     Preview {
         #[command(flatten)]
         of: MappingArguments,
-        /// Rules in TOML, or in JSON in a file named .json [default: the mapping in use]
+        /// Rules in TOML, or in JSON in a file named .json [default: the active mapping]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-        /// How many of the last submissions
+        /// Number of recent submissions
         #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = count)]
         last: u32,
     },
-    /// Propose a mapping from the last bodies, as a file to review; it names no values
+    /// Suggest a mapping from recent bodies, as a file to review; the file contains no values of leads
     Suggest {
         #[command(flatten)]
         of: MappingArguments,
-        /// How many of the last bodies
+        /// Number of recent bodies
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
         last: u32,
     },
@@ -74,15 +74,15 @@ pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Outpu
             let version =
                 mappings::set(&store, owner.id, source, &mapping).await.map_err(with_hint(&owner))?;
             let shown = json!({ "source": source, "version": version });
-            output.print(&shown, |line| line(&format!("version {version} is in use")));
+            output.print(&shown, |line| line(&format!("version {version} is active")));
         }
         MappingCommand::List { of: MappingArguments { source, organization: name } } => {
             let owner = organization(&store, &name).await?;
             let all = mappings::list(&store, owner.id, source, &store).await.map_err(with_hint(&owner))?;
-            let rows = all.iter().map(|one| {
-                let state = if one.active { "in use" } else { "" };
-                let rules = one.mapping.rules().len().to_string();
-                [one.version.to_string(), one.created_at.to_string(), rules, state.to_owned()]
+            let rows = all.iter().map(|version| {
+                let state = if version.active { "active" } else { "" };
+                let rules = version.mapping.rules().len().to_string();
+                [version.version.to_string(), version.created_at.to_string(), rules, state.to_owned()]
             });
             output.list("mappings", &all, ["version", "created_at", "rules", "state"], rows);
         }
@@ -90,7 +90,7 @@ pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Outpu
             let owner = organization(&store, &name).await?;
             mappings::activate(&store, owner.id, source, to).await.map_err(with_hint(&owner))?;
             let shown = json!({ "source": source, "version": (to > 0).then_some(to) });
-            output.print(&shown, |line| line(&format!("version {to} is in use")));
+            output.print(&shown, |line| line(&format!("version {to} is active")));
         }
         MappingCommand::Preview { of: MappingArguments { source, organization: name }, file, last } => {
             let owner = organization(&store, &name).await?;
@@ -101,11 +101,11 @@ pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Outpu
                 output.note("no submissions");
             }
             output.print(&all, |line| {
-                for (at, shown) in all.iter().enumerate() {
-                    if at > 0 {
+                for (index, preview) in all.iter().enumerate() {
+                    if index > 0 {
                         line("");
                     }
-                    details(shown, line);
+                    details(preview, line);
                 }
             });
         }
@@ -114,7 +114,7 @@ pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Outpu
             let suggested = mappings::suggest(&store, owner.id, source, last, &store).await;
             let suggestion = suggested.map_err(with_hint(&owner))?;
             if suggestion.bodies() == 0 {
-                bail!("no body that can be read came in by this source yet; post a lead to it first");
+                bail!("the source has no readable body yet; post a lead to it first");
             }
             let file = suggestion.to_string();
             let shown = json!({ "source": source, "bodies": suggestion.bodies(), "mapping": file });
@@ -126,22 +126,23 @@ pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Outpu
 
 fn read(file: &Path) -> anyhow::Result<Mapping> {
     let text = files::text(file, "a mapping: rules in TOML, or in JSON in a file named .json")?;
-    let read = match file.extension().is_some_and(|extension| extension == "json") {
+    let parsed = match file.extension().is_some_and(|extension| extension == "json") {
         true => serde_json::from_str(&text).map_err(|error| error.to_string()),
-        false => toml::from_str(&text).map_err(|error| in_line(&text, &error)),
+        false => toml::from_str(&text).map_err(|error| message_with_line(&text, &error)),
     };
-    let wrong = |problem: String| {
+    let invalid = |problem: String| {
         UsageError::invalid_arguments(format!(
-            "the mapping in {}: {}",
+            "invalid mapping in {}: {}",
             file.display(),
             plain_message(&problem)
         ))
     };
-    Ok(read.map_err(wrong)?)
+    Ok(parsed.map_err(invalid)?)
 }
 
-/// Without the line itself: the file may be another than was meant.
-fn in_line(text: &str, error: &toml::de::Error) -> String {
+/// The message with the number of the line. The line itself is not printed, because the file may be a wrong
+/// one.
+fn message_with_line(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
     format!("{}{}", line.unwrap_or_default(), error.message())

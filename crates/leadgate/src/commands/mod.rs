@@ -46,7 +46,7 @@ use crate::ports::{self, PolicyUpload};
 use crate::run;
 use crate::secret;
 
-/// Brings the database's schema, and RabbitMQ's exchanges, queues and policies, to what this build needs.
+/// Migrates the database schema, and declares RabbitMQ's exchanges, queues and policies.
 pub(crate) async fn migrate(config: &Config, restored: bool, output: &Output) -> anyhow::Result<()> {
     ports::prepare(config)?;
     let (policies, to_be_run) = match ports::migrate(config).await? {
@@ -55,24 +55,27 @@ pub(crate) async fn migrate(config: &Config, restored: bool, output: &Output) ->
         PolicyUpload::ManualSetupNeeded(commands) => ("to_be_set", commands),
     };
     if restored {
-        ports::store(config)?.renew_epoch().await.context("noting that the store was restored")?;
+        ports::store(config)?.renew_epoch().await.context("recording the restore in the store")?;
     }
     let document = json!({ "migrated": true, "policies": policies, "to_be_run": to_be_run });
     output.print(&document, |line| {
         line("store and queue are ready");
         if !to_be_run.is_empty() {
-            line("the broker's policies were not uploaded, because queue.management_url is not set. On the broker, run:");
+            line(
+                "the policies were not uploaded, because queue.management_url is not set. Run on the broker:",
+            );
             to_be_run.iter().for_each(|command| line(command));
         }
     });
     Ok(())
 }
 
-/// The store, for a command that works beside a running server.
+/// Opens the store of an installation for a command. The server may be running.
 ///
 /// # Errors
-/// Where no installation is, its schema is not this build's, or the secret is not its own. Only `serve`, `migrate` and
-/// `restore` create an installation: one that a command made by mistake would swallow keys and suppressions.
+/// If there is no installation, its schema is not that of this build, or its secret is another one. Only
+/// `serve`, `migrate` and `restore` create an installation: keys and suppressions in one that a command
+/// created by mistake would have no effect.
 pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
     require_installation(config)?;
     let store = ports::store(config)?;
@@ -82,23 +85,23 @@ pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Store> {
     Ok(store.as_actor(operator()))
 }
 
-/// Refuses a place in which nothing is installed.
+/// Fails if the store file or its secret does not exist.
 pub(crate) fn require_installation(config: &Config) -> anyhow::Result<()> {
     let store = config.store_url();
     let Some(file) = store.strip_prefix("sqlite:").map(Path::new) else { return Ok(()) };
-    let shown = || std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let absolute_path = || std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     if !file.exists() {
         return Err(UsageError::Arguments(format!(
-            "there is no installation: the file {} does not exist. Name the folder of yours with --data or \
-             LEADGATE_DATA; `leadgate serve` creates a new one",
-            shown().display()
+            "no installation was found: the file {} does not exist. Name the data folder with --data or \
+             LEADGATE_DATA, or create an installation with `leadgate serve`",
+            absolute_path().display()
         ))
         .into());
     }
     if !secret::exists(config) {
         return Err(UsageError::Arguments(format!(
-            "the secret of the store {} is missing: put the file `{}` back into {}, or set LEADGATE_SECRET",
-            shown().display(),
+            "the secret of the store {} is missing: restore the file `{}` in {}, or set LEADGATE_SECRET",
+            absolute_path().display(),
             secret::FILE,
             config.data.display()
         ))
@@ -107,19 +110,19 @@ pub(crate) fn require_installation(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who sits at the command line, by the name that the system knows the process's user by.
+/// The operator at the command line, named after the user of the process.
 fn operator() -> Actor {
     let user = uzers::get_current_username();
     Actor::at_command_line(user.as_deref().and_then(|name| name.to_str()))
 }
 
-/// The same as [`open_store`], for a command whose question may take the store a while.
+/// Like [`open_store`], but with long time limits, for a command with slow queries.
 pub(crate) async fn open_store_without_timeout(config: &Config) -> anyhow::Result<Store> {
     open_store(config).await?;
     Ok(ports::worker_store(config)?.as_actor(operator()))
 }
 
-/// What a setting becomes, by the option that sets it and by the one that clears it.
+/// The change of a setting that has one option to set it and one to clear it.
 pub(crate) fn patch<T>(set: Option<T>, is_cleared: bool) -> Patch<T> {
     match set {
         Some(value) => Patch::Value(value),
@@ -128,7 +131,7 @@ pub(crate) fn patch<T>(set: Option<T>, is_cleared: bool) -> Patch<T> {
     }
 }
 
-/// What operations read submissions and judge leads by.
+/// The snapshot of the directory and the pipeline, with which operations read submissions and judge leads.
 pub(crate) async fn judge_context(store: &Store, config: &Config) -> anyhow::Result<JudgeContext> {
     let directory = Directory::new(store.clone());
     directory.refresh().await?;
@@ -137,39 +140,42 @@ pub(crate) async fn judge_context(store: &Store, config: &Config) -> anyhow::Res
     Ok(JudgeContext { known: directory.snapshot(), pipeline })
 }
 
-/// Adds to an unknown id which command prints the known ones.
+/// Replaces the error for an unknown id by one that names the command which lists the known ids.
 pub(crate) fn with_hint(owner: &Organization) -> impl Fn(OperationError) -> anyhow::Error {
     let name = owner.name.clone();
     move |error| {
         let OperationError::NotFound { kind, id } = &error else { return error.into() };
         let message = match kind {
             ResourceKind::Organization => return error.into(),
-            ResourceKind::Key => return no_key(id).into(),
+            ResourceKind::Key => return unknown_key(id).into(),
             ResourceKind::Source => format!(
                 "`{name}` has no source {id}; `leadgate source list --organization {name}` prints its sources"
             ),
             ResourceKind::Lead => {
-                format!("{error}; `leadgate lead list --organization {name}` prints the leads of `{name}`")
+                format!(
+                    "`{name}` has no lead {id}; `leadgate lead list --organization {name}` prints its leads"
+                )
             }
-            ResourceKind::Submission => format!(
-                "the organization has no lead or submission {id}, or it still waits in the queue for a worker"
-            ),
+            ResourceKind::Submission => {
+                format!("`{name}` has no lead or submission {id}, or the submission is still in the queue")
+            }
             ResourceKind::QuarantineEntry => format!(
-                "`{name}` has no entry {id} in quarantine; `leadgate quarantine list --organization {name}` prints them"
+                "`{name}` has no quarantine entry {id}; `leadgate quarantine list --organization {name}` prints its \
+                 entries"
             ),
-            ResourceKind::MappingVersion => format!(
-                "the source has no mapping of version {id}; `leadgate mapping list` prints its versions"
-            ),
-            ResourceKind::ScoringVersion => format!(
-                "`{name}` has no scoring of version {id}; `leadgate score history` prints the versions"
-            ),
+            ResourceKind::MappingVersion => {
+                format!("the source has no mapping version {id}; `leadgate mapping list` prints its versions")
+            }
+            ResourceKind::ScoringVersion => {
+                format!("`{name}` has no scoring version {id}; `leadgate score history` prints its versions")
+            }
         };
         UsageError::invalid_arguments(message).into()
     }
 }
 
-pub(crate) fn no_key(id: impl Display) -> UsageError {
+pub(crate) fn unknown_key(id: impl Display) -> UsageError {
     UsageError::invalid_arguments(format!(
-        "there is no key {id}; `leadgate key list` prints the keys of an organization"
+        "unknown key {id}; `leadgate key list` prints the keys of an organization"
     ))
 }

@@ -1,4 +1,4 @@
-//! `leadgate organization`, and the organization that other commands name.
+//! The command `leadgate organization`, and the look-up of organizations for other commands.
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
@@ -24,7 +24,7 @@ pub(crate) enum OrganizationCommand {
         /// Name of the organization
         name: String,
     },
-    /// Rename an organization; its keys and leads stay as they are
+    /// Rename an organization; its keys and leads stay
     Rename {
         /// Current name
         name: String,
@@ -32,22 +32,22 @@ pub(crate) enum OrganizationCommand {
         #[arg(value_parser = organization_name)]
         new_name: String,
     },
-    /// Refuse an organization's keys and URL tokens; what is stored or queued stays
+    /// Disable an organization: its keys and URL tokens are refused; stored and queued leads stay
     Disable {
         /// Name of the organization
         name: String,
     },
-    /// Accept a disabled organization's keys and URL tokens again
+    /// Enable a disabled organization
     Enable {
         /// Name of the organization
         name: String,
     },
 }
 
-/// The organization of a command that can create it.
+/// The organization for a command that can create it.
 #[derive(Args)]
 pub(crate) struct OwnerArguments {
-    /// Organization it belongs to
+    /// Name of the organization
     #[arg(long, value_name = "NAME", value_parser = organization_name)]
     organization: String,
     /// Create the organization if it does not exist
@@ -74,12 +74,15 @@ pub(crate) async fn run(
     match command {
         OrganizationCommand::Create { name } => {
             let created = store.create_organization(&name).await?;
-            print(&created.ok_or_else(|| is_taken(&name))?, output);
+            print(&created.ok_or_else(|| name_in_use(&name))?, output);
         }
         OrganizationCommand::List => {
             let all = store.organizations().await?;
             let document: Vec<_> = all.iter().map(describe).collect();
-            let rows = all.iter().map(|one| [one.id.to_string(), state(one).to_owned(), one.name.clone()]);
+            let rows = all.iter().map(|organization| {
+                let (id, state) = (organization.id.to_string(), state(organization).to_owned());
+                [id, state, organization.name.clone()]
+            });
             output.list("organizations", &document, ["id", "state", "name"], rows);
         }
         OrganizationCommand::Show { name } => {
@@ -89,59 +92,60 @@ pub(crate) async fn run(
         }
         OrganizationCommand::Rename { name, new_name } => {
             let before = organization(&store, &name).await?;
-            ensure!(store.rename_organization(before.id, &new_name).await?, is_taken(&new_name));
+            ensure!(store.rename_organization(before.id, &new_name).await?, name_in_use(&new_name));
             print(&Organization { name: new_name, ..before }, output);
         }
         OrganizationCommand::Disable { name } => {
-            let wanted = organization(&store, &name).await?;
-            store.disable_organization(wanted.id).await?;
+            let owner = organization(&store, &name).await?;
+            store.disable_organization(owner.id).await?;
             print(&organization(&store, &name).await?, output);
         }
         OrganizationCommand::Enable { name } => {
-            let wanted = organization(&store, &name).await?;
-            store.enable_organization(wanted.id).await?;
+            let owner = organization(&store, &name).await?;
+            store.enable_organization(owner.id).await?;
             print(&organization(&store, &name).await?, output);
         }
     }
     Ok(())
 }
 
-/// The organization of that name.
+/// Finds an organization by its name.
 ///
 /// # Errors
-/// [`UsageError`] with the names that are close to it.
+/// [`UsageError`] with similar names if it does not exist.
 pub(crate) async fn organization(store: &Store, name: &str) -> anyhow::Result<Organization> {
     if let Some(found) = store.organization_named(name.trim()).await? {
         return Ok(found);
     }
     let all = store.organizations().await?;
-    let close = closest(name.trim(), all.iter().map(|one| one.name.as_str()));
-    let close: Vec<_> = close.into_iter().map(|name| format!("`{name}`")).collect();
-    let suggestion = match close.is_empty() {
+    let similar = similar_names(name.trim(), all.iter().map(|organization| organization.name.as_str()));
+    let similar: Vec<_> = similar.into_iter().map(|name| format!("`{name}`")).collect();
+    let suggestion = match similar.is_empty() {
         true => String::new(),
-        false => format!("; the closest names are {}", close.join(", ")),
+        false => format!("; similar names: {}", similar.join(", ")),
     };
     let message = format!(
-        "there is no organization `{name}`{suggestion}; `leadgate organization list` prints all, \
-         `leadgate organization create NAME` creates one"
+        "unknown organization `{name}`{suggestion}; `leadgate organization list` prints all names, \
+         `leadgate organization create NAME` creates an organization"
     );
     Err(UsageError::Arguments(message).into())
 }
 
-fn is_taken(name: &str) -> UsageError {
-    UsageError::Arguments(format!("there is an organization `{name}` already"))
+fn name_in_use(name: &str) -> UsageError {
+    UsageError::Arguments(format!("an organization `{name}` already exists; choose another name"))
 }
 
-const MOST_SUGGESTIONS: usize = 3;
+const MAX_SUGGESTIONS: usize = 3;
 
-/// The names that differ from the wanted one in at most a third of its characters, the closest first.
-fn closest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
-    let most = (wanted.chars().count() / 3).max(1);
+/// The names whose edit distance to `wanted` is at most a third of its length, in the order of the distance.
+fn similar_names<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+    let max_distance = (wanted.chars().count() / 3).max(1);
     let wanted = wanted.to_lowercase();
     let with_distance = |name: &'n str| (strsim::osa_distance(&wanted, &name.to_lowercase()), name);
-    let mut close: Vec<_> = names.map(with_distance).filter(|(distance, _)| *distance <= most).collect();
-    close.sort_unstable();
-    close.into_iter().take(MOST_SUGGESTIONS).map(|(_, name)| name).collect()
+    let mut similar: Vec<_> =
+        names.map(with_distance).filter(|(distance, _)| *distance <= max_distance).collect();
+    similar.sort_unstable();
+    similar.into_iter().take(MAX_SUGGESTIONS).map(|(_, name)| name).collect()
 }
 
 fn state(organization: &Organization) -> &'static str {
@@ -166,10 +170,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn close_names_are_suggested_and_others_are_not() {
-        let names = ["acme", "acme uk", "Nobody", "nobodies", "demo", "de", "Ärzte"];
+    fn only_similar_names_are_suggested() {
+        let names = ["acme", "acme uk", "Northern", "northerns", "demo", "de", "Ärzte"];
         for (wanted, expected) in [
-            ("nobodi4", vec!["Nobody", "nobodies"]),
+            ("northern4", vec!["Northern", "northerns"]),
             ("ACME", vec!["acme"]),
             ("amce", vec!["acme"]),
             ("acme-uk", vec!["acme uk"]),
@@ -178,9 +182,9 @@ mod tests {
             ("zebra", vec![]),
             ("", vec![]),
         ] {
-            assert_eq!(closest(wanted, names.into_iter()), expected, "{wanted}");
+            assert_eq!(similar_names(wanted, names.into_iter()), expected, "{wanted}");
         }
         let many: Vec<_> = (0..9).map(|number| format!("shop{number}")).collect();
-        assert_eq!(closest("shop", many.iter().map(String::as_str)), ["shop0", "shop1", "shop2"]);
+        assert_eq!(similar_names("shop", many.iter().map(String::as_str)), ["shop0", "shop1", "shop2"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What a command prints: text for people, or one JSON document.
+//! The output of commands: text, or one JSON document with `--json`.
 
 mod table;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::UsageError;
 pub(crate) use table::Table;
 
-/// Where the answer of a command goes.
+/// Prints the results and errors of a command in the selected format.
 pub(crate) struct Output {
     json: bool,
 }
@@ -20,7 +20,7 @@ impl Output {
         Self { json }
     }
 
-    /// Prints a result. `text` is handed a printer of lines.
+    /// Prints a result. `text` gets a function that prints a line.
     pub(crate) fn print(&self, document: &impl Serialize, text: impl FnOnce(&mut dyn FnMut(&str))) {
         let mut out = std::io::stdout().lock();
         if self.json {
@@ -33,10 +33,10 @@ impl Output {
         }
     }
 
-    /// Prints a list: a table with a row for each thing. An empty list is the sentence `no THINGS` on standard error.
+    /// Prints a list as a table. For an empty list it prints `no NOUN` to standard error.
     pub(crate) fn list<const N: usize>(
         &self,
-        things: &str,
+        noun: &str,
         document: &impl Serialize,
         headers: [&str; N],
         rows: impl IntoIterator<Item = [String; N]>,
@@ -44,17 +44,17 @@ impl Output {
         let mut table = Table::new(headers.map(str::to_uppercase));
         rows.into_iter().for_each(|row| table.add(row));
         if table.is_empty() {
-            self.note(&format!("no {things}"));
+            self.note(&format!("no {noun}"));
         }
         self.print(document, |line| table.print(line));
     }
 
-    /// Prints one thing: a line `name: value` for each member of its document that has a value.
+    /// Prints one item: a line `name: value` for each member of its document that has a value.
     pub(crate) fn details(&self, document: &impl Serialize) {
         self.print(document, |line| details(document, line));
     }
 
-    /// The same, with names and values for people in place of the document's.
+    /// Like [`Self::details`], with other names and values in the text than in the document.
     pub(crate) fn pairs<'n>(
         &self,
         document: &impl Serialize,
@@ -63,14 +63,14 @@ impl Output {
         self.print(document, |line| table::pairs(pairs).print(line));
     }
 
-    /// Prints a remark that is no part of the result: to standard error, for people only.
+    /// Prints a remark that is not part of the result: to standard error, and not with `--json`.
     pub(crate) fn note(&self, text: &str) {
         if !self.json {
             let _ = writeln!(std::io::stderr(), "{text}");
         }
     }
 
-    /// Prints a failure: to standard error for people, as the one document with `--json`.
+    /// Prints an error: to standard error, or as the JSON document with `--json`.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         let has_document = matches!(error.downcast_ref(), Some(UsageError::RowsRefused(_)));
         if self.json && !has_document {
@@ -81,17 +81,17 @@ impl Output {
     }
 }
 
-/// The lines `name: value` of a document, for a command that prints more than these.
+/// Prints the lines `name: value` of a document, for a command that prints more than these.
 pub(crate) fn details(document: &impl Serialize, line: &mut dyn FnMut(&str)) {
     let document = serde_json::to_value(document).unwrap_or_default();
     let mut members = Vec::new();
     collect(&document, "", &mut members);
-    // The other members are in the order of their names.
+    // The JSON library sorts the members by name.
     members.sort_by_key(|(name, _)| !matches!(name.as_str(), "id" | "name"));
     table::pairs(members.iter().map(|(name, value)| (name.as_str(), value.clone()))).print(line);
 }
 
-/// The values of a document, named by their path such as `phone.e164`, without the empty ones.
+/// Collects the values of a document that are not empty, with their paths such as `phone.e164`.
 fn collect(value: &Value, path: &str, into: &mut Vec<(String, String)>) {
     match value {
         Value::Null => {}

@@ -1,4 +1,4 @@
-//! `leadgate parked`.
+//! The command `leadgate parked`.
 
 use anyhow::ensure;
 use clap::{Args, Subcommand};
@@ -14,7 +14,7 @@ use crate::ports;
 pub(crate) enum ParkedCommand {
     /// List parked messages
     List {
-        /// How many at most
+        /// Maximum number of messages
         #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
     },
@@ -46,16 +46,18 @@ pub(crate) async fn run(command: ParkedCommand, config: &Config, output: &Output
             output.list("parked messages", &all, ["id", "parked_at", "bytes", "reason"], rows);
         }
         ParkedCommand::Replay(replay) => {
-            let named = replay.ids.len();
+            let requested = replay.ids.len();
             let selection = if replay.all { ParkedSelection::All } else { ParkedSelection::Ids(replay.ids) };
             let count = queue.parked_replay(selection).await?;
             ensure!(
-                count > 0 || named == 0,
+                count > 0 || requested == 0,
                 UsageError::invalid_arguments(
-                    "none of these messages is parked; `leadgate parked list` prints the ids"
+                    "none of these messages is parked; `leadgate parked list` prints the ids of parked messages"
                 )
             );
-            output.print(&json!({ "replayed": count }), |line| line(&format!("{count} given back")));
+            output.print(&json!({ "replayed": count }), |line| {
+                line(&format!("{count} messages returned to the queue"))
+            });
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `leadgate quarantine`.
+//! The command `leadgate quarantine`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::{Output, UsageError, files, open_store, organization, with_hint};
 use crate::config::Config;
 use crate::ports;
 
-/// For how long the queue is waited for.
+/// How long `release` waits until the queue is ready.
 const QUEUE_READY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Subcommand)]
@@ -31,14 +31,14 @@ pub(crate) enum QuarantineCommand {
         /// open, released, discarded or all
         #[arg(long, value_name = "STATE", default_value = "open", value_parser = state)]
         state: StateArgument,
-        /// How many at most
+        /// Maximum number of entries
         #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
         limit: u32,
-        /// Only entries older than this one: the next page
+        /// Next page: only entries older than this one
         #[arg(long, value_name = "ID", value_parser = id)]
         after: Option<Uuid>,
     },
-    /// Print an entry with its submission
+    /// Print a quarantine entry with its submission
     Show {
         /// Id of the entry, as `quarantine list` prints it
         #[arg(value_parser = id)]
@@ -46,18 +46,18 @@ pub(crate) enum QuarantineCommand {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Store a repaired body for the release of an entry; the body that came in is kept
+    /// Store a repaired body for the release of an entry; the received body is kept
     Repair {
         /// Id of the entry, as `quarantine list` prints it
         #[arg(value_parser = id)]
         id: Uuid,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// File with the repaired body, of the media type that came in
+        /// File with the repaired body, in the media type of the received body
         #[arg(long, value_name = "FILE")]
         body: PathBuf,
     },
-    /// Return submissions to the workers; each entry can be released once
+    /// Release quarantined submissions to the queue; each entry can be released once
     Release {
         /// Ids of the entries, as `quarantine list` prints them
         #[arg(required = true, value_parser = id)]
@@ -65,20 +65,20 @@ pub(crate) enum QuarantineCommand {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Give up submissions; they stay stored as discarded
+    /// Discard quarantined submissions; they stay stored in the state `discarded`
     Discard {
         /// Ids of the entries, as `quarantine list` prints them
         #[arg(required = true, value_parser = id)]
         ids: Vec<Uuid>,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Why, for the record
+        /// Reason, which is stored with the entries
         #[arg(long, value_name = "TEXT")]
         note: Option<String>,
     },
 }
 
-/// Which entries are listed; all without a state.
+/// The state of the listed entries; `None` is all states.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StateArgument(Option<QuarantineState>);
 
@@ -112,17 +112,19 @@ pub(crate) async fn run(command: QuarantineCommand, config: &Config, output: &Ou
             let (QuarantineEntry { state, .. }, media) = (&found.0, found.1.media.clone());
             ensure!(
                 *state == QuarantineState::Open,
-                UsageError::invalid_arguments(format!("{id} is {state}; only an open entry can be repaired"))
+                UsageError::invalid_arguments(format!(
+                    "the entry {id} has the state `{state}`; only an open entry can be repaired"
+                ))
             );
             let body = files::bytes(&body, "the repaired body")?;
             let entry = quarantine::repair(&store, found, &body, media).await.map_err(with_hint(&owner))?;
             output.details(&entry);
-            output.note("the entry is repaired; `leadgate quarantine release` gives it back to the workers");
+            output.note("the entry is repaired; release it with `leadgate quarantine release`");
         }
         QuarantineCommand::Release { ids, organization: name } => {
             let owner = organization(&store, &name).await?;
             let released = release(&store, &owner, &ids, config).await?;
-            output.print(&json!({ "released": released }), |line| line(&format!("{released} given back")));
+            output.print(&json!({ "released": released }), |line| line(&format!("{released} released")));
         }
         QuarantineCommand::Discard { ids, organization: name, note } => {
             let (owner, discard) = (organization(&store, &name).await?, DiscardRequest { note });
@@ -137,7 +139,8 @@ pub(crate) async fn run(command: QuarantineCommand, config: &Config, output: &Ou
     Ok(())
 }
 
-/// How many entries were released; one that was released or discarded before stays as it is.
+/// Releases entries and returns how many were published. An entry that was released or discarded before is
+/// skipped.
 async fn release(
     store: &Store,
     owner: &Organization,
@@ -146,7 +149,8 @@ async fn release(
 ) -> anyhow::Result<usize> {
     let queue = ports::queue(config, Role::Gateway).await?;
     queue.follow_shards(watch::channel(store.shards().await?).1);
-    // A broker takes a moment to connect to; what is wrong after that, the first publish says.
+    // The connection to a broker takes a moment. If it still fails after that, the first publish returns the
+    // error.
     let _ = timeout(QUEUE_READY_TIMEOUT, queue.ready()).await;
     let publisher = queue.publisher();
     let mut released = 0;

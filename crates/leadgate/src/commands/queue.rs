@@ -1,4 +1,4 @@
-//! `leadgate queue`.
+//! The command `leadgate queue`.
 
 use anyhow::ensure;
 use clap::Subcommand;
@@ -11,10 +11,10 @@ use crate::ports;
 
 #[derive(Subcommand)]
 pub(crate) enum QueueCommand {
-    /// Print or raise the number of RabbitMQ queues for leads
+    /// Print or increase the number of RabbitMQ queues for leads
     ///
-    /// Running gateways and workers use added queues within seconds. The number never shrinks: a queue may still hold
-    /// leads.
+    /// Running gateways and workers use added queues within seconds. The number cannot be decreased, because
+    /// a queue may still contain leads.
     Shards {
         /// New number of queues [default: print the number]
         #[arg(value_parser = shards)]
@@ -27,7 +27,7 @@ pub(crate) async fn run(command: QueueCommand, config: &Config, output: &Output)
     ensure!(
         config.queue_url().starts_with("amqp"),
         UsageError::invalid_arguments(
-            "the queue is a file, and only RabbitMQ has shards: set queue.url (LEADGATE_QUEUE_URL)"
+            "the queue is a file, and only RabbitMQ has shards: set queue.url (LEADGATE_QUEUE_URL) to amqp://…"
         )
     );
     let store = open_store(config).await?;
@@ -36,7 +36,8 @@ pub(crate) async fn run(command: QueueCommand, config: &Config, output: &Output)
         ensure!(
             count >= installed,
             UsageError::invalid_arguments(format!(
-                "there are {installed} shards already, and their number only grows"
+                "the installation has {installed} shards already, and the number cannot be decreased; give at least \
+                 {installed}"
             ))
         );
         ports::add_shards(config, &store, count).await?;

@@ -1,4 +1,4 @@
-//! `leadgate report`.
+//! The command `leadgate report`.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum ReportCommand {
-    /// Count the submissions of a day, by what became of them
+    /// Count the submissions of a day by their outcome
     Intake {
         #[arg(long, value_name = "NAME")]
         organization: String,
         /// Only submissions to this source
         #[arg(long, value_name = "ID")]
         source: Option<SourceId>,
-        /// Day, such as 2026-11-21 [default: today]
+        /// Day, such as 2026-11-21 [default: today in the time zone]
         #[arg(long, value_name = "DATE")]
         day: Option<String>,
         /// Time zone in which the day begins, such as America/New_York
@@ -37,8 +37,8 @@ pub(crate) async fn run(command: ReportCommand, config: &Config, output: &Output
             .map_err(|error| UsageError::invalid_arguments(format!("--day: `{text}` is {error}")))?,
         None => Day::of(Timestamp::now(), timezone),
     };
-    let counted = reports::intake(&store, owner.id, source, &day, &store).await;
-    let report = counted.map_err(with_hint(&owner))?;
+    let report = reports::intake(&store, owner.id, source, &day, &store).await;
+    let report = report.map_err(with_hint(&owner))?;
     let sources = store.sources(owner.id).await?;
     let names = sources.iter().map(|source| (source.id, source.name.as_deref().unwrap_or("(default)")));
     let names: BTreeMap<_, _> = names.collect();
@@ -46,29 +46,29 @@ pub(crate) async fn run(command: ReportCommand, config: &Config, output: &Output
     Ok(())
 }
 
-/// A column for the whole, then one for each source.
+/// Prints a column for all sources, or for the selected one, then a column for each source.
 fn print(report: &IntakeReport, owner: &str, names: &BTreeMap<SourceId, &str>, line: &mut dyn FnMut(&str)) {
-    let IntakeReport { day, timezone, from, until, whole, .. } = report;
+    let IntakeReport { day, timezone, from, until, whole: total, .. } = report;
     line(&format!("{owner} on {day} in {timezone}, {from} to {until}"));
     let name = |id: SourceId| names.get(&id).map_or_else(|| id.to_string(), |name| (*name).to_owned());
-    let head = report.source.map_or_else(|| "all".to_owned(), name);
-    let mut columns = vec![(head, counts(whole, whole))];
-    columns.extend(report.sources.iter().map(|part| (name(part.source), counts(&part.intake, whole))));
-    let heads = columns.iter().map(|(head, _)| head.as_str());
-    let mut table = Table::new(std::iter::once("COUNT").chain(heads)).with_numbers(1..=columns.len());
-    for (row, (title, _)) in counts(whole, whole).into_iter().enumerate() {
+    let header = report.source.map_or_else(|| "all".to_owned(), name);
+    let mut columns = vec![(header, counts(total, total))];
+    columns.extend(report.sources.iter().map(|part| (name(part.source), counts(&part.intake, total))));
+    let headers = columns.iter().map(|(header, _)| header.as_str());
+    let mut table = Table::new(std::iter::once("COUNT").chain(headers)).with_numbers(1..=columns.len());
+    for (row, (title, _)) in counts(total, total).into_iter().enumerate() {
         let count = |counts: &[(String, u64)]| counts.get(row).map_or(0, |(_, count)| *count).to_string();
         table.add(std::iter::once(title).chain(columns.iter().map(|(_, counts)| count(counts))));
     }
     table.print(line);
 }
 
-/// The rows of a column; each reason that occurs in the whole has one.
-fn counts(part: &IntakeCounts, whole: &IntakeCounts) -> Vec<(String, u64)> {
+/// The rows of a column. Each reason that occurs in `total` has a row.
+fn counts(part: &IntakeCounts, total: &IntakeCounts) -> Vec<(String, u64)> {
     let row = |(title, count): (&str, u64)| (title.to_owned(), count);
-    let under = |all: &BTreeMap<String, u64>, own: &BTreeMap<String, u64>| {
-        let count = |reason: &String| (format!("    {reason}"), own.get(reason).copied().unwrap_or(0));
-        all.keys().map(count).collect::<Vec<_>>()
+    let reason_rows = |total: &BTreeMap<String, u64>, part: &BTreeMap<String, u64>| {
+        let count = |reason: &String| (format!("    {reason}"), part.get(reason).copied().unwrap_or(0));
+        total.keys().map(count).collect::<Vec<_>>()
     };
     let outcomes = [
         ("accepted", part.accepted),
@@ -80,8 +80,8 @@ fn counts(part: &IntakeCounts, whole: &IntakeCounts) -> Vec<(String, u64)> {
     ];
     let leads = [("leads", part.leads), ("  eligible", part.eligible), ("  held", part.held)];
     let mut rows: Vec<_> = outcomes.map(row).into();
-    rows.extend(under(&whole.quarantined_by_reason, &part.quarantined_by_reason));
+    rows.extend(reason_rows(&total.quarantined_by_reason, &part.quarantined_by_reason));
     rows.extend(leads.map(row));
-    rows.extend(under(&whole.held_by_reason, &part.held_by_reason));
+    rows.extend(reason_rows(&total.held_by_reason, &part.held_by_reason));
     rows
 }

@@ -1,4 +1,4 @@
-//! `leadgate reprocess`.
+//! The command `leadgate reprocess`.
 
 use anyhow::bail;
 use clap::Args;
@@ -14,10 +14,10 @@ use crate::config::Config;
 pub(crate) struct ReprocessArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// A lead; can be repeated
+    /// Id of a lead; can be repeated
     #[arg(long, value_name = "ID", value_parser = id, conflicts_with_all = ["source", "from", "to", "eligibility", "reason"])]
     lead: Vec<Uuid>,
-    /// Leads that first came in by this source
+    /// Leads that were created by submissions to this source
     #[arg(long, value_name = "ID")]
     source: Option<SourceId>,
     /// Leads received from this time on: 2026-11-21T00:00:00Z, 2026-11-21, or 2d for two days ago
@@ -26,16 +26,16 @@ pub(crate) struct ReprocessArguments {
     /// Leads received before this time
     #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<Timestamp>,
-    /// Leads that are eligible, or held
+    /// Leads with this eligibility: eligible, held
     #[arg(long, value_name = "ELIGIBILITY", value_parser = eligibility)]
     eligibility: Option<Eligibility>,
-    /// Leads that are held for this reason, among others
+    /// Leads that are held for this reason
     #[arg(long, value_name = "REASON")]
     reason: Option<Reason>,
-    /// Every lead of the organization
+    /// All leads of the organization
     #[arg(long, conflicts_with_all = ["lead", "source", "from", "to", "eligibility", "reason"])]
     all: bool,
-    /// Print what would change, and change nothing
+    /// Only print what would change
     #[arg(long)]
     dry_run: bool,
 }
@@ -43,30 +43,34 @@ pub(crate) struct ReprocessArguments {
 fn eligibility(text: &str) -> Result<Eligibility, String> {
     [Eligibility::Eligible, Eligibility::Held]
         .into_iter()
-        .find(|one| one.as_str() == text)
+        .find(|eligibility| eligibility.as_str() == text)
         .ok_or_else(|| "expected eligible or held".to_owned())
 }
 
 impl From<ReprocessArguments> for ReprocessRequest {
-    fn from(asked: ReprocessArguments) -> Self {
-        let ReprocessArguments { lead, source, from, to, eligibility, reason, all, dry_run, .. } = asked;
+    fn from(arguments: ReprocessArguments) -> Self {
+        let ReprocessArguments { lead, source, from, to, eligibility, reason, all, dry_run, .. } = arguments;
         let leads = lead.into_iter().map(LeadId::from_uuid).collect();
         Self { leads, source, from, to, eligibility, reason, all, dry_run }
     }
 }
 
-pub(crate) async fn run(asked: ReprocessArguments, config: &Config, output: &Output) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    arguments: ReprocessArguments,
+    config: &Config,
+    output: &Output,
+) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    let owner = organization(&store, &asked.organization).await?;
-    let request = ReprocessRequest::from(asked);
+    let owner = organization(&store, &arguments.organization).await?;
+    let request = ReprocessRequest::from(arguments);
     if request.is_empty() {
         bail!(UsageError::invalid_arguments(
-            "say which leads: --lead, --source, --from, --to, --eligibility, --reason, or --all"
+            "no leads are selected: use --lead, --source, --from, --to, --eligibility, --reason, or --all"
         ));
     }
     let context = judge_context(&store, config).await?;
-    let (bar, looked_at) = progress::counter("leads looked at");
-    let result = reprocess::run(&store, owner.id, &request, &context, looked_at, &store).await;
+    let (bar, count) = progress::counter("leads reprocessed");
+    let result = reprocess::run(&store, owner.id, &request, &context, count, &store).await;
     bar.finish_and_clear();
     report(&result?, output);
     Ok(())
@@ -81,16 +85,19 @@ fn report(result: &ReprocessResult, output: &Output) {
                 line(&format!("  {field}: {before} -> {after}"));
             }
             for kind in conflicts {
-                line(&format!("  another lead holds its {}", kind.as_str()));
+                line(&format!("  another lead has the same {}", kind.as_str()));
             }
         }
-        let would = if *dry_run { "would change" } else { "changed" };
-        line(&format!("{changed} leads {would}, {unchanged} stay as they are"));
+        let verb = if *dry_run { "would change" } else { "changed" };
+        line(&format!("{changed} leads {verb}, {unchanged} unchanged"));
         if *refused > 0 {
-            line(&format!("{refused} stay because a submission of theirs cannot be read by today's mapping, or was erased by its age"));
+            line(&format!(
+                "{refused} not reprocessed, because the current mapping cannot read one of their submissions, or \
+                 retention has erased one"
+            ));
         }
         if *changed_meanwhile > 0 {
-            line(&format!("{changed_meanwhile} were changed by others at the same time; run it again"));
+            line(&format!("{changed_meanwhile} were changed by another request meanwhile: run the command again"));
         }
     });
 }

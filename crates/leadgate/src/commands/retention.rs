@@ -1,4 +1,4 @@
-//! `leadgate retention`.
+//! The command `leadgate retention`.
 
 use std::time::{Duration, Instant};
 
@@ -13,16 +13,16 @@ use serde_json::json;
 use super::{Output, UsageError, open_store, organization};
 use crate::config::Config;
 
-/// Nothing is left for another round.
+/// Long enough for one sweep to erase all expired data.
 const SWEEP_TIME_LIMIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 #[derive(Subcommand)]
 pub(crate) enum RetentionCommand {
-    /// Set for how long data is kept; what is not given stays as it is
+    /// Set how long data is kept; what is not given stays as it is
     Set(SetRetentionArguments),
-    /// Erase now what is too old, of all organizations; workers do this every five minutes
+    /// Erase expired data of all organizations now; workers do this every five minutes
     Sweep,
-    /// Print for how long data is kept
+    /// Print how long data is kept
     Show {
         #[arg(long, value_name = "NAME")]
         organization: String,
@@ -33,16 +33,16 @@ pub(crate) enum RetentionCommand {
 pub(crate) struct SetRetentionArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// Bodies of submissions, from their receipt: such as 400d, or `ever`
+    /// Maximum age of submission bodies since their receipt, such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
     submissions: Option<DurationOrForever>,
-    /// Leads, from their last update: such as 400d, or `ever`
+    /// Maximum age of leads since their last update, such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
     leads: Option<DurationOrForever>,
-    /// Entries of the quarantine, from when they were put there: such as 90d, or `ever`
+    /// Maximum age of quarantine entries since their creation, such as 90d, or `ever`
     #[arg(long, value_name = "AGE")]
     quarantine: Option<DurationOrForever>,
-    /// Entries of the audit log: such as 400d, or `ever`
+    /// Maximum age of entries of the audit log, such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
     audit: Option<DurationOrForever>,
 }
@@ -72,7 +72,7 @@ pub(crate) async fn run(command: RetentionCommand, config: &Config, output: &Out
             ensure!(
                 !changes.is_empty(),
                 UsageError::invalid_arguments(
-                    "say what to change: --submissions, --leads, --quarantine or --audit"
+                    "no setting is given: use --submissions, --leads, --quarantine or --audit"
                 )
             );
             retention::set(&store, owner.id, changes).await?
@@ -91,8 +91,8 @@ async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
     let counts = [
         ("submissions erased", submissions),
         ("leads deleted", leads),
-        ("quarantine, entries emptied", quarantined),
-        ("audit log, entries deleted", audited),
+        ("quarantine entries erased", quarantined),
+        ("audit log entries deleted", audited),
     ];
     output.pairs(&document, counts.map(|(name, count)| (name, count.to_string())));
     Ok(())

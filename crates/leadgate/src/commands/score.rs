@@ -1,4 +1,4 @@
-//! `leadgate score`.
+//! The command `leadgate score`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,22 +24,22 @@ pub(crate) struct ScoreArguments {
 
 #[derive(Subcommand)]
 pub(crate) enum ScoreCommand {
-    /// Print the scoring in use, as `set` takes it
+    /// Print the active scoring as a file for `score set`
     Show {
         #[command(flatten)]
         of: ScoreArguments,
-        /// Version to print; 0 is the standard scoring [default: the one in use]
+        /// Version to print; 0 is the standard scoring [default: the active one]
         #[arg(long, value_name = "VERSION", value_parser = version)]
         version: Option<u32>,
     },
-    /// Store a scoring as the next version and use it
+    /// Store a scoring as the next version and activate it
     Set {
         /// Rules in TOML, or in JSON in a file named .json
         file: PathBuf,
         #[command(flatten)]
         of: ScoreArguments,
     },
-    /// Use the standard scoring again
+    /// Activate the standard scoring
     Reset {
         #[command(flatten)]
         of: ScoreArguments,
@@ -49,14 +49,14 @@ pub(crate) enum ScoreCommand {
         #[command(flatten)]
         of: ScoreArguments,
     },
-    /// Show how the newest leads would be scored, and change nothing
+    /// Show how a scoring would score the newest leads; nothing is changed
     Preview {
         #[command(flatten)]
         of: ScoreArguments,
-        /// Rules in TOML, or in JSON in a file named .json [default: the scoring in use]
+        /// Rules in TOML, or in JSON in a file named .json [default: the active scoring]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-        /// How many of the newest leads
+        /// Number of leads
         #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = count)]
         last: u32,
     },
@@ -77,28 +77,28 @@ pub(crate) async fn run(command: ScoreCommand, config: &Config, output: &Output)
         }
         ScoreCommand::Set { file, of } => {
             let owner = organization(&store, &of.organization).await?;
-            let set = scoring::set(&store, owner.id, read(&file)?).await?;
-            in_use(set.version, output);
+            let stored = scoring::set(&store, owner.id, read(&file)?).await?;
+            print_active(stored.version, output);
         }
         ScoreCommand::Reset { of } => {
             let owner = organization(&store, &of.organization).await?;
             scoring::reset(&store, owner.id).await?;
-            in_use(0, output);
+            print_active(0, output);
         }
         ScoreCommand::History { of } => {
             let owner = organization(&store, &of.organization).await?;
             let all = scoring::history(&store, owner.id).await?;
-            let rows = all.iter().map(|one| {
-                let state = if one.active { "in use" } else { "" };
-                let scoring = &one.scoring;
+            let rows = all.iter().map(|record| {
+                let state = if record.active { "active" } else { "" };
+                let scoring = &record.scoring;
                 let (rules, hot, warm) = (scoring.rules().len(), scoring.hot(), scoring.warm());
-                let (version, made) = (one.version.to_string(), one.created_at.to_string());
-                [version, made, rules.to_string(), hot.to_string(), warm.to_string(), state.to_owned()]
+                let (version, created_at) = (record.version.to_string(), record.created_at.to_string());
+                [version, created_at, rules.to_string(), hot.to_string(), warm.to_string(), state.to_owned()]
             });
             let headers = ["version", "created_at", "rules", "hot_from", "warm_from", "state"];
             output.list("scorings", &all, headers, rows);
-            if !all.iter().any(|one| one.active) {
-                output.note("the standard scoring is in use");
+            if !all.iter().any(|record| record.active) {
+                output.note("the standard scoring is active");
             }
         }
         ScoreCommand::Preview { of, file, last } => {
@@ -112,14 +112,14 @@ pub(crate) async fn run(command: ScoreCommand, config: &Config, output: &Output)
     Ok(())
 }
 
-fn in_use(version: u32, output: &Output) {
+fn print_active(version: u32, output: &Output) {
     output.print(&json!({ "version": version }), |line| match version {
-        0 => line("the standard scoring is in use"),
-        version => line(&format!("version {version} is in use")),
+        0 => line("the standard scoring is active"),
+        version => line(&format!("version {version} is active")),
     });
 }
 
-/// The standard one with its comments; others have none.
+/// The scoring in TOML. Only the standard scoring has comments.
 fn text(active: &ActiveScoring) -> String {
     match active.version {
         0 => STANDARD.to_owned(),
@@ -129,11 +129,11 @@ fn text(active: &ActiveScoring) -> String {
 
 fn read(file: &Path) -> anyhow::Result<Scoring> {
     let text = files::text(file, "a scoring: rules in TOML, or in JSON in a file named .json")?;
-    let read = match file.extension().is_some_and(|extension| extension == "json") {
+    let parsed = match file.extension().is_some_and(|extension| extension == "json") {
         true => {
             let document = serde_json::from_str(&text).map_err(|error| {
                 UsageError::invalid_arguments(format!(
-                    "the scoring in {}: {}",
+                    "invalid scoring in {}: {}",
                     file.display(),
                     plain_message(&error.to_string())
                 ))
@@ -142,17 +142,18 @@ fn read(file: &Path) -> anyhow::Result<Scoring> {
         }
         false => Scoring::from_toml(&text),
     };
-    match read {
+    match parsed {
         Ok(scoring) => Ok(scoring),
         Err(faults) => bail!(UsageError::invalid_arguments(format!(
-            "the scoring in {}:\n  {}",
+            "invalid scoring in {}:\n  {}",
             file.display(),
             faults.sentences().join("\n  ")
         ))),
     }
 }
 
-/// Every lead as it is and as it would be, by which rules that differs, and how many of each temperature there are.
+/// Prints the current and the new score of each lead with the rules that differ, and the number of leads per
+/// temperature.
 fn print(preview: &ScoringPreview, output: &Output) {
     let ScoringPreview { leads, now, then } = preview;
     if leads.is_empty() {

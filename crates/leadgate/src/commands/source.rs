@@ -1,4 +1,4 @@
-//! `leadgate source`.
+//! The command `leadgate source`.
 
 use clap::{Args, Subcommand};
 use leadgate_dialect::native::{self, SourceResponse};
@@ -18,14 +18,14 @@ use crate::{address_file, secret};
 
 #[derive(Subcommand)]
 pub(crate) enum SourceCommand {
-    /// Create a source, and print the URL that takes its leads
+    /// Create a source, and print its URL for leads
     ///
-    /// Policy, identity and window are by default those of the dialect (docs/dialects.md), consent is required, and the
-    /// region is the setting `default_region`.
+    /// By default, policy, identity and window are those of the dialect (docs/dialects.md), consent is
+    /// required, and the region is the setting `default_region`.
     Create {
         #[command(flatten)]
         owner: OwnerArguments,
-        /// Dialect of its clients: native, abc_sales, lead2inbound, 500_leads, kickofflabs, askad
+        /// Dialect of the clients: native, abc_sales, lead2inbound, 500_leads, kickofflabs, askad
         #[arg(long, value_name = "DIALECT", default_value = "native")]
         dialect: Dialect,
         #[command(flatten)]
@@ -45,9 +45,9 @@ pub(crate) enum SourceCommand {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Print one source, and how many of its last 1,000 leads have no recognized contact
+    /// Print a source, and how many of its last 1,000 leads have neither phone nor email
     ///
-    /// A URL that was printed once cannot be printed again: its token is stored as a hash only. `source token` creates
+    /// A URL cannot be printed again, because its token is stored as a hash only. `source token` creates
     /// another URL, and `key rotate` replaces one.
     Show {
         /// Id of the source, as `source list` prints it
@@ -55,32 +55,32 @@ pub(crate) enum SourceCommand {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Take no leads in by a source; its keys, its tokens and its leads stay
+    /// Disable a source: its leads are refused; its keys, URL tokens and stored leads stay
     Disable(SourceArguments),
-    /// Take leads in by a source again
+    /// Enable a disabled source
     Enable(SourceArguments),
-    /// Delete a source and revoke its keys and tokens; its leads stay
+    /// Delete a source and revoke its keys and URL tokens; its leads stay
     Delete(SourceArguments),
-    /// Create another URL token for a source, and print its URL; `key revoke` ends a token
+    /// Create another URL token for a source, and print its URL; `key revoke` revokes a token
     Token {
         /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Web pages that may use it, such as https://example.com [default: any]
+        /// Origins of the web pages that may use the URL, such as https://example.com [default: all]
         #[arg(long, value_name = "ORIGINS", value_delimiter = ',')]
         origins: Vec<String>,
     },
-    /// Take only signed posts (Standard Webhooks), and print the signing secret
+    /// Require signed posts (Standard Webhooks), and print the signing secret
     Signature {
         /// Id of the source, as `source list` prints it
         id: SourceId,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Create a new secret; the one before stays valid for a day
+        /// Create a new secret; the previous one stays valid for a day
         #[arg(long, conflicts_with = "off")]
         rotate: bool,
-        /// Take unsigned posts again
+        /// Accept unsigned posts again
         #[arg(long)]
         off: bool,
     },
@@ -96,76 +96,77 @@ pub(crate) struct SourceArguments {
 
 #[derive(Args)]
 pub struct SourceSettingArguments {
-    /// Name for people
+    /// Display name of the source
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Region of phones without a country code, such as US
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
-    /// Read phones without a country code in no region
+    /// Remove the region: phones without a country code cannot be read
     #[arg(long, conflicts_with = "region")]
     no_region: bool,
-    /// Time zone of times of consent without a zone, such as America/New_York
+    /// Time zone of consent times without a zone, such as America/New_York
     #[arg(long, value_name = "ZONE")]
     timezone: Option<Zone>,
-    /// Read no times without a zone
+    /// Remove the time zone: consent times without a zone are not read
     #[arg(long, conflicts_with = "timezone")]
     no_timezone: bool,
-    /// What a submission does that meets a lead: return_existing, update, link, create
+    /// What to do with a submission about a known person: return_existing, update, link, create
     #[arg(long, value_name = "POLICY")]
     policy: Option<DuplicatePolicy>,
     /// Keys that identify a person, such as any_of:external_id,phone=30d,email or first_of:phone
     #[arg(long, value_name = "RULE:KEYS", conflicts_with = "window")]
     identity: Option<IdentitySettings>,
-    /// When two addresses at Gmail are one person's: exact (written alike), or mailbox (dots, +tags and googlemail.com
-    /// make no difference) [default: exact]
+    /// When two Gmail addresses belong to the same person: exact (the same text), or mailbox (dots, +tags and
+    /// googlemail.com are ignored) [default: exact]
     #[arg(long, value_name = "WHEN")]
     gmail_identity: Option<GmailIdentity>,
-    /// For how long a phone or email finds its lead: such as 30d, or `ever`
+    /// How long a phone or email identifies its lead, such as 30d, or `ever`
     #[arg(long, value_name = "TIME")]
     window: Option<DurationOrForever>,
     /// Whether a lead needs consent to be eligible: required, optional
     #[arg(long, value_name = "CONSENT")]
     consent: Option<ConsentPolicy>,
-    /// How old consent may be: such as 90d, or `ever`
+    /// Maximum age of consent, such as 90d, or `ever`
     #[arg(long, value_name = "TIME")]
     consent_max_age: Option<DurationOrForever>,
-    /// Leads that it takes in all, such as 600/min. A limit that the dialect counts by key or address (native,
-    /// lead2inbound, askad, 500_leads) holds beside it; a key's own limit is set by `key create --rate`
+    /// Rate limit of all leads of the source, such as 600/min. A limit that the dialect counts by key or IP
+    /// address (native, lead2inbound, askad, 500_leads) applies too; `key create --rate` sets the limit of a
+    /// key
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
-    /// Limit it as its dialect does
+    /// Remove the rate limit of the source; that of its dialect applies
     #[arg(long, conflicts_with = "rate")]
     no_rate: bool,
-    /// Tags for each of its leads
+    /// Tags for all leads of the source
     #[arg(long, value_name = "TAGS", value_delimiter = ',')]
     tags: Option<Vec<String>>,
-    /// Give its leads no tags
+    /// Remove the tags
     #[arg(long, conflicts_with = "tags")]
     no_tags: bool,
-    /// Networks that may post to it, such as 192.0.2.0/24; all others are refused
+    /// Networks that may post leads, such as 192.0.2.0/24; all others are refused
     #[arg(long, value_name = "NETWORKS", value_delimiter = ',')]
     networks: Option<Vec<Network>>,
-    /// Take posts from every network
+    /// Accept posts from all networks
     #[arg(long, conflicts_with = "networks")]
     no_networks: bool,
 }
 
 impl From<SourceSettingArguments> for SourceSettings {
-    fn from(said: SourceSettingArguments) -> Self {
+    fn from(arguments: SourceSettingArguments) -> Self {
         Self {
-            name: said.name,
-            region: patch(said.region, said.no_region),
-            timezone: patch(said.timezone, said.no_timezone),
-            policy: said.policy,
-            identity: said.identity,
-            gmail_identity: said.gmail_identity,
-            window: said.window,
-            consent: said.consent,
-            consent_max_age: said.consent_max_age,
-            rate: patch(said.rate, said.no_rate),
-            tags: said.tags.or(said.no_tags.then(Vec::new)),
-            networks: said.networks.or(said.no_networks.then(Vec::new)),
+            name: arguments.name,
+            region: patch(arguments.region, arguments.no_region),
+            timezone: patch(arguments.timezone, arguments.no_timezone),
+            policy: arguments.policy,
+            identity: arguments.identity,
+            gmail_identity: arguments.gmail_identity,
+            window: arguments.window,
+            consent: arguments.consent,
+            consent_max_age: arguments.consent_max_age,
+            rate: patch(arguments.rate, arguments.no_rate),
+            tags: arguments.tags.or(arguments.no_tags.then(Vec::new)),
+            networks: arguments.networks.or(arguments.no_networks.then(Vec::new)),
         }
     }
 }
@@ -178,7 +179,7 @@ pub(crate) async fn run(command: SourceCommand, config: &Config, output: &Output
         SourceCommand::Create { owner, dialect, settings } => {
             let pepper = secret::load(config)?.api_keys();
             let new = NewSource { dialect, settings: settings.into() };
-            // Before an organization is created for it.
+            // Checked first, so that an invalid setting creates no organization.
             new.check()?;
             let owner = owner.find_or_create(&store).await?;
             let CreatedSource { source, token } =
@@ -197,22 +198,22 @@ pub(crate) async fn run(command: SourceCommand, config: &Config, output: &Output
         SourceCommand::Show { id, organization: name } => {
             let owner = organization(&store, &name).await?;
             let shown = sources::show(&store, owner.id, id, &store).await;
-            let (source, recent) = shown.map_err(with_hint(&owner))?;
-            print(&source, &owner, (None, Some(recent)));
+            let (source, recent_leads) = shown.map_err(with_hint(&owner))?;
+            print(&source, &owner, (None, Some(recent_leads)));
         }
-        SourceCommand::Disable(named) => {
-            let owner = organization(&store, &named.organization).await?;
-            let disabled = sources::disable(&store, owner.id, named.id).await;
+        SourceCommand::Disable(arguments) => {
+            let owner = organization(&store, &arguments.organization).await?;
+            let disabled = sources::disable(&store, owner.id, arguments.id).await;
             print(&disabled.map_err(with_hint(&owner))?, &owner, (None, None));
         }
-        SourceCommand::Enable(named) => {
-            let owner = organization(&store, &named.organization).await?;
-            let enabled = sources::enable(&store, owner.id, named.id).await;
+        SourceCommand::Enable(arguments) => {
+            let owner = organization(&store, &arguments.organization).await?;
+            let enabled = sources::enable(&store, owner.id, arguments.id).await;
             print(&enabled.map_err(with_hint(&owner))?, &owner, (None, None));
         }
-        SourceCommand::Delete(named) => {
-            let owner = organization(&store, &named.organization).await?;
-            let deleted = sources::delete(&store, owner.id, named.id).await;
+        SourceCommand::Delete(arguments) => {
+            let owner = organization(&store, &arguments.organization).await?;
+            let deleted = sources::delete(&store, owner.id, arguments.id).await;
             print(&deleted.map_err(with_hint(&owner))?, &owner, (None, None));
         }
         SourceCommand::Token { id, organization: name, origins } => {
@@ -224,8 +225,8 @@ pub(crate) async fn run(command: SourceCommand, config: &Config, output: &Output
         }
         SourceCommand::Signature { id, organization: name, rotate, off } => {
             let (owner, key) = (organization(&store, &name).await?, secret::load(config)?.signatures());
-            let signed = sources::set_signature(&store, owner.id, id, change(rotate, off), &key).await;
-            let (source, secret) = signed.map_err(with_hint(&owner))?;
+            let changed = sources::set_signature(&store, owner.id, id, change(rotate, off), &key).await;
+            let (source, secret) = changed.map_err(with_hint(&owner))?;
             print_signature(&source, secret.as_ref(), output);
         }
     }
@@ -242,8 +243,9 @@ fn change(rotate: bool, off: bool) -> SignatureChange {
 
 fn print_signature(source: &Source, secret: Option<&SecretString>, output: &Output) {
     let secret = secret.map(|secret| secret.expose_secret());
-    output
-        .print(&native::signature(source, secret), |line| line(secret.unwrap_or("posts need no signature")));
+    output.print(&native::signature(source, secret), |line| {
+        line(secret.unwrap_or("unsigned posts are accepted"))
+    });
 }
 
 fn list(sources: &[Source], organization: &str, output: &Output) {
@@ -258,7 +260,7 @@ fn list(sources: &[Source], organization: &str, output: &Output) {
     output.list("sources", &all, ["id", "dialect", "state", "policy", "region", "name"], rows);
 }
 
-/// A source as an administrator sees it, and how many of its leads have no contact.
+/// A source, and how many of its recent leads have neither phone nor email.
 #[derive(Serialize)]
 struct SourceDetails<'s> {
     #[serde(flatten)]
@@ -280,13 +282,13 @@ fn print(
     output.details(&SourceDetails { source, recent_leads });
     if let Some(RecentLeads { leads, no_contact: 1.. }) = recent_leads {
         output.note(&format!(
-            "some of its last {leads} leads have neither phone nor email: see `leadgate mapping suggest`"
+            "some of the last {leads} leads have neither phone nor email: see `leadgate mapping suggest`"
         ));
     }
     if token.is_some() && base.is_none() {
         output.note(
-            "The URL has no host, because no server runs on the data folder and gateway.public_url is not set: the host \
-             is the gateway's.",
+            "the URL has no host, because gateway.public_url is not set and no server uses the data folder: add the \
+             address of your gateway",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `leadgate suppression`.
+//! The command `leadgate suppression`.
 
 mod import;
 
@@ -20,22 +20,22 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum SuppressionCommand {
-    /// Suppress phones, emails or domains; stored leads with them are held at once
+    /// Suppress phones, emails or domains; stored leads with these values are held at once
     Add {
         #[command(flatten)]
         values: SuppressionValueArguments,
         #[command(flatten)]
         terms: EntryArguments,
     },
-    /// Remove suppressions; stored leads with them are decided again
+    /// Remove suppression entries; stored leads with these values are screened again
     Remove {
         #[command(flatten)]
         values: SuppressionValueArguments,
-        /// Only from this list
+        /// Remove the entries of this list only [default: of all lists]
         #[arg(long, value_name = "NAME", value_parser = list_name)]
         list: Option<String>,
     },
-    /// List the entries for these values, also expired ones
+    /// List the entries for given values, including expired ones
     Find {
         #[command(flatten)]
         values: SuppressionValueArguments,
@@ -45,10 +45,10 @@ pub(crate) enum SuppressionCommand {
         #[arg(long, value_name = "NAME")]
         organization: String,
     },
-    /// Suppress every row of a CSV file
+    /// Import a suppression list from a CSV file
     ///
-    /// The result of each row is written to a file beside it. Exits with 2 if rows were refused; the others are
-    /// imported.
+    /// The result of each row is written to a file next to it. The exit code is 2 if rows were refused; the
+    /// other rows are imported.
     Import(import::ImportArguments),
 }
 
@@ -56,20 +56,20 @@ pub(crate) enum SuppressionCommand {
 pub(crate) struct SuppressionValueArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// Phone number; can be repeated. `-` reads standard input, `@FILE` a file, one value per line: other users can see
-    /// arguments in the process list
+    /// Phone number; can be repeated. `-` reads standard input and `@FILE` a file with one value per line,
+    /// because other users of the machine can see arguments in the process list
     #[arg(long, value_name = "PHONE")]
     phone: Vec<String>,
-    /// Email address; can be repeated. `-` and `@FILE` as for --phone
+    /// Email address; can be repeated. `-` and `@FILE` are read as for --phone
     #[arg(long, value_name = "EMAIL")]
     email: Vec<String>,
     /// Domain, with all its subdomains; can be repeated
     #[arg(long, value_name = "DOMAIN")]
     domain: Vec<String>,
-    /// SHA-256 of a phone number in hex, as `suppression find` shows it; can be repeated
+    /// SHA-256 of a phone number in hexadecimal, as `suppression find` prints it; can be repeated
     #[arg(long, value_name = "DIGEST")]
     phone_sha256: Vec<String>,
-    /// SHA-256 of an email address in lower case, in hex; can be repeated
+    /// SHA-256 of an email address in lower case, in hexadecimal; can be repeated
     #[arg(long, value_name = "DIGEST")]
     email_sha256: Vec<String>,
     /// Region of phones without a country code, such as US [default: none]
@@ -77,16 +77,16 @@ pub(crate) struct SuppressionValueArguments {
     region: Option<Region>,
 }
 
-/// What goes with entries that are added.
+/// The list, reason and expiry of new entries.
 #[derive(Args)]
 pub(crate) struct EntryArguments {
-    /// List that they go on
+    /// List to which the entries are added
     #[arg(long, value_name = "NAME", default_value = leadgate_domain::suppression::DEFAULT_LIST)]
     list: String,
-    /// Why, for the record
+    /// Reason, which is stored with the entries
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// When they end: a time, a day, or how long, such as 90d [default: never]
+    /// When the entries expire: a time, a day, or a length of time such as 90d [default: never]
     #[arg(long, value_name = "TIME")]
     expires: Option<String>,
 }
@@ -99,34 +99,37 @@ impl EntryArguments {
 }
 
 impl SuppressionValueArguments {
-    /// One request for each value. At least one is needed.
+    /// One request for each value.
+    ///
+    /// # Errors
+    /// If there is no value.
     fn requests(&self) -> anyhow::Result<Vec<SuppressionRequest>> {
         let blank = || SuppressionRequest { phone_country: self.region, ..SuppressionRequest::default() };
-        let named =
+        let for_each =
             |values: &[String], request: fn(Option<String>, SuppressionRequest) -> SuppressionRequest| {
                 values.iter().cloned().map(|value| request(Some(value), blank())).collect::<Vec<_>>()
             };
-        let mut given = value_reader::ValueReader::default();
-        let (phones, emails) = (given.read(&self.phone)?, given.read(&self.email)?);
+        let mut reader = value_reader::ValueReader::default();
+        let (phones, emails) = (reader.read(&self.phone)?, reader.read(&self.email)?);
         let requests = [
-            named(&phones, |phone, blank| SuppressionRequest { phone, ..blank }),
-            named(&emails, |email, blank| SuppressionRequest { email, ..blank }),
-            named(&self.domain, |domain, blank| SuppressionRequest { domain, ..blank }),
-            named(&self.phone_sha256, |phone_sha256, blank| SuppressionRequest { phone_sha256, ..blank }),
-            named(&self.email_sha256, |email_sha256, blank| SuppressionRequest { email_sha256, ..blank }),
+            for_each(&phones, |phone, blank| SuppressionRequest { phone, ..blank }),
+            for_each(&emails, |email, blank| SuppressionRequest { email, ..blank }),
+            for_each(&self.domain, |domain, blank| SuppressionRequest { domain, ..blank }),
+            for_each(&self.phone_sha256, |phone_sha256, blank| SuppressionRequest { phone_sha256, ..blank }),
+            for_each(&self.email_sha256, |email_sha256, blank| SuppressionRequest { email_sha256, ..blank }),
         ];
         let requests = requests.concat();
         ensure!(
             !requests.is_empty(),
             UsageError::invalid_arguments(
-                "name a value by --phone, --email, --domain, --phone-sha256 or --email-sha256"
+                "no value is given: use --phone, --email, --domain, --phone-sha256 or --email-sha256"
             )
         );
         Ok(requests)
     }
 }
 
-/// What entries are matched and stored leads are judged by.
+/// The match key for entries, and the judge for stored leads that are screened again.
 struct RescreenContext {
     matching: MatchKey,
     judge: Arc<dyn Judge>,
@@ -139,44 +142,44 @@ impl RescreenContext {
     }
 }
 
-/// Decides stored leads again that no index finds.
-async fn rescreen(due: PendingRescreen) -> anyhow::Result<()> {
-    let (bar, looked_at) = progress::counter("stored leads looked at");
-    due.run(looked_at).await?;
+/// Screens stored leads again that no index finds.
+async fn rescreen(pending: PendingRescreen) -> anyhow::Result<()> {
+    let (bar, count) = progress::counter("stored leads screened");
+    pending.run(count).await?;
     bar.finish_and_clear();
     Ok(())
 }
 
 pub(crate) async fn run(command: SuppressionCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
-    let judging = RescreenContext::new(&store).await?;
-    let RescreenContext { matching, judge } = &judging;
+    let context = RescreenContext::new(&store).await?;
+    let RescreenContext { matching, judge } = &context;
     match command {
         SuppressionCommand::Add { values, terms } => {
             let owner = organization(&store, &values.organization).await?;
             let terms = terms.defaults(values.region);
             let requests: Vec<_> =
                 values.requests()?.into_iter().map(|request| terms.apply(request)).collect();
-            let (listed, due) = suppressions::add(&store, owner.id, &requests, matching, judge).await?;
-            rescreen(due).await?;
-            let count = |wanted| listed.iter().filter(|listed| **listed == wanted).count();
+            let (outcomes, pending) = suppressions::add(&store, owner.id, &requests, matching, judge).await?;
+            rescreen(pending).await?;
+            let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
             let (added, extended, kept) =
                 (count(AddOutcome::Added), count(AddOutcome::Extended), count(AddOutcome::Kept));
             output.print(&json!({ "added": added, "extended": extended, "kept": kept }), |line| {
                 line(&format!(
-                    "{added} added, {extended} extended, {kept} there already; stored leads with them are held"
+                    "{added} added, {extended} extended, {kept} already listed; stored leads with these values are held"
                 ));
             });
         }
         SuppressionCommand::Remove { values, list } => {
             let owner = organization(&store, &values.organization).await?;
             let (requests, list) = (values.requests()?, list.as_deref());
-            let (ended, due) =
+            let (removed, pending) =
                 suppressions::remove(&store, owner.id, &requests, list, matching, judge).await?;
-            rescreen(due).await?;
-            let removed = ended.len();
+            rescreen(pending).await?;
+            let removed = removed.len();
             output.print(&json!({ "removed": removed }), |line| {
-                line(&format!("{removed} no longer suppressed; stored leads with them were checked again"));
+                line(&format!("{removed} removed; stored leads with these values were screened again"));
             });
         }
         SuppressionCommand::Find { values } => {
@@ -188,7 +191,7 @@ pub(crate) async fn run(command: SuppressionCommand, config: &Config, output: &O
             let owner = organization(&store, &name).await?;
             print(&suppressions::list(&store, owner.id, &store).await?, output);
         }
-        SuppressionCommand::Import(import) => import::run(import, &store, &judging, output).await?,
+        SuppressionCommand::Import(import) => import::run(import, &store, &context, output).await?,
     }
     Ok(())
 }
@@ -196,18 +199,19 @@ pub(crate) async fn run(command: SuppressionCommand, config: &Config, output: &O
 fn print(entries: &[Suppression], output: &Output) {
     let now = Timestamp::now();
     let shown: Vec<_> = entries.iter().map(|entry| native::suppression(entry, now)).collect();
-    let headers = ["kind", "value", "list", "added_at", "ends", "reason"];
+    let headers = ["kind", "value", "list", "added_at", "expires_at", "reason"];
     output.list("entries", &shown, headers, entries.iter().map(|entry| row(entry, now)));
 }
 
 fn row(entry: &Suppression, now: Timestamp) -> [String; 6] {
     let digest = if entry.form == SuppressionForm::Sha256 { " (SHA-256)" } else { "" };
     let value = entry.value.clone().unwrap_or_else(|| "(erased)".to_owned());
-    let ends = match entry.expires_at {
+    let expires_at = match entry.expires_at {
         None => "never".to_owned(),
         Some(end) if entry.is_active_at(now) => end.to_string(),
-        Some(end) => format!("{end} (ended)"),
+        Some(end) => format!("{end} (expired)"),
     };
     let kind = format!("{}{digest}", entry.key.kind);
-    [kind, value, entry.list.clone(), entry.added_at.to_string(), ends, cell(entry.reason.as_deref())]
+    let added_at = entry.added_at.to_string();
+    [kind, value, entry.list.clone(), added_at, expires_at, cell(entry.reason.as_deref())]
 }

@@ -1,4 +1,4 @@
-//! `leadgate tag`.
+//! The command `leadgate tag`.
 
 use clap::Subcommand;
 use leadgate_operations::tags::{self, NewTag};
@@ -9,11 +9,11 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum TagCommand {
-    /// Create a tag, or find the one of that name; its number is what clients send as `tag_id`
+    /// Create a tag, or print the existing one; clients send its number as `tag_id`
     Create {
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// Tag that leads get
+        /// Name of the tag, which leads get
         #[arg(long, value_name = "TAG")]
         name: String,
     },

@@ -1,5 +1,5 @@
-//! Values that may come from a file or from standard input: other users of a machine can read a command's arguments,
-//! and shells keep them.
+//! Reads values from arguments, files or standard input. Other users of the machine can see arguments in the
+//! process list, and shells store them in their history.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -15,13 +15,13 @@ pub(super) struct ValueReader {
 }
 
 impl ValueReader {
-    pub(super) fn read(&mut self, given: &[String]) -> anyhow::Result<Vec<String>> {
+    pub(super) fn read(&mut self, arguments: &[String]) -> anyhow::Result<Vec<String>> {
         let mut values = Vec::new();
-        for value in given {
-            let text = match value.strip_prefix('@') {
+        for argument in arguments {
+            let text = match argument.strip_prefix('@') {
                 Some(file) => files::text(Path::new(file), "a text file with one value per line")?,
-                None if value == "-" => self.stdin()?,
-                None => value.clone(),
+                None if argument == "-" => self.stdin()?,
+                None => argument.clone(),
             };
             values.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
         }
@@ -29,10 +29,13 @@ impl ValueReader {
     }
 
     fn stdin(&mut self) -> anyhow::Result<String> {
-        ensure!(!self.stdin_was_read, UsageError::invalid_arguments("`-` can be used only once per command"));
+        ensure!(
+            !self.stdin_was_read,
+            UsageError::invalid_arguments("`-` (standard input) is given twice; use it once per command")
+        );
         self.stdin_was_read = true;
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).context("the values on standard input")?;
+        std::io::stdin().read_to_string(&mut text).context("reading values from standard input")?;
         Ok(text)
     }
 }
@@ -42,13 +45,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_stands_for_its_lines() {
+    fn a_file_is_replaced_by_its_lines() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("phones.txt");
         std::fs::write(&file, "+1 415 555 0100\n\n  +1 415 555 0101 \r\n").unwrap();
-        let given = ["+1 415 555 0102".to_owned(), format!("@{}", file.display())];
-        let read = ValueReader::default().read(&given).unwrap();
-        assert_eq!(read, ["+1 415 555 0102", "+1 415 555 0100", "+1 415 555 0101"]);
+        let arguments = ["+1 415 555 0102".to_owned(), format!("@{}", file.display())];
+        let values = ValueReader::default().read(&arguments).unwrap();
+        assert_eq!(values, ["+1 415 555 0102", "+1 415 555 0100", "+1 415 555 0101"]);
         let missing = ValueReader::default().read(&["@/no/such/file".to_owned()]).unwrap_err();
         assert!(missing.to_string().contains("/no/such/file"), "{missing}");
         assert!(ValueReader { stdin_was_read: true }.read(&["-".to_owned()]).is_err());

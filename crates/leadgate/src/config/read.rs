@@ -1,4 +1,4 @@
-//! Where settings come from: file, environment, flags.
+//! Reads the settings from the file, the environment and the flags.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use figment::value::{Dict, Value};
 use super::Config;
 use crate::error_wording::plain_message;
 
-/// The heading in `--help` of what every program takes.
+/// The heading in `--help` of the options that all programs have.
 const CONNECTION: &str = "Connection";
 
-/// What the command line says; it wins over environment and file.
+/// Settings on the command line. They have precedence over the environment and the file.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Flags {
     /// Configuration file [default: ./leadgate.toml, if it exists]
@@ -24,16 +24,16 @@ pub(crate) struct Flags {
     pub data: Option<PathBuf>,
 }
 
-/// Read if it is there.
+/// Read if it exists and `--config` names no other file.
 const FILE: &str = "leadgate.toml";
 
 impl Config {
-    /// Reads file, environment and flags. An error names the key and the place it came from.
+    /// Reads file, environment and flags. An error names the key and its origin.
     pub(crate) fn load(flags: &Flags, listen: Option<SocketAddr>) -> anyhow::Result<Self> {
         let figment = Figment::from(Serialized::defaults(Self::default()));
         let figment = match &flags.config {
             Some(file) if !file.exists() => {
-                anyhow::bail!("there is no configuration file {}", file.display())
+                anyhow::bail!("the configuration file {} does not exist (--config)", file.display())
             }
             Some(file) => figment.merge(Toml::file_exact(file)),
             None if Path::new(FILE).exists() => figment.merge(Toml::file_exact(FILE)),
@@ -55,20 +55,20 @@ impl Config {
 fn describe(error: &figment::Error) -> String {
     let all = error.clone().into_iter().map(|error| {
         let key = error.path.join(".");
-        let place = error.metadata.as_ref().map_or_else(String::new, |place| match &place.source {
+        let origin = error.metadata.as_ref().map_or_else(String::new, |metadata| match &metadata.source {
             Some(source) => format!(" (from {source})"),
-            None => format!(" (from {})", place.name),
+            None => format!(" (from {})", metadata.name),
         });
         if key.is_empty() {
-            format!("{}{place}", plain_message(&without_source_lines(&error.kind.to_string())))
+            format!("{}{origin}", plain_message(&without_source_lines(&error.kind.to_string())))
         } else {
-            format!("{key}: {}{place}", plain_message(&error.kind.to_string()))
+            format!("{key}: {}{origin}", plain_message(&error.kind.to_string()))
         }
     });
     all.collect::<Vec<_>>().join("; ")
 }
 
-/// Without the lines of the file that a syntax error quotes: they may hold a secret.
+/// Removes the lines of the file that a syntax error quotes, because they may contain a secret.
 fn without_source_lines(error: &str) -> String {
     let is_quoted = |line: &&str| {
         line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|')
@@ -76,23 +76,24 @@ fn without_source_lines(error: &str) -> String {
     error.lines().filter(|line| !is_quoted(line)).map(str::trim).collect::<Vec<_>>().join(": ")
 }
 
-/// The environment, mapped by the keys there are: `LEADGATE_QUEUE_MAX_SIZE` could be read in two ways, so the
-/// names are derived from the keys and never the other way round.
+/// The environment. The names of variables are derived from the keys, because the key of a name such as
+/// `LEADGATE_QUEUE_MAX_SIZE` would be ambiguous.
 struct Environment(Vec<(String, String)>);
 
 const PREFIX: &str = "LEADGATE_";
 
-/// Variables of clients, as the documentation's examples use them.
-const OF_CLIENTS: [&str; 2] = ["LEADGATE_KEY", "LEADGATE_URL"];
+/// Variables of clients, as the examples of the documentation use them.
+const CLIENT_VARIABLES: [&str; 2] = ["LEADGATE_KEY", "LEADGATE_URL"];
 
-/// Variables that look like settings and are none. They are no error: a container platform sets some of its own
-/// (`LEADGATE_GATEWAY_SERVICE_HOST`), and a shell may hold others. But a slip of the pen should be seen.
+/// Variables with the prefix that are not settings. They are logged as warnings, because one may be a typing
+/// error, but they are not errors: container platforms set variables such as `LEADGATE_GATEWAY_SERVICE_HOST`.
 pub(crate) fn unknown_variables() -> Vec<String> {
     unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))
 }
 
 fn unknown(names: impl Iterator<Item = String>) -> Vec<String> {
-    let known: Vec<_> = keys().iter().map(|key| variable(key)).chain(OF_CLIENTS.map(str::to_owned)).collect();
+    let settings = keys().into_iter().map(|key| variable(&key));
+    let known: Vec<_> = settings.chain(CLIENT_VARIABLES.map(str::to_owned)).collect();
     names.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect()
 }
 
@@ -106,11 +107,11 @@ impl figment::Provider for Environment {
         let mut dict = Dict::new();
         for (name, text) in &self.0 {
             let Some(key) = keys.iter().find(|key| variable(key) == *name) else { continue };
-            // Container files pass the variable on whether a rotation is under way or not.
+            // Container files set the variable also when no rotation is in progress.
             if key == "secret_previous" && text.is_empty() {
                 continue;
             }
-            // What looks like TOML (numbers, lists) is read as such, everything else is text.
+            // TOML values (numbers, lists) are parsed, everything else is text.
             let value: Value = if is_text(key) {
                 Value::from(text.as_str())
             } else {
@@ -122,9 +123,9 @@ impl figment::Provider for Environment {
     }
 }
 
-/// Settings whose text must not be taken for a number: a secret of digits is still a text.
+/// Whether a setting is a text even if it consists of digits, such as a secret.
 fn is_text(key: &str) -> bool {
-    key.starts_with("secret") || ["url", "prefix", "file"].iter().any(|end| key.ends_with(end))
+    key.starts_with("secret") || ["url", "prefix", "file", "database"].iter().any(|end| key.ends_with(end))
 }
 
 fn variable(key: &str) -> String {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_wins_over_the_file() {
+    fn the_environment_has_precedence_over_the_file() {
         let file = "[queue]\nprefetch = 2\nmax_size = \"1 GiB\"";
         let config = read(file, &[("LEADGATE_QUEUE_PREFETCH", "4"), ("LEADGATE_SECRET", "1234")]).unwrap();
         assert_eq!((config.queue.prefetch, config.queue.max_size), (4, ByteSize::gib(1)));
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_key_and_the_place() {
+    fn an_error_names_the_key_and_its_origin() {
         let error = read("", &[("LEADGATE_QUEUE_PREFETCH", "many")]).unwrap_err().to_string();
         assert!(error.contains("queue.prefetch") && error.contains("environment"), "{error}");
         let error = read("[queue]\nshards = 1", &[]).unwrap_err().to_string();
@@ -195,15 +196,14 @@ mod tests {
         assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
     }
 
-    /// Whatever a setting should be, its error is for people.
     #[test]
-    fn an_error_has_no_programmers_words() {
-        let mut wrong = 0;
+    fn an_error_has_no_names_of_rust_types() {
+        let mut errors = 0;
         for key in keys() {
             for text in ["many", "-1", "[]", "true", "{}", "1.5", "99999999999", ""] {
                 let Err(error) = read("", &[(variable(&key).as_str(), text)]) else { continue };
                 let error = error.to_string();
-                wrong += 1;
+                errors += 1;
                 for word in
                     ["usize", "u16", "u32", "u64", "struct", "sequence", "invalid type", "syntax", "bool "]
                 {
@@ -211,18 +211,18 @@ mod tests {
                 }
             }
         }
-        assert!(wrong > 100, "{wrong}");
+        assert!(errors > 100, "{errors}");
     }
 
     #[test]
-    fn what_clients_and_settings_are_called_is_known() {
+    fn variables_of_clients_and_settings_are_known() {
         let names = ["LEADGATE_KEY", "LEADGATE_URL", "LEADGATE_STORE_URL", "LEADGATE_STORE_ULR", "HOME"];
         assert_eq!(unknown(names.map(str::to_owned).into_iter()), ["LEADGATE_STORE_ULR"]);
         let page = include_str!("../../../../docs/configuration.md");
-        assert!(OF_CLIENTS.iter().all(|name| page.contains(name)), "a name is not on the page");
+        assert!(CLIENT_VARIABLES.iter().all(|name| page.contains(name)), "a name is not on the page");
     }
 
-    /// The page shows the whole default file; it is read back and compared.
+    /// `docs/configuration.md` contains the complete default file, which is parsed and compared.
     #[test]
     fn the_page_shows_every_key_with_its_default() {
         let page = include_str!("../../../../docs/configuration.md");
@@ -235,7 +235,7 @@ mod tests {
                 None => vec![name.clone()],
             })
             .collect();
-        // Without a default there is nothing to show but a comment.
+        // Keys without a default are on the page as comments.
         for key in ["secret", "secret_file", "secret_previous"] {
             assert!(file.contains(&format!("# {key} = ")), "{key} is not on the page");
             shown_keys.push(key.to_owned());

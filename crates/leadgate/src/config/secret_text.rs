@@ -4,7 +4,7 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A secret of the configuration. Neither `Debug` nor `Serialize` shows it, and its memory is cleared.
+/// A secret of the configuration. `Debug` and `Serialize` do not show it, and its memory is cleared.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct SecretText(SecretString);
@@ -23,7 +23,7 @@ impl FromStr for SecretText {
     }
 }
 
-/// Compares configuration values only, so it need not be constant-time.
+/// Not constant-time: it compares values of the configuration only.
 impl PartialEq for SecretText {
     fn eq(&self, other: &Self) -> bool {
         self.expose() == other.expose()

@@ -1,46 +1,47 @@
-//! Which queue, store and limiter a program uses, and which of them go together.
+//! Checks that the configured queue and store belong to the same shape.
 
 use anyhow::ensure;
 
 use super::Config;
 
 impl Config {
-    /// Refuses a queue of the embedded shape beside a store of the other one, and the reverse, unless that is wanted:
-    /// leads would be accepted into a file that no worker reads.
+    /// Refuses a local queue file with a database server, and the reverse, unless `allow_mixed_shape` is set:
+    /// leads could be accepted into a file that no worker reads.
     pub(crate) fn check_shape(&self) -> anyhow::Result<()> {
         let (store, queue) = (self.store_url(), self.queue_url());
         ensure!(
             self.allow_mixed_shape || is_file(&store) == is_file(&queue),
-            "the store is {} and the queue is {}: one is a local file and the other a server. Set store.url and \
-             queue.url (LEADGATE_STORE_URL, LEADGATE_QUEUE_URL) together, or allow_mixed_shape to allow it",
+            "the store is {} and the queue is {}: one is a local file and the other one a server. Set both store.url \
+             and queue.url (LEADGATE_STORE_URL, LEADGATE_QUEUE_URL), or set allow_mixed_shape to allow it",
             without_credentials(&store),
             without_credentials(&queue),
         );
         Ok(())
     }
 
-    /// The same for a program that takes leads from others through the queue, or passes them on.
+    /// The check for gateway and worker processes, which must share a queue.
     pub(crate) fn check_shared_queue(&self) -> anyhow::Result<()> {
         ensure!(
             !self.queue.url.is_empty(),
-            "queue.url is not set: gateways and workers must use the same queue. Set queue.url (LEADGATE_QUEUE_URL) to \
-             amqp://…, or run `leadgate serve` for everything in one process"
+            "queue.url is not set: gateways and workers must use the same queue. Set queue.url (LEADGATE_QUEUE_URL) \
+             to amqp://…, or run `leadgate serve`, which is gateway and worker in one process"
         );
         ensure!(
             self.allow_mixed_shape || !is_file(&self.queue.url),
-            "the queue is {}, a file: gateways and workers of their own need a queue that they share (amqp://…). Run \
-             `leadgate serve` for everything in one process, or set allow_mixed_shape to allow it",
+            "the queue is {}, a local file: gateways and workers must use the same queue. Set queue.url \
+             (LEADGATE_QUEUE_URL) to amqp://…, run `leadgate serve`, which is gateway and worker in one process, or set \
+             allow_mixed_shape to allow it",
             without_credentials(&self.queue.url),
         );
         self.check_shape()
     }
 
-    /// Whether the store is a file, and that is there.
+    /// Whether the store is a file that exists.
     pub(crate) fn store_file_exists(&self) -> bool {
         self.store_url().strip_prefix("sqlite:").is_some_and(|file| std::path::Path::new(file).exists())
     }
 
-    /// Store, queue and limiter as they may be logged: without users and passwords.
+    /// The URLs of store, queue and limiter without users and passwords, for logs and errors.
     pub(crate) fn addresses(&self) -> [String; 3] {
         [self.store_url(), self.queue_url(), self.limiter.url.clone()].map(|url| without_credentials(&url))
     }
@@ -50,7 +51,7 @@ fn is_file(url: &str) -> bool {
     url.starts_with("sqlite:")
 }
 
-/// A password may stand in the query, too.
+/// Also removes the query, which may contain a password.
 fn without_credentials(text: &str) -> String {
     if is_file(text) || text.starts_with("memory:") {
         return text.to_owned();
@@ -75,28 +76,28 @@ mod tests {
     }
 
     #[test]
-    fn a_mixed_shape_has_to_be_named() {
+    fn a_mixed_shape_is_refused_unless_it_is_allowed() {
         let (postgres, amqp) = ("postgres://ann:secret@db/leadgate", "amqp://ann:secret@broker/%2f");
         for (store, queue) in [("", ""), ("sqlite:s.db", "sqlite:q.db"), (postgres, amqp)] {
             config(store, queue).check_shape().unwrap();
         }
         for (store, queue) in [(postgres, ""), ("", amqp), (postgres, "sqlite:q.db")] {
             let mut mixed = config(store, queue);
-            let refused = mixed.check_shape().unwrap_err().to_string();
-            assert!(refused.contains("allow_mixed_shape") && !refused.contains("secret"), "{refused}");
+            let error = mixed.check_shape().unwrap_err().to_string();
+            assert!(error.contains("allow_mixed_shape") && !error.contains("secret"), "{error}");
             mixed.allow_mixed_shape = true;
             mixed.check_shape().unwrap();
         }
     }
 
     #[test]
-    fn a_gateway_or_a_worker_needs_a_queue_that_it_shares() {
+    fn a_gateway_or_a_worker_needs_a_shared_queue() {
         config("postgres://db/leadgate", "amqp://broker/%2f").check_shared_queue().unwrap();
-        let mut lonely = config("postgres://db/leadgate", "");
-        let refused = lonely.check_shared_queue().unwrap_err().to_string();
-        assert!(refused.starts_with("queue.url is not set"), "{refused}");
-        lonely.allow_mixed_shape = true;
-        assert!(lonely.check_shared_queue().is_err(), "a file that is only the default is never meant");
+        let mut without_queue = config("postgres://db/leadgate", "");
+        let error = without_queue.check_shared_queue().unwrap_err().to_string();
+        assert!(error.starts_with("queue.url is not set"), "{error}");
+        without_queue.allow_mixed_shape = true;
+        assert!(without_queue.check_shared_queue().is_err(), "the default file is never a shared queue");
         assert!(config("", "sqlite:q.db").check_shared_queue().is_err());
     }
 

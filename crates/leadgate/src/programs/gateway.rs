@@ -1,4 +1,4 @@
-//! `leadgate-gateway`: takes leads in over HTTP.
+//! `leadgate-gateway`: receives leads over HTTP.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use crate::commands::arguments::address;
 use crate::config::Flags;
 use crate::run;
 
-/// Takes leads in over HTTP and answers when they are durable; start as many as needed.
+/// Receives leads over HTTP and accepts them when they are durable in the queue; start as many as needed
 #[derive(Parser)]
 #[command(name = "leadgate-gateway", version)]
 struct GatewayArguments {
@@ -20,7 +20,7 @@ struct GatewayArguments {
     listen: Option<SocketAddr>,
 }
 
-/// Reads the command line and runs until it is told to stop.
+/// Parses the command line and runs until a signal stops it.
 #[tokio::main]
 pub(super) async fn gateway() -> ExitCode {
     let arguments = GatewayArguments::parse();

@@ -1,4 +1,4 @@
-//! `leadgate`: everything in one process, and the command line beside it.
+//! `leadgate`: the all-in-one server and the command line.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::commands::{self, Output, UsageError, arguments};
 use crate::config::Flags;
 use crate::run;
 
-/// Takes sales leads in, answers when they are durable, and says which of them may be called.
+/// Lead intake: receives sales leads, stores them durably, and decides which of them may be called
 #[derive(Parser)]
 #[command(name = "leadgate", version, after_help = SETTINGS)]
 struct LeadgateArguments {
@@ -24,8 +24,8 @@ struct LeadgateArguments {
     command: Option<LeadgateCommand>,
 }
 
-const SETTINGS: &str = "Every other setting comes from the configuration file or the environment, such as \
-                        LEADGATE_STORE_URL: docs/configuration.md.";
+const SETTINGS: &str = "All other settings are read from the configuration file or the environment, for example \
+                        LEADGATE_STORE_URL: see docs/configuration.md.";
 
 #[derive(Subcommand)]
 enum LeadgateCommand {
@@ -37,7 +37,7 @@ enum LeadgateCommand {
     },
     /// Create or upgrade the database schema and the broker's queues
     Migrate {
-        /// Run after restoring the database from a backup: invalidates the gateways' idempotency markers
+        /// Use after the database was restored from a backup: invalidates the gateways' idempotency markers
         #[arg(long)]
         restored: bool,
     },
@@ -59,29 +59,29 @@ enum LeadgateCommand {
     /// List, repair, release and discard quarantined submissions
     #[command(subcommand)]
     Quarantine(commands::quarantine::QuarantineCommand),
-    /// Read stored leads again, by the current mappings, suppression lists and scoring
+    /// Reprocess stored leads with the current mappings, suppression lists and scoring
     Reprocess(commands::reprocess::ReprocessArguments),
     /// Manage suppression lists: phones, emails and domains that must not be contacted
     #[command(subcommand)]
     Suppression(commands::suppression::SuppressionCommand),
     /// Erase a person: delete all stored data, and hold new leads with the same phone or email
     Erase(commands::erase::EraseArguments),
-    /// Show and set for how long an organization keeps its data
+    /// Show and set how long an organization keeps its data
     #[command(subcommand)]
     Retention(commands::retention::RetentionCommand),
-    /// Export evidence of consent, and check exports
+    /// Export evidence of consent, and verify exports
     #[command(subcommand)]
     Consent(commands::consent::ConsentCommand),
     /// Manage the scoring rules of an organization
     #[command(subcommand)]
     Score(commands::score::ScoreCommand),
-    /// Show leads, and explain what was decided about them
+    /// Show and change leads, and explain decisions about them
     #[command(subcommand)]
     Lead(commands::lead::LeadCommand),
-    /// Count submissions and leads
+    /// Intake reports
     #[command(subcommand)]
     Report(commands::report::ReportCommand),
-    /// Show who read or changed what
+    /// Show the audit log
     #[command(subcommand)]
     Audit(commands::audit::AuditCommand),
     /// List and replay queue messages that could not be read
@@ -90,15 +90,15 @@ enum LeadgateCommand {
     /// Manage RabbitMQ queues
     #[command(subcommand)]
     Queue(commands::queue::QueueCommand),
-    /// Show the configuration in force
+    /// Show the active configuration
     #[command(subcommand)]
     Config(commands::config::ConfigCommand),
-    /// Print a script that completes commands and options in a shell
+    /// Print a completion script for a shell
     Completion {
-        /// Shell that runs the script
+        /// Shell for which the script is printed
         shell: Shell,
     },
-    /// Copy queue, store and secret of the embedded shape into one file, also while it runs
+    /// Back up queue, store and secret of the embedded shape into one file; the server may be running
     Backup {
         /// File to write; it must not exist
         file: PathBuf,
@@ -110,12 +110,12 @@ enum LeadgateCommand {
     },
 }
 
-/// Reads the command line and does what it asks for.
+/// Parses the command line and runs the command.
 #[tokio::main]
 pub(super) async fn leadgate() -> ExitCode {
     let arguments = match parse() {
         Ok(arguments) => arguments,
-        Err(error) => return refused(&error),
+        Err(error) => return print_parse_result(&error),
     };
     let output = Output::new(arguments.json);
     match dispatch(arguments, &output).await {
@@ -132,23 +132,23 @@ fn parse() -> Result<LeadgateArguments, clap::Error> {
     LeadgateArguments::from_arg_matches(&matches)
 }
 
-/// The command line with the help of arguments that many commands have.
+/// The command line, with the help of arguments that many commands have.
 pub(super) fn command_line() -> clap::Command {
     with_shared_help(LeadgateArguments::command())
 }
 
 fn with_shared_help(command: clap::Command) -> clap::Command {
-    let named = |argument: clap::Arg| match argument.get_id().as_str() {
+    let with_help = |argument: clap::Arg| match argument.get_id().as_str() {
         "organization" if argument.get_help().is_none() => argument.help("Name of the organization"),
         _ => argument,
     };
-    command.mut_args(named).mut_subcommands(with_shared_help)
+    command.mut_args(with_help).mut_subcommands(with_shared_help)
 }
 
-/// Prints help, or what is wrong with the arguments: with `--json` as the one document.
-fn refused(error: &clap::Error) -> ExitCode {
-    let wants_document = std::env::args_os().any(|argument| argument == "--json");
-    if wants_document && error.use_stderr() {
+/// Prints the help, or the error in the arguments. With `--json` the error is the JSON document.
+fn print_parse_result(error: &clap::Error) -> ExitCode {
+    let is_json = std::env::args_os().any(|argument| argument == "--json");
+    if is_json && error.use_stderr() {
         let text = error.render().to_string();
         let text = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
         Output::new(true).error(&UsageError::invalid_arguments(text).into());
@@ -160,7 +160,7 @@ fn refused(error: &clap::Error) -> ExitCode {
 
 async fn dispatch(arguments: LeadgateArguments, output: &Output) -> anyhow::Result<()> {
     let listen = match &arguments.command {
-        // It needs no configuration.
+        // Needs no configuration.
         Some(LeadgateCommand::Completion { shell }) => {
             commands::completion::run(*shell, command_line(), output);
             return Ok(());
@@ -178,7 +178,7 @@ async fn dispatch(arguments: LeadgateArguments, output: &Output) -> anyhow::Resu
         LeadgateCommand::Mapping(command) => commands::mapping::run(command, &config, output).await,
         LeadgateCommand::Tag(command) => commands::tag::run(command, &config, output).await,
         LeadgateCommand::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
-        LeadgateCommand::Reprocess(asked) => commands::reprocess::run(asked, &config, output).await,
+        LeadgateCommand::Reprocess(command) => commands::reprocess::run(command, &config, output).await,
         LeadgateCommand::Suppression(command) => commands::suppression::run(command, &config, output).await,
         LeadgateCommand::Erase(command) => commands::erase::run(command, &config, output).await,
         LeadgateCommand::Retention(command) => commands::retention::run(command, &config, output).await,
@@ -203,9 +203,9 @@ mod tests {
 
     const ID: &str = "01a1fea9-1461-757d-9d74-5642f0fe5c4b";
 
-    /// The command line of every subcommand that takes `--organization`, without it.
+    /// A valid command line for each subcommand that has `--organization`, without that option.
     fn commands(command: &clap::Command, words: &[&str], file: &str) -> Vec<Vec<String>> {
-        let mut found = Vec::new();
+        let mut lines = Vec::new();
         let mut arguments = command.get_arguments();
         if arguments.any(|argument| argument.get_id() == "organization") {
             let mut line: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
@@ -221,23 +221,23 @@ mod tests {
                 line.extend(argument.get_long().map(|long| format!("--{long}")));
                 line.push(value.to_owned());
             }
-            found.push(line);
+            lines.push(line);
         }
         for subcommand in command.get_subcommands() {
-            found.extend(commands(subcommand, &[words, &[subcommand.get_name()]].concat(), file));
+            lines.extend(commands(subcommand, &[words, &[subcommand.get_name()]].concat(), file));
         }
-        found
+        lines
     }
 
-    fn visit(command: &clap::Command, path: &str, look: &mut impl FnMut(&str, &clap::Command)) {
+    fn visit(command: &clap::Command, path: &str, visitor: &mut impl FnMut(&str, &clap::Command)) {
         let path = format!("{path} {}", command.get_name());
-        look(path.trim(), command);
-        let own = command.get_subcommands().filter(|own| own.get_name() != "help");
-        own.for_each(|own| visit(own, &path, look));
+        visitor(path.trim(), command);
+        let subcommands = command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help");
+        subcommands.for_each(|subcommand| visit(subcommand, &path, visitor));
     }
 
     #[test]
-    fn completion_scripts_know_every_command() {
+    fn completion_scripts_contain_every_command() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command_line(), "leadgate", &mut script);
@@ -250,28 +250,29 @@ mod tests {
 
     #[test]
     fn every_command_and_argument_has_a_help_text() {
-        let mut without = Vec::new();
+        let mut without_help = Vec::new();
         let mut line = command_line();
         line.build();
         visit(&line, "", &mut |path, command| {
             let arguments = command.get_arguments().filter(|argument| argument.get_help().is_none());
-            without.extend(arguments.map(|argument| format!("{path}: {}", argument.get_id())));
-            without.extend(command.get_about().is_none().then(|| path.to_owned()));
+            without_help.extend(arguments.map(|argument| format!("{path}: {}", argument.get_id())));
+            without_help.extend(command.get_about().is_none().then(|| path.to_owned()));
         });
-        assert_eq!(without, [""; 0]);
+        assert_eq!(without_help, [""; 0]);
     }
 
-    /// A command's own options come first, then those that all commands share.
     #[test]
-    fn shared_options_come_last_under_their_headings() {
+    fn options_of_a_command_come_before_options_of_all_commands() {
         let mut line = command_line();
         line.build();
         visit(&line, "", &mut |path, command| {
             let help = command.clone().render_help().to_string();
-            let place = |text: &str| help.find(text).unwrap_or_else(|| panic!("{path}: no {text} in {help}"));
-            let places = ["--help", "\nOutput:", "--json", "\nConnection:", "--config", "--data"].map(place);
-            assert!(places.is_sorted(), "{path}: {help}");
-            let (own, _) = help.split_at(places[1]);
+            let position =
+                |text: &str| help.find(text).unwrap_or_else(|| panic!("{path}: no {text} in {help}"));
+            let positions =
+                ["--help", "\nOutput:", "--json", "\nConnection:", "--config", "--data"].map(position);
+            assert!(positions.is_sorted(), "{path}: {help}");
+            let (own, _) = help.split_at(positions[1]);
             let longs = command.get_arguments().filter(|argument| argument.get_help_heading().is_none());
             for long in longs.filter_map(clap::Arg::get_long).filter(|long| *long != "version") {
                 assert!(own.contains(&format!("--{long}")), "{path}: --{long} in {help}");
@@ -279,7 +280,7 @@ mod tests {
         });
     }
 
-    /// Suppression entries of a mistyped organization would have no effect.
+    /// Suppression entries of an organization with a mistyped name would have no effect.
     #[tokio::test]
     async fn no_command_creates_a_mistyped_organization() {
         let folder = tempfile::tempdir().unwrap();
@@ -292,10 +293,10 @@ mod tests {
             dispatch(arguments.unwrap_or_else(|error| panic!("{line:?}: {error}")), &Output::new(true)).await
         };
         let create = ["organization", "create", "acme"].map(str::to_owned);
-        let error = run(&create).await.expect_err("nothing is installed there").to_string();
-        assert!(error.contains("there is no installation") && error.contains("store.db"), "{error}");
-        let beside = std::fs::read_dir(folder.path()).unwrap().count();
-        assert_eq!(beside, 1, "no command but `migrate` creates an installation");
+        let error = run(&create).await.expect_err("the folder has no installation").to_string();
+        assert!(error.contains("no installation was found") && error.contains("store.db"), "{error}");
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 1, "only `migrate` creates an installation");
         run(&["migrate".to_owned()]).await.unwrap();
         run(&create).await.unwrap();
         let all = commands(&command_line(), &[], file.to_str().unwrap());
@@ -305,13 +306,14 @@ mod tests {
             let error = run(&line).await.expect_err("the organization does not exist");
             let usage = error.downcast_ref();
             let Some(UsageError::Arguments(message)) = usage else { panic!("{line:?}: {error:#}") };
-            assert!(message.contains("the closest names are `acme`"), "{line:?}: {message}");
+            assert!(message.contains("similar names: `acme`"), "{line:?}: {message}");
         }
         let config = Config::load(&Flags { config: None, data: Some(data.into()) }, None).unwrap();
         let store = commands::open_store(&config).await.unwrap();
-        let names: Vec<_> = store.organizations().await.unwrap().into_iter().map(|one| one.name).collect();
+        let organizations = store.organizations().await.unwrap();
+        let names: Vec<_> = organizations.into_iter().map(|organization| organization.name).collect();
         assert_eq!(names, ["acme"]);
-        let beside = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
-        assert!(!beside.into_iter().any(|name| name.to_str().unwrap().contains("verdicts")));
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(!files.into_iter().any(|name| name.to_str().unwrap().contains("results")));
     }
 }

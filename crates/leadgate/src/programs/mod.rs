@@ -1,7 +1,8 @@
-//! The three programs from their command lines on; `main.rs` and `bin/` only call them.
+//! The command lines of the three programs, and what they start. `main.rs` and `bin/` only call these
+//! functions.
 //!
-//! An async function is compiled where it is run. Programs that ran them by themselves would each compile all of
-//! Leadgate once more.
+//! An async function is compiled in the crate that runs it. If each program ran them itself, each would
+//! compile all of Leadgate again.
 
 mod gateway;
 mod leadgate;
@@ -28,12 +29,12 @@ pub fn worker() -> ExitCode {
     start(worker::worker)
 }
 
-/// The configuration in force; what is wrong with it the caller can correct, as arguments.
+/// The active configuration. Its errors are usage errors, because the caller can correct them.
 fn configuration(flags: &Flags, listen: Option<SocketAddr>) -> Result<Config, UsageError> {
     Config::load(flags, listen).map_err(|error| UsageError::invalid_arguments(format!("{error:#}")))
 }
 
-/// The runtime that `program` makes starts threads.
+/// Configures the allocator first, because `program` creates a runtime, which starts threads.
 fn start(program: fn() -> ExitCode) -> ExitCode {
     allocator::return_large_blocks();
     program()

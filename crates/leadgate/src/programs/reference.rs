@@ -1,4 +1,4 @@
-//! `docs/cli.md` says what the program says.
+//! Checks that `docs/cli.md` agrees with the command line.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Command;
 
 use super::leadgate::command_line;
 
-/// Set to write the table of the page instead of comparing it.
+/// The environment variable that makes the test write the table of the page instead of comparing it.
 const WRITE: &str = "LEADGATE_WRITE_CLI";
 
 const BEGIN: &str = "<!-- commands -->\n";
@@ -18,13 +18,13 @@ fn page() -> (PathBuf, String) {
     (file, text)
 }
 
-/// A row for every command that does something.
+/// A row for each command that is not only a group of commands.
 fn table(command: &Command, path: &str, rows: &mut Vec<String>) {
     let path = format!("{path} {}", command.get_name()).trim().to_owned();
     if !command.is_subcommand_required_set() {
         rows.push(format!("| `{path}` | {} |", command.get_about().unwrap()));
     }
-    command.get_subcommands().for_each(|own| table(own, &path, rows));
+    command.get_subcommands().for_each(|subcommand| table(subcommand, &path, rows));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_page_lists_every_command() {
     );
 }
 
-/// The words of a line of shell, with quotes and without anything else.
+/// Splits a shell line into words. Only double quotes are supported.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
@@ -73,8 +73,8 @@ fn every_example_of_the_page_is_a_command() {
             "KEY" => "abcdefghij".to_owned(),
             _ => word,
         });
-        let read = command_line().try_get_matches_from(words);
-        assert!(read.is_ok(), "{line}: {}", read.unwrap_err());
+        let parsed = command_line().try_get_matches_from(words);
+        assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
         examples += 1;
     }
     assert!(examples > 50, "{examples}");

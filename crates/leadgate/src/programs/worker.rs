@@ -1,4 +1,4 @@
-//! `leadgate-worker`: takes submissions off the queue and makes leads of them.
+//! `leadgate-worker`: consumes submissions from the queue and stores leads.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use crate::config::Flags;
 use crate::run;
 
-/// Takes submissions off the queue and makes leads of them; start as many as needed.
+/// Consumes submissions from the queue and stores leads; start as many as needed
 #[derive(Parser)]
 #[command(name = "leadgate-worker", version)]
 struct WorkerArguments {
@@ -17,7 +17,7 @@ struct WorkerArguments {
     flags: Flags,
 }
 
-/// Reads the command line and runs until it is told to stop.
+/// Parses the command line and runs until a signal stops it.
 pub(super) fn worker() -> ExitCode {
     let arguments = WorkerArguments::parse();
     let program = async { run::worker(super::configuration(&arguments.flags, None)?).await };
@@ -25,8 +25,9 @@ pub(super) fn worker() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return run::report(&error),
     };
-    let ended = runtime.block_on(run::exit(program));
-    // A thread may still wait for a database that is away. Nothing depends on it: its batch was given back.
+    let exit_code = runtime.block_on(run::exit(program));
+    // A thread may still wait for an unavailable database. It is not awaited, because its batch was returned
+    // to the queue.
     runtime.shutdown_background();
-    ended
+    exit_code
 }

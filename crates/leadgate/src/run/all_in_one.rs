@@ -1,4 +1,4 @@
-//! `leadgate serve`: gateway and worker in one process.
+//! Runs `leadgate serve`: gateway and worker in one process.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::ports::PolicyUpload;
 use crate::{data_folder_lock, ports, telemetry};
 
-/// Runs until told to stop: the gateway answers what is in flight, then the worker finishes its batches.
+/// Runs until a signal stops it. The gateway answers requests in flight, then the worker finishes its
+/// batches.
 pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);
@@ -21,7 +22,8 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let _lock = if config.data.exists() { Some(data_folder_lock::take(&config)?) } else { None };
     if matches!(ports::migrate(&config).await?, PolicyUpload::ManualSetupNeeded(_)) {
         tracing::warn!(
-            "queue.management_url is not set: `leadgate migrate` prints how to set the broker's policies"
+            "queue.management_url is not set: run the commands that `leadgate migrate` prints to set the broker's \
+             policies"
         );
     }
     let places = components::places(&config)?;
@@ -38,32 +40,36 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let worker =
         components::worker(&config, places, &queue, directory, &worker_store, matching, &worker_stop);
 
-    empty_log(&store).await;
+    empty_write_ahead_log(&store).await;
     let address = gateway.addresses().first().copied().unwrap_or(config.listen);
-    let _listening = match config.data.exists() {
-        true => {
-            Some(AddressFile::write(&config, address).context("the file `listening` of the data folder")?)
-        }
+    let _address_file = match config.data.exists() {
+        true => Some(
+            AddressFile::write(&config, address)
+                .context("writing the file `listening` in the data folder")?,
+        ),
         false => None,
     };
     first_start::create_demo_organization(&config, address, &store).await?;
     tracing::info!(listen = %address, data = %config.data.display(), "leadgate started");
-    let working = tokio::spawn(worker.run());
+    let worker_task = tokio::spawn(worker.run());
     components::observe(&queue, &stop);
     gateway.run().await?;
     worker_stop.cancel();
-    working.await?;
+    worker_task.await?;
     queue.shutdown().await;
-    empty_log(&store).await;
+    empty_write_ahead_log(&store).await;
     tracing::info!("leadgate stopped");
     Ok(())
 }
 
-/// At the end, and at the start for a process that was killed.
-async fn empty_log(store: &leadgate_store::Store) {
+/// Removes deleted data from the write-ahead log. It runs at the end, and at the start because the process
+/// before may have been killed.
+async fn empty_write_ahead_log(store: &leadgate_store::Store) {
     match store.empty_log().await {
         Ok(true) => {}
-        Ok(false) => tracing::warn!("the store's write-ahead log is in use and may still hold deleted data"),
-        Err(error) => tracing::warn!(%error, "the store's write-ahead log could not be emptied"),
+        Ok(false) => {
+            tracing::warn!("the store's write-ahead log is in use and may still contain deleted data");
+        }
+        Err(error) => tracing::warn!(%error, "cannot empty the store's write-ahead log"),
     }
 }

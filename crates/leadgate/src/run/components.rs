@@ -1,4 +1,4 @@
-//! What the programs have in common.
+//! The components of which the programs are built.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,37 +18,37 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::{ports, secret};
 
-/// How often a store that is away is asked again while a process starts.
-const RETRY: Duration = Duration::from_secs(1);
+/// The pause between two attempts to reach an unavailable store at the start.
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Which servers or files this process works with.
+/// Logs the servers or files that this process uses.
 pub(super) fn log_addresses(config: &Config) {
     let [store, queue, limiter] = config.addresses();
     tracing::info!(store.url = store, queue.url = queue, limiter.url = limiter, "starting");
 }
 
-/// Cancelled by SIGTERM or SIGINT. A second signal ends the process at once.
+/// A token that SIGTERM or SIGINT cancels. A second signal ends the process at once.
 pub(super) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let told = stop.clone();
+    let signalled = stop.clone();
     tokio::spawn(async move {
-        for told_before in [false, true] {
+        for is_second_signal in [false, true] {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            if told_before {
+            if is_second_signal {
                 std::process::exit(130);
             }
-            tracing::info!("stopping: finishing what is in flight");
-            told.cancel();
+            tracing::info!("stopping: finishing requests and batches in flight");
+            signalled.cancel();
         }
     });
     Ok(stop)
 }
 
-/// The store's key for claims and suppressions. Waits for a store that is away; `None` if told to stop meanwhile.
+/// The match key of the store. Waits while the store is unavailable; `None` if `stop` is cancelled meanwhile.
 pub(super) async fn match_key(store: &Store, stop: &CancellationToken) -> anyhow::Result<Option<MatchKey>> {
     let mut is_logged = false;
     loop {
@@ -62,13 +62,13 @@ pub(super) async fn match_key(store: &Store, stop: &CancellationToken) -> anyhow
             }
             Some(Err(error)) => return Err(error.into()),
         }
-        if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+        if stop.run_until_cancelled(tokio::time::sleep(STORE_RETRY_DELAY)).await.is_none() {
             return Ok(None);
         }
     }
 }
 
-/// Ends a program that has another secret than its store; a store that is away is asked again later.
+/// Fails if the secret is not that of the store. An unavailable store is checked again later.
 pub(super) async fn refuse_wrong_secret(store: &Store) -> anyhow::Result<()> {
     match store.match_key().await {
         Err(error @ StoreError::WrongSecret { .. }) => Err(error.into()),
@@ -76,30 +76,31 @@ pub(super) async fn refuse_wrong_secret(store: &Store) -> anyhow::Result<()> {
     }
 }
 
-/// The file of places, if the configuration names one.
+/// The geolocation database, if one is configured.
 pub(crate) fn places(config: &Config) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
-    let file = config.places.file.as_str();
+    let file = config.geolocation.database.as_str();
     if file.is_empty() {
         return Ok(None);
     }
-    let places = GeoDatabase::open(Path::new(file)).with_context(|| format!("places.file: {file}"))?;
+    let places =
+        GeoDatabase::open(Path::new(file)).with_context(|| format!("geolocation.database: {file}"))?;
     Ok(Some(Arc::new(places)))
 }
 
-/// A snapshot of the store's; the queue learns from it how many shards there are.
+/// The directory of the store. The queue gets the number of shards from it.
 pub(super) fn directory(store: &Store, queue: &Queue) -> Arc<Directory> {
     let directory = Arc::new(Directory::new(store.clone()));
     queue.follow_shards(directory.shards());
     directory
 }
 
-/// Spawns the task that reads the queue depth for metrics and readiness.
+/// Spawns the task that reads the depth of the queue for metrics and readiness.
 pub(super) fn observe(queue: &Queue, stop: &CancellationToken) {
     let (queue, stop) = (queue.clone(), stop.clone());
     tokio::spawn(async move { queue.observe(&stop).await });
 }
 
-/// A gateway over these ports, with its address bound.
+/// A gateway with these dependencies, with its address bound.
 pub(super) async fn gateway(
     config: &Config,
     places: Option<Arc<GeoDatabase>>,
@@ -119,7 +120,7 @@ pub(super) async fn gateway(
         body_limit: usize::try_from(config.gateway.body_limit.as_u64())?,
         body_timeout: config.gateway.body_timeout,
         shutdown_timeout: config.gateway.shutdown_timeout,
-        stale_max: config.auth.stale_max,
+        stale_max: config.auth.snapshot_max_age,
         trusted_proxies: networks.collect::<Result<_, _>>()?,
         reply_timeout: config.gateway.reply_timeout,
         metrics_listen: match config.gateway.metrics_listen.as_str() {
@@ -129,7 +130,7 @@ pub(super) async fn gateway(
         public_url: Some(config.gateway.public_url.clone()).filter(|url| !url.is_empty()),
         ..GatewayConfig::default()
     };
-    let parts = GatewayDependencies {
+    let dependencies = GatewayDependencies {
         store: store.clone(),
         directory: directory(store, queue),
         queue: queue.clone(),
@@ -142,11 +143,11 @@ pub(super) async fn gateway(
         places,
         metrics,
     };
-    Gateway::bind(config.listen, parts, settings, stop)
+    Gateway::bind(config.listen, dependencies, settings, stop)
         .with_context(|| format!("listening on {}", config.listen))
 }
 
-/// A worker over these ports.
+/// A worker with these dependencies.
 pub(super) fn worker(
     config: &Config,
     places: Option<Arc<GeoDatabase>>,
@@ -157,20 +158,20 @@ pub(super) fn worker(
     stop: &CancellationToken,
 ) -> Worker {
     let settings = WorkerConfig {
-        concurrency: config.worker.lanes,
+        concurrency: config.worker.concurrency,
         prefetch: usize::from(config.queue.prefetch),
         batch: config.worker.batch,
-        unavailable_timeout: config.worker.hold_max,
+        unavailable_timeout: config.worker.unavailable_timeout,
     };
     let pipeline = Arc::new(Pipeline::new(matching).with_places(places));
-    let parts = leadgate_worker::WorkerDependencies {
+    let dependencies = leadgate_worker::WorkerDependencies {
         queue: queue.clone(),
         store: store.clone(),
         directory,
         judge: pipeline.clone(),
         pipeline,
     };
-    Worker::new(parts, settings, stop.clone())
+    Worker::new(dependencies, settings, stop.clone())
 }
 
 #[cfg(test)]
@@ -179,19 +180,22 @@ mod tests {
 
     fn read(file: &str) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
         let mut config = Config::default();
-        file.clone_into(&mut config.places.file);
+        file.clone_into(&mut config.geolocation.database);
         places(&config)
     }
 
     #[test]
-    fn places_are_read_from_the_file_that_the_configuration_names() {
+    fn places_are_read_from_the_configured_database() {
         assert!(read("").unwrap().is_none());
         let reno = concat!(env!("CARGO_MANIFEST_DIR"), "/../pipeline/src/geolocation/reno.mmdb");
-        let found = read(reno).unwrap().unwrap().find("12.0.0.1".parse().unwrap()).unwrap();
-        assert_eq!(found.city.as_deref(), Some("Reno"));
+        let location = read(reno).unwrap().unwrap().find("12.0.0.1".parse().unwrap()).unwrap();
+        assert_eq!(location.city.as_deref(), Some("Reno"));
         for file in ["/nowhere/at/all.mmdb", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
             let Err(error) = read(file) else { panic!("{file} was read") };
-            assert!(format!("{error:#}").starts_with(&format!("places.file: {file}: ")), "{error:#}");
+            assert!(
+                format!("{error:#}").starts_with(&format!("geolocation.database: {file}: ")),
+                "{error:#}"
+            );
         }
     }
 }

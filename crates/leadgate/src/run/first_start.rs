@@ -1,4 +1,4 @@
-//! What a newcomer sees: an organization to play with, its key, and a request that works.
+//! The first start in a terminal: creates the organization `demo`, and prints its key and an example request.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -13,8 +13,9 @@ use crate::{address_file, secret};
 
 const DEMO: &str = "demo";
 
-/// If the store has no organization yet and a person is at the terminal: makes the organization `demo` with a key, and
-/// prints the key once. Otherwise standard output is probably stored as a log, which must not contain an admin key.
+/// If the store has no organization yet and standard output is a terminal: creates the organization `demo`
+/// with a key, and prints the key once. Otherwise standard output may be stored as a log, which must not
+/// contain an admin key.
 pub(super) async fn create_demo_organization(
     config: &Config,
     address: SocketAddr,
@@ -25,7 +26,7 @@ pub(super) async fn create_demo_organization(
     }
     if !std::io::stdout().is_terminal() {
         tracing::info!(
-            "no organization exists yet; create one with a key: `leadgate key create --organization NAME \
+            "no organization exists yet: create one with a key by `leadgate key create --organization NAME \
              --create-organization`"
         );
         return Ok(());
@@ -43,11 +44,11 @@ pub(super) async fn create_demo_organization(
     store.create_key(&key).await?;
     let text = text.expose_secret();
     let base = address_file::base_url(config).unwrap_or_else(|| address_file::url(address));
-    // To standard output, not the log: logs are kept and shipped, and this is a secret.
+    // Printed to standard output and not logged, because logs are stored and copied, and the key is secret.
     let _ = write!(
         std::io::stdout(),
         r#"
-A first organization `{DEMO}` was made. Its API key, shown this once:
+The organization `{DEMO}` was created. Its API key is shown only once:
 
   {text}
 
@@ -58,7 +59,7 @@ Post a lead:
     -H 'Content-Type: application/json' \
     -d '{{"full_name":"Ann Lee","phone":"+1 415 555 0100","email":"ann@acme.example","consent":{{"consent_timestamp":"2026-01-31T12:00:00Z","consent_text_version":"v1","source_url":"https://acme.example/quote"}}}}'
 
-and look at it under the `Location` that comes back:
+and read it with the id in the response:
 
   curl {base}/v1/leads/ID -H 'Authorization: Bearer {text}'
 

@@ -1,4 +1,4 @@
-//! `leadgate-gateway`: one of many front doors.
+//! Runs `leadgate-gateway`.
 
 use leadgate_queue::Role;
 
@@ -6,7 +6,7 @@ use super::components;
 use crate::config::Config;
 use crate::{ports, telemetry};
 
-/// Runs until it is told to stop; what is in flight is answered first.
+/// Runs until a signal stops it. Requests in flight are answered first.
 pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);

@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics` of a worker process.
+//! The routes `/healthz`, `/readyz` and `/metrics` of a worker process.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use url::form_urlencoded;
 
 use super::store_health::StoreHealth;
 
-/// Serves until told to stop. Without an address there is nothing to serve.
+/// Serves the routes until `stop` is cancelled. Without an address it serves nothing.
 pub(super) fn serve(
     listen: &str,
     queue: Queue,
@@ -58,7 +58,7 @@ struct HealthState {
     directory: Arc<Directory>,
 }
 
-/// Answers immediately from the last check.
+/// Answers immediately, from the result of the last check.
 async fn ready(health: web::Data<HealthState>) -> HttpResponse {
     let (mut reasons, mut degraded) = (Vec::new(), Vec::new());
     if let QueueStatus::NotReady { reason } = health.queue.status() {
@@ -82,7 +82,7 @@ async fn ready(health: web::Data<HealthState>) -> HttpResponse {
     }
 }
 
-/// Like the gateway, which names a parameter that a route does not have. These routes have none.
+/// Refuses query parameters, as the gateway does for unknown ones. These routes have no parameters.
 async fn refuse_parameters(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -91,7 +91,8 @@ async fn refuse_parameters(
     let Some(name) = name.map(|name| name.into_owned()) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
-    let (code, detail) = ("unknown_parameter", "This route takes no parameters.");
+    let (code, detail) =
+        ("unknown_parameter", "This route has no parameters: send the request without a query.");
     let item = ProblemItem { pointer: None, parameter: Some(&name), code, detail: detail.into() };
     let problem = Problem {
         status: 400,
@@ -101,8 +102,8 @@ async fn refuse_parameters(
         reasons: Vec::new(),
         retry_after_seconds: None,
     };
-    let answer = protocol(Dialect::Native).refused(&problem);
+    let refusal = protocol(Dialect::Native).refused(&problem);
     let response =
-        HttpResponse::build(StatusCode::BAD_REQUEST).content_type(answer.content_type).body(answer.body);
+        HttpResponse::build(StatusCode::BAD_REQUEST).content_type(refusal.content_type).body(refusal.body);
     Ok(request.into_response(response))
 }

@@ -1,4 +1,4 @@
-//! The three programs, each out of the same parts.
+//! Runs the three programs, which are built from the same components.
 
 mod all_in_one;
 mod components;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use crate::usage::UsageError;
 
-/// Runs a program to its end and says on standard error why it failed, if it did.
+/// Runs a program to its end and prints its error, if any, to standard error.
 pub(crate) async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     match program.await {
         Ok(()) => ExitCode::SUCCESS,
@@ -26,7 +26,7 @@ pub(crate) async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> E
     }
 }
 
-/// Says on standard error why a program failed.
+/// Prints the error of a program to standard error.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "leadgate: {error:#}");
     UsageError::exit_code(error)

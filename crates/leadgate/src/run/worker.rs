@@ -1,4 +1,4 @@
-//! `leadgate-worker`: one of many consumers.
+//! Runs `leadgate-worker`.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{components, health};
 use crate::config::Config;
 use crate::{ports, telemetry};
 
-/// Runs until it is told to stop; the batch at hand is finished first.
+/// Runs until a signal stops it. Batches in flight are finished first.
 pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);
@@ -21,14 +21,14 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     components::observe(&queue, &stop);
     let store = ports::worker_store(&config)?;
     let directory = components::directory(&store, &queue);
-    let shown = Arc::clone(&directory);
+    let health_directory = Arc::clone(&directory);
     let listen = &config.worker.listen;
     let health_store = ports::health_store(&config)?;
     let store_health = StoreHealth::watch(health_store.clone(), stop.clone());
-    let health = health::serve(listen, queue.clone(), store_health, shown, render, stop.clone())?;
+    let health = health::serve(listen, queue.clone(), store_health, health_directory, render, stop.clone())?;
     if let Some(matching) = components::match_key(&health_store, &stop).await? {
         let worker = components::worker(&config, places, &queue, directory, &store, matching, &stop);
-        tracing::info!(worker.lanes = config.worker.lanes, "worker started");
+        tracing::info!(worker.concurrency = config.worker.concurrency, "worker started");
         worker.run().await;
     }
     queue.shutdown().await;

@@ -1,10 +1,10 @@
-//! Who read or changed what, and what became of a day: at the command line and over HTTP.
+//! The audit log of reads and changes by command line and HTTP, and the intake report.
 
 use serde_json::{Value, json};
 
 use crate::world::{Shape, World, try_run, until};
 
-async fn what_is_read_and_changed_is_told(shape: Shape) {
+async fn reads_and_changes_are_recorded(shape: Shape) {
     let world = World::start(shape, "audit").await;
     let acme = ["--organization", "acme"];
     let admin = world.cli(&["key", "create", acme[0], acme[1], "--scopes", "write,read,admin"]).await;
@@ -22,34 +22,38 @@ async fn what_is_read_and_changed_is_told(shape: Shape) {
         .await;
     world.cli(&["key", "revoke", admin["id"].as_str().unwrap()]).await;
 
-    // What a gateway gathered is there within a moment.
-    let read = ["audit", "list", acme[0], acme[1], "--action", "lead.read", "--since", "1h"];
+    // A gateway writes its collected entries within a moment.
+    let list = ["audit", "list", acme[0], acme[1], "--action", "lead.read", "--since", "1h"];
     let by_key = until("the entry of the read", || async {
-        let found = world.cli(&read).await["data"].clone();
+        let found = world.cli(&list).await["data"].clone();
         let all = found.as_array().unwrap().clone();
-        all.into_iter()
-            .find(|one| one["actor"].as_str().unwrap().starts_with("key ") && one["detail"]["lead"] == id)
+        all.into_iter().find(|entry| {
+            entry["actor"].as_str().unwrap().starts_with("key ") && entry["detail"]["lead"] == id
+        })
     })
     .await;
     assert_eq!(by_key["target"], id);
     let key = by_key["actor"].as_str().unwrap().strip_prefix("key ").unwrap();
-    let own = world.cli(&["audit", "list", acme[0], acme[1], "--key", key]).await;
-    let own = own["data"].as_array().unwrap();
-    assert!(!own.is_empty() && own.iter().all(|one| one["action"] == "lead.read"), "{own:?}");
+    let key_entries = world.cli(&["audit", "list", acme[0], acme[1], "--key", key]).await;
+    let key_entries = key_entries["data"].as_array().unwrap();
+    assert!(
+        !key_entries.is_empty() && key_entries.iter().all(|entry| entry["action"] == "lead.read"),
+        "{key_entries:?}"
+    );
 
     let all = world.cli(&["audit", "list", acme[0], acme[1], "--limit", "100"]).await;
     let all = all["data"].as_array().unwrap();
-    let by_hand = |action: &str| {
-        let entry = all.iter().find(|one| {
-            one["action"] == action && one["actor"].as_str().unwrap().starts_with("command line")
+    let by_command_line = |action: &str| {
+        let entry = all.iter().find(|entry| {
+            entry["action"] == action && entry["actor"].as_str().unwrap().starts_with("command line")
         });
         entry.unwrap_or_else(|| panic!("no {action} in {all:#?}"))
     };
-    assert_eq!(by_hand("lead.read")["target"], id);
-    assert_eq!(by_hand("source.created")["target"], source);
-    assert_eq!(by_hand("source.updated")["detail"], json!({ "changed": ["consent", "policy"] }));
-    assert_eq!(by_hand("key.revoked")["target"], admin["id"]);
-    assert_eq!(by_hand("audit.listed")["target"], Value::Null);
+    assert_eq!(by_command_line("lead.read")["target"], id);
+    assert_eq!(by_command_line("source.created")["target"], source);
+    assert_eq!(by_command_line("source.updated")["detail"], json!({ "changed": ["consent", "policy"] }));
+    assert_eq!(by_command_line("key.revoked")["target"], admin["id"]);
+    assert_eq!(by_command_line("audit.listed")["target"], Value::Null);
     assert!(!serde_json::to_string(all).unwrap().contains("14155550187"));
 
     let report = world.cli(&["report", "intake", acme[0], acme[1]]).await;
@@ -61,11 +65,11 @@ async fn what_is_read_and_changed_is_told(shape: Shape) {
 }
 
 #[tokio::test]
-async fn what_is_read_and_changed_is_told_embedded() {
-    what_is_read_and_changed_is_told(Shape::Embedded).await;
+async fn reads_and_changes_are_recorded_embedded() {
+    reads_and_changes_are_recorded(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn what_is_read_and_changed_is_told_in_production() {
-    what_is_read_and_changed_is_told(Shape::Production).await;
+async fn reads_and_changes_are_recorded_distributed() {
+    reads_and_changes_are_recorded(Shape::Distributed).await;
 }

@@ -1,4 +1,4 @@
-//! A backup taken from a running server, restored elsewhere.
+//! A backup of a running server, restored into another folder.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use leadgate_testkit::oracle::Oracle;
 use crate::world::{World, run, try_run};
 
 #[tokio::test]
-async fn a_backup_holds_everything_that_was_acked_before_it() {
+async fn a_backup_contains_all_leads_that_were_accepted_before() {
     let world = World::embedded("backup").await;
     let oracle = Arc::new(Oracle::new());
     let mut generator = LeadGenerator::new(21);
@@ -29,11 +29,11 @@ async fn a_backup_holds_everything_that_was_acked_before_it() {
     let (ok, over) = try_run(&environment, &["restore", file]).await;
     assert!(!ok && over["error"].as_str().unwrap().contains("exists"), "{over}");
 
-    let restored = World::on(elsewhere, environment, world.key.clone()).await;
+    let restored = World::with_data_folder(elsewhere, environment, world.key.clone()).await;
     let epochs = (epoch(&world.store).await, epoch(&restored.store).await);
-    assert_ne!(epochs.0, epochs.1, "what gateways remember of requests was before the restore");
-    let held = restored.drained(&oracle).await;
-    oracle.check(&held).assert_conserved();
+    assert_ne!(epochs.0, epochs.1, "a restore invalidates the idempotency markers of gateways");
+    let submissions = restored.wait_until_processed(&oracle).await;
+    oracle.check(&submissions).assert_conserved();
 }
 
 async fn epoch(store: &Store) -> Option<uuid::Uuid> {

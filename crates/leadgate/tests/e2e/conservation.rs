@@ -1,4 +1,5 @@
-//! Varied leads through the whole house, counted by the oracle; workers that come, go and are killed.
+//! Varied leads through all programs, checked by the conservation oracle, while workers start, stop and are
+//! killed.
 
 use std::sync::Arc;
 
@@ -6,14 +7,14 @@ use leadgate_testkit::leads::LeadGenerator;
 use leadgate_testkit::logs;
 use leadgate_testkit::oracle::{ObservedOutcome, Oracle};
 
-use crate::world::{PATIENCE, Servers, Shape, World};
+use crate::world::{Servers, Shape, TIMEOUT, World};
 
-/// How many leads the long tests post: CI runs the short form, `just soak` the long one.
+/// The number of leads of the long tests. CI runs the short form, `just soak` the long one.
 fn leads() -> usize {
     std::env::var("LEADGATE_TEST_LEADS").ok().map_or(4_000, |text| text.parse().unwrap())
 }
 
-/// `count` varied leads, a fifth of them about somebody who came before.
+/// `count` varied leads. A fifth of them repeat an earlier person.
 fn bodies(seed: u64, count: usize) -> Vec<Vec<u8>> {
     let mut generator = LeadGenerator::new(seed).repeats(20);
     let leads: Vec<_> = (0..count).map(|_| generator.lead()).collect();
@@ -28,12 +29,12 @@ async fn varied_leads_are_all_accounted_for(shape: Shape) {
     logs::expect_absent(std::slice::from_ref(&world.key)).unwrap();
     let oracle = Arc::new(Oracle::new());
     world.client().connections(16).closed_loop(&oracle, bodies(11, 1_200)).await.unwrap();
-    let held = world.drained(&oracle).await;
-    let report = oracle.check(&held);
+    let submissions = world.wait_until_processed(&oracle).await;
+    let report = oracle.check(&submissions);
     println!("{shape:?}: {report:?}");
     report.assert_conserved();
     assert_eq!((report.acked, report.quarantined, report.recovered), (1_200, 0, 0));
-    assert!(report.duplicate > 100, "a fifth of them repeat somebody");
+    assert!(report.duplicate > 100, "a fifth of them repeat a person");
 }
 
 #[tokio::test]
@@ -42,15 +43,15 @@ async fn varied_leads_are_all_accounted_for_embedded() {
 }
 
 #[tokio::test]
-async fn varied_leads_are_all_accounted_for_in_production() {
-    varied_leads_are_all_accounted_for(Shape::Production).await;
+async fn varied_leads_are_all_accounted_for_distributed() {
+    varied_leads_are_all_accounted_for(Shape::Distributed).await;
 }
 
-/// A worker is killed in the middle, another leaves in order, others join: nothing lost, nothing doubled, and
-/// those who joined had their share.
+/// One worker is killed, another one is stopped, and two are started under load: no lead is lost or
+/// duplicated.
 #[tokio::test]
 async fn workers_come_and_go_under_load() {
-    let mut world = World::production("come-and-go", &Servers::shared().await, 2).await;
+    let mut world = World::distributed("come-and-go", &Servers::shared().await, 2).await;
     let oracle = Arc::new(Oracle::new());
     let total = leads();
     let posting = {
@@ -58,31 +59,32 @@ async fn workers_come_and_go_under_load() {
         let bodies = bodies(12, total);
         tokio::spawn(async move { client.closed_loop(&oracle, bodies).await })
     };
-    let reached = async |share: usize| {
+    let wait_for_share = async |share: usize| {
         while oracle.acked() < total * share / 100 {
             tokio::task::yield_now().await;
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    reached(25).await;
+    wait_for_share(25).await;
     world.workers[0].kill9().unwrap();
-    reached(40).await;
+    wait_for_share(40).await;
     world.start_worker().await;
-    reached(55).await;
-    let status = world.workers[1].terminate(PATIENCE).await.unwrap();
-    assert!(status.success(), "a worker that is told to stop stops in order: {status}");
+    wait_for_share(55).await;
+    let status = world.workers[1].terminate(TIMEOUT).await.unwrap();
+    assert!(status.success(), "a worker stops on SIGTERM with success: {status}");
     world.start_worker().await;
     posting.await.unwrap().unwrap();
 
-    let held = world.drained(&oracle).await;
-    let report = oracle.check(&held);
+    let submissions = world.wait_until_processed(&oracle).await;
+    let report = oracle.check(&submissions);
     println!("{report:?}");
     report.assert_conserved();
     assert_eq!((report.acked, report.quarantined), (total, 0));
-    let creators = held.iter().filter(|one| one.outcome == ObservedOutcome::Created).count();
+    let creators =
+        submissions.iter().filter(|submission| submission.outcome == ObservedOutcome::Created).count();
     assert!(creators > total / 2);
     for (position, worker) in world.workers.iter().enumerate().skip(2) {
-        let status = worker.terminate(PATIENCE).await.unwrap();
-        assert!(status.success(), "worker {position} was at work until it was told to stop: {status}");
+        let status = worker.terminate(TIMEOUT).await.unwrap();
+        assert!(status.success(), "worker {position} ran until it was stopped: {status}");
     }
 }

@@ -1,21 +1,21 @@
-//! `kill -9` right after a 202.
+//! The process is killed directly after a 202.
 
 use leadgate_testkit::oracle::{Oracle, RequestState};
 use serde_json::json;
 
 use crate::world::{World, until};
 
-/// Fifty times: a lead is acked, the process is killed at once, and after the restart the lead is there.
+/// 50 rounds: a lead is accepted, the process is killed at once, and the lead is stored after the restart.
 #[tokio::test]
-async fn a_lead_survives_the_death_of_the_process() {
+async fn an_accepted_lead_survives_a_crash() {
     let mut world = World::embedded("kill-9").await;
     let oracle = Oracle::new();
     for round in 0..50 {
         let body = json!({ "phone": format!("+1415555{:04}", 1_000 + round), "full_name": "Survivor" });
-        let answer = world.client().post(&oracle, None, body.to_string().into_bytes()).await.unwrap();
-        world.front.kill9().unwrap();
-        let RequestState::Acked(id) = answer.state else { panic!("round {round}: {answer:?}") };
-        world.start_front().await;
+        let response = world.client().post(&oracle, None, body.to_string().into_bytes()).await.unwrap();
+        world.server.kill9().unwrap();
+        let RequestState::Acked(id) = response.state else { panic!("round {round}: {response:?}") };
+        world.start_server().await;
         until("the lead", || async {
             let (status, shown) = world.get(&format!("/v1/leads/{id}")).await;
             assert_eq!(status, 200, "round {round}");
@@ -23,8 +23,8 @@ async fn a_lead_survives_the_death_of_the_process() {
         })
         .await;
     }
-    let held = world.drained(&oracle).await;
-    let report = oracle.check(&held);
+    let submissions = world.wait_until_processed(&oracle).await;
+    let report = oracle.check(&submissions);
     println!("{report:?}");
     report.assert_conserved();
     assert_eq!((report.acked, report.stored, report.quarantined), (50, 50, 0));

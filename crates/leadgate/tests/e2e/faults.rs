@@ -1,4 +1,4 @@
-//! What a client sees while a server behind Leadgate is in trouble, and after.
+//! The responses of a gateway while RabbitMQ, PostgreSQL or Redis fails, and after it recovers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use serde_json::json;
 
 use crate::world::{Servers, World, until};
 
-/// Invariant 1: whatever the broker does, an answer within this time.
-const BOUND: Duration = Duration::from_secs(5);
+/// Invariant 1: a gateway responds within this time, independent of the broker.
+const MAX_RESPONSE_TIME: Duration = Duration::from_secs(5);
 
 fn lead(number: usize) -> Vec<u8> {
     json!({ "phone": format!("+1415556{number:04}"), "full_name": "Fault Finder" }).to_string().into_bytes()
 }
 
-async fn own_servers() -> (PostgresServer, RabbitMqServer, RedisServer) {
+async fn private_servers() -> (PostgresServer, RabbitMqServer, RedisServer) {
     tokio::try_join!(PostgresServer::start(), RabbitMqServer::start(), RedisServer::start()).unwrap()
 }
 
@@ -36,110 +36,110 @@ impl Trial {
         self.world.client().post(&self.oracle, None, lead(self.posted)).await.unwrap()
     }
 
-    async fn is_accepted(&mut self) {
-        let answer = self.post().await;
-        assert!(matches!(answer.state, RequestState::Acked(_)), "{answer:?}");
+    async fn assert_accepted(&mut self) {
+        let response = self.post().await;
+        assert!(matches!(response.state, RequestState::Acked(_)), "{response:?}");
     }
 
-    /// From now on leads are refused, in time and with the word when to come again.
-    async fn is_refused(&mut self, fault: &str) {
+    /// Asserts that leads are refused in time and with `Retry-After`.
+    async fn assert_refused(&mut self, fault: &str) {
         for _ in 0..3 {
-            let answer = self.post().await;
+            let response = self.post().await;
             println!(
                 "{fault}: {:?} after {:?}, retry after {:?}",
-                answer.state, answer.took, answer.retry_after
+                response.state, response.took, response.retry_after
             );
-            assert_eq!(answer.state, RequestState::Refused(503), "{fault}");
-            assert!(answer.took < BOUND, "{fault}: {:?}", answer.took);
-            assert!(answer.retry_after.is_some(), "{fault}");
+            assert_eq!(response.state, RequestState::Refused(503), "{fault}");
+            assert!(response.took < MAX_RESPONSE_TIME, "{fault}: {:?}", response.took);
+            assert!(response.retry_after.is_some(), "{fault}");
         }
     }
 
-    /// The gateway accepts again, by itself.
-    async fn comes_back(&mut self, fault: &str) {
+    /// Waits until the gateway accepts leads again.
+    async fn wait_until_accepted(&mut self, fault: &str) {
         let number = self.posted;
         self.posted += 10_000;
         let (world, oracle) = (&self.world, &self.oracle);
-        let mut tried = number;
-        until(&format!("the end of: {fault}"), || {
-            tried += 1;
-            let body = lead(tried);
+        let mut number_of_lead = number;
+        until(&format!("the recovery from: {fault}"), || {
+            number_of_lead += 1;
+            let body = lead(number_of_lead);
             async move {
-                let answer = world.client().post(oracle, None, body).await.unwrap();
-                matches!(answer.state, RequestState::Acked(_)).then_some(())
+                let response = world.client().post(oracle, None, body).await.unwrap();
+                matches!(response.state, RequestState::Acked(_)).then_some(())
             }
         })
         .await;
-        self.posted = tried;
+        self.posted = number_of_lead;
     }
 
-    async fn is_conserved(&self) {
-        let held = self.world.drained(&self.oracle).await;
-        let report = self.oracle.check(&held);
+    async fn check_conservation(&self) {
+        let submissions = self.world.wait_until_processed(&self.oracle).await;
+        let report = self.oracle.check(&submissions);
         println!("{report:?}");
         report.assert_conserved();
     }
 }
 
 #[tokio::test]
-async fn a_broker_in_trouble_means_503_in_time_and_nothing_lost() {
-    let (postgres, rabbitmq, redis) = own_servers().await;
+async fn a_broker_failure_causes_503_in_time_and_no_loss() {
+    let (postgres, rabbitmq, redis) = private_servers().await;
     let servers = Servers { postgres: &postgres, rabbitmq: &rabbitmq, redis: &redis };
-    let mut trial = Trial::new(World::production("broker-faults", &servers, 2).await);
-    trial.is_accepted().await;
+    let mut trial = Trial::new(World::distributed("broker-faults", &servers, 2).await);
+    trial.assert_accepted().await;
 
     rabbitmq.memory_alarm(true).await.unwrap();
-    trial.comes_to_refuse("memory alarm").await;
-    trial.is_refused("memory alarm").await;
+    trial.wait_until_refused("memory alarm").await;
+    trial.assert_refused("memory alarm").await;
     rabbitmq.memory_alarm(false).await.unwrap();
-    trial.comes_back("memory alarm").await;
+    trial.wait_until_accepted("memory alarm").await;
 
     rabbitmq.freeze().unwrap();
-    trial.is_refused("frozen").await;
+    trial.assert_refused("frozen").await;
     rabbitmq.thaw().unwrap();
-    trial.comes_back("frozen").await;
+    trial.wait_until_accepted("frozen").await;
 
     rabbitmq.kill().unwrap();
-    trial.is_refused("killed").await;
+    trial.assert_refused("killed").await;
     rabbitmq.start_again().await.unwrap();
-    trial.comes_back("killed").await;
+    trial.wait_until_accepted("killed").await;
 
     rabbitmq.stop().await.unwrap();
-    trial.is_refused("stopped").await;
+    trial.assert_refused("stopped").await;
     rabbitmq.start_again().await.unwrap();
-    trial.comes_back("stopped").await;
+    trial.wait_until_accepted("stopped").await;
 
-    trial.is_conserved().await;
+    trial.check_conservation().await;
 }
 
 impl Trial {
-    /// An alarm takes the broker a moment to announce.
-    async fn comes_to_refuse(&mut self, fault: &str) {
+    /// Waits until leads are refused: the broker announces an alarm after a moment.
+    async fn wait_until_refused(&mut self, fault: &str) {
         let (world, oracle) = (&self.world, &self.oracle);
-        let mut tried = self.posted;
+        let mut number_of_lead = self.posted;
         until(fault, || {
-            tried += 1;
-            let body = lead(tried);
+            number_of_lead += 1;
+            let body = lead(number_of_lead);
             async move {
-                let answer = world.client().post(oracle, None, body).await.unwrap();
-                (answer.state == RequestState::Refused(503)).then_some(())
+                let response = world.client().post(oracle, None, body).await.unwrap();
+                (response.state == RequestState::Refused(503)).then_some(())
             }
         })
         .await;
-        self.posted = tried;
+        self.posted = number_of_lead;
     }
 }
 
 #[tokio::test]
-async fn a_database_or_a_limiter_in_trouble_does_not_stop_intake() {
-    let (postgres, rabbitmq, redis) = own_servers().await;
+async fn intake_continues_without_database_or_limiter() {
+    let (postgres, rabbitmq, redis) = private_servers().await;
     let servers = Servers { postgres: &postgres, rabbitmq: &rabbitmq, redis: &redis };
-    let mut trial = Trial::new(World::production("store-faults", &servers, 2).await);
-    trial.is_accepted().await;
+    let mut trial = Trial::new(World::distributed("store-faults", &servers, 2).await);
+    trial.assert_accepted().await;
 
     postgres.stop().await.unwrap();
     for _ in 0..20 {
-        trial.is_accepted().await;
+        trial.assert_accepted().await;
     }
     let (status, problem) = trial.world.get("/v1/leads").await;
     assert_eq!((status, &problem["code"]), (503, &json!("store_unavailable")));
@@ -149,7 +149,7 @@ async fn a_database_or_a_limiter_in_trouble_does_not_stop_intake() {
 
     redis.kill().unwrap();
     for _ in 0..20 {
-        trial.is_accepted().await;
+        trial.assert_accepted().await;
     }
-    trial.is_conserved().await;
+    trial.check_conservation().await;
 }

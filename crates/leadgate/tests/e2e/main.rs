@@ -1,4 +1,4 @@
-//! The real programs over real sockets, in both shapes.
+//! End-to-end tests: the real programs, with real servers, in both shapes.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +7,7 @@
     clippy::panic,
     clippy::print_stdout,
     unreachable_pub,
-    reason = "a test that cannot go on has failed"
+    reason = "a test may panic"
 )]
 
 mod audit;
@@ -17,10 +17,10 @@ mod consent;
 mod conservation;
 mod crash;
 mod duplicates;
-mod erasing;
+mod erasure;
 mod faults;
-mod first_lead;
 mod first_start;
+mod geolocation;
 mod idempotency;
 mod lifecycle;
 mod limits;
@@ -28,15 +28,15 @@ mod mappings;
 mod memory;
 mod metrics;
 mod organizations;
-mod places;
+mod phone_inputs;
 mod queue;
 mod reprocessing;
-mod returned;
+mod requeued_messages;
 mod rotation;
 mod scores;
-mod store_away;
-mod suppressing;
+mod store_unavailable;
+mod suppression;
 mod systems;
-mod ways_in;
+mod tour;
+mod usage_errors;
 mod world;
-mod wrong_use;

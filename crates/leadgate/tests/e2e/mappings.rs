@@ -1,10 +1,10 @@
-//! A source whose names nobody knows, and the mapping that is proposed for it.
+//! A source with unknown field names, and the mapping that `leadgate mapping suggest` prints for it.
 
 use serde_json::{Value, json};
 
 use crate::world::{Shape, World, http, until};
 
-/// As an ad platform sends its fields, in whatever order they have.
+/// A lead as an ad platform sends it: a list of fields in any order.
 fn body(number: usize) -> Value {
     let field = |name: &str, value: &str| json!({ "name": name, "values": [value] });
     let mut fields = vec![
@@ -16,7 +16,7 @@ fn body(number: usize) -> Value {
     json!({ "id": number, "field_data": fields })
 }
 
-async fn a_proposed_mapping_makes_the_next_leads_contactable(shape: Shape) {
+async fn leads_have_contacts_with_a_suggested_mapping(shape: Shape) {
     let world = World::start(shape, "mappings").await;
     let create = ["source", "create", "--organization", "acme", "--dialect", "500_leads", "--region", "US"];
     let source = world.cli(&create).await;
@@ -24,8 +24,8 @@ async fn a_proposed_mapping_makes_the_next_leads_contactable(shape: Shape) {
     let token = url.rsplit('/').next().unwrap();
     let url = format!("{}/api/webhooks/{token}", world.base);
     let post = async |number| {
-        let answer = http().post(&url).json(&body(number)).send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.status());
+        let response = http().post(&url).json(&body(number)).send().await.unwrap();
+        assert!(response.status().is_success(), "{}", response.status());
     };
     for number in 1..=4 {
         post(number).await;
@@ -37,9 +37,9 @@ async fn a_proposed_mapping_makes_the_next_leads_contactable(shape: Shape) {
     })
     .await;
 
-    let suggested = world.cli(&["mapping", "suggest", "--source", id, "--organization", "acme"]).await;
-    assert_eq!(suggested["bodies"], 4);
-    let file = suggested["mapping"].as_str().unwrap();
+    let suggestion = world.cli(&["mapping", "suggest", "--source", id, "--organization", "acme"]).await;
+    assert_eq!(suggestion["bodies"], 4);
+    let file = suggestion["mapping"].as_str().unwrap();
     let line = r#""/field_data/[name=email_address]/values/0", # in 4 of 4 bodies: 4 emails"#;
     assert!(file.contains(line), "{file}");
     assert!(!file.contains("Ann") && !file.contains("555") && !file.contains('@'), "{file}");
@@ -54,23 +54,23 @@ async fn a_proposed_mapping_makes_the_next_leads_contactable(shape: Shape) {
     let emails =
         page["data"].as_array().unwrap().iter().map(|lead| lead["email"]["address"].as_str().unwrap());
     let phones = page["data"].as_array().unwrap().iter().map(|lead| lead["phone"]["e164"].as_str().unwrap());
-    let mut known: Vec<_> = emails.zip(phones).collect();
-    known.sort_unstable();
+    let mut contacts: Vec<_> = emails.zip(phones).collect();
+    contacts.sort_unstable();
     let expected: Vec<_> = (1..=4)
         .map(|number| (format!("ann{number}@example.com"), format!("+141555501{number:02}")))
         .collect();
     assert_eq!(
-        known,
+        contacts,
         expected.iter().map(|(email, phone)| (email.as_str(), phone.as_str())).collect::<Vec<_>>()
     );
 }
 
 #[tokio::test]
-async fn embedded() {
-    a_proposed_mapping_makes_the_next_leads_contactable(Shape::Embedded).await;
+async fn leads_have_contacts_with_a_suggested_mapping_embedded() {
+    leads_have_contacts_with_a_suggested_mapping(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn production() {
-    a_proposed_mapping_makes_the_next_leads_contactable(Shape::Production).await;
+async fn leads_have_contacts_with_a_suggested_mapping_distributed() {
+    leads_have_contacts_with_a_suggested_mapping(Shape::Distributed).await;
 }

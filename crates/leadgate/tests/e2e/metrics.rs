@@ -1,4 +1,4 @@
-//! What a gateway says of itself on `/metrics`.
+//! The metrics of a gateway.
 
 use std::time::Instant;
 
@@ -7,17 +7,17 @@ use leadgate_domain::key::PresentedKey;
 use secrecy::ExposeSecret;
 
 use crate::systems::send;
-use crate::world::{PATIENCE, World, http};
+use crate::world::{TIMEOUT, World, http};
 
-/// The value of a metric, written with all its labels; 0 before it was first counted.
+/// The value of a metric, which is named with all its labels; 0 before it was first counted.
 pub async fn metric(base: &str, name: &str) -> u64 {
     let text = send(http().get(format!("{base}/metrics"))).await.text;
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
     value.unwrap_or(0)
 }
 
-/// How often these gateways had to do without Redis.
-pub async fn without_redis(bases: &[&str]) -> u64 {
+/// How often these gateways could not use Redis.
+pub async fn redis_fallbacks(bases: &[&str]) -> u64 {
     let mut sum = 0;
     for base in bases {
         for name in [
@@ -31,15 +31,15 @@ pub async fn without_redis(bases: &[&str]) -> u64 {
     sum
 }
 
-/// What a trial finds while Redis answers these gateways within their 25 ms, as it may not on a machine that is busy
-/// with other tests: then there is another trial.
+/// Runs a trial and returns its result if Redis answered the gateways within their time limit of 25 ms.
+/// Otherwise it repeats the trial, because Redis may be slow on a machine that is busy with other tests.
 pub async fn with_redis_in_time<T>(bases: &[&str], mut trial: impl AsyncFnMut(usize) -> T) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     for attempt in 0.. {
-        let before = without_redis(bases).await;
-        let found = trial(attempt).await;
-        if without_redis(bases).await == before {
-            return found;
+        let before = redis_fallbacks(bases).await;
+        let result = trial(attempt).await;
+        if redis_fallbacks(bases).await == before {
+            return result;
         }
         println!("redis did not answer in time in trial {attempt}");
         assert!(Instant::now() < deadline, "redis never answered in time");

@@ -1,19 +1,19 @@
-//! Organizations beside running programs.
+//! Organizations are managed while programs run.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::systems::Way;
-use crate::world::{Servers, Shape, World, exit, http, until};
+use crate::systems::TestSource;
+use crate::world::{Servers, Shape, World, http, run_with_exit_code, until};
 
 const LEADS: usize = 30;
 
 async fn start(shape: Shape) -> World {
     match shape {
         Shape::Embedded => World::embedded("organizations").await,
-        // What is posted stays in the queue until the test starts a worker.
-        Shape::Production => World::production("organizations", &Servers::shared().await, 0).await,
+        // Leads stay in the queue until the test starts a worker.
+        Shape::Distributed => World::distributed("organizations", &Servers::shared().await, 0).await,
     }
 }
 
@@ -29,7 +29,7 @@ async fn post(url: &str, key: Option<&str>) -> (u16, Value) {
 
 async fn a_disabled_organization_is_refused_until_it_is_enabled(shape: Shape) {
     let mut world = start(shape).await;
-    let form = Way::into(&world, "native").await;
+    let form_source = TestSource::create(&world, "native").await;
     let other = world.cli(&["key", "create", "--organization", "other", "--create-organization"]).await;
     let other = other["key"].as_str().unwrap().to_owned();
     let leads = format!("{}/v1/leads", world.base);
@@ -39,38 +39,45 @@ async fn a_disabled_organization_is_refused_until_it_is_enabled(shape: Shape) {
         assert_eq!(status, 202, "{answer}");
         accepted.insert(answer["id"].as_str().unwrap().to_owned());
     }
-    assert_eq!(post(&form.url, None).await.0, 202);
+    assert_eq!(post(&form_source.url, None).await.0, 202);
 
     let disabled = world.cli(&["organization", "disable", "acme"]).await;
     assert!(disabled["disabled_at"].is_string(), "{disabled}");
-    until("the refusal of a token", || async { (post(&form.url, None).await.0 == 404).then_some(()) }).await;
+    until("the refusal of a token", || async { (post(&form_source.url, None).await.0 == 404).then_some(()) })
+        .await;
     let (status, problem) = post(&leads, Some(&world.key)).await;
     assert_eq!((status, &problem["code"]), (401, &json!("revoked_key")));
     assert_eq!(world.get("/v1/leads").await.0, 401);
-    assert_eq!(post(&leads, Some(&form.key)).await.0, 401);
-    assert_eq!(post(&leads, Some(&other)).await.0, 202, "other organizations are not concerned");
-    // A key that no snapshot contains yet.
-    let late = world.cli(&["key", "create", "--organization", "acme"]).await;
-    assert_eq!(post(&leads, late["key"].as_str()).await.0, 401);
+    assert_eq!(post(&leads, Some(&form_source.key)).await.0, 401);
+    assert_eq!(post(&leads, Some(&other)).await.0, 202, "other organizations are not affected");
+    // A key that is not in the snapshot yet.
+    let new_key = world.cli(&["key", "create", "--organization", "acme"]).await;
+    assert_eq!(post(&leads, new_key["key"].as_str()).await.0, 401);
 
-    if shape == Shape::Production {
+    if shape == Shape::Distributed {
         world.start_worker().await;
     }
-    until("what was queued to be stored", || async {
-        let stored: BTreeSet<_> =
-            world.observed().await.iter().map(|one| one.submission.to_string()).collect();
+    until("queued leads to be stored", || async {
+        let stored: BTreeSet<_> = world
+            .observed_submissions()
+            .await
+            .iter()
+            .map(|submission| submission.submission.to_string())
+            .collect();
         accepted.is_subset(&stored).then_some(())
     })
     .await;
     let suppression = ["suppression", "add", "--organization", "acme", "--phone", "+14155550132"];
-    assert_eq!(world.cli(&suppression).await["added"], 1, "the command line goes on");
+    assert_eq!(world.cli(&suppression).await["added"], 1, "the command line is not affected");
 
     let enabled = world.cli(&["organization", "enable", "acme"]).await;
     assert_eq!(enabled["disabled_at"], json!(null));
-    until("the token to be accepted", || async { (post(&form.url, None).await.0 == 202).then_some(()) })
-        .await;
+    until("the token to be accepted", || async {
+        (post(&form_source.url, None).await.0 == 202).then_some(())
+    })
+    .await;
     assert_eq!(post(&leads, Some(&world.key)).await.0, 202);
-    assert_eq!(post(&leads, late["key"].as_str()).await.0, 202);
+    assert_eq!(post(&leads, new_key["key"].as_str()).await.0, 202);
     let log = world.cli(&["audit", "list", "--organization", "acme"]).await;
     let actions: Vec<_> = log["data"].as_array().unwrap().iter().map(|entry| &entry["action"]).collect();
     for action in ["organization.disabled", "organization.enabled"] {
@@ -84,16 +91,20 @@ async fn a_disabled_organization_is_refused_embedded() {
 }
 
 #[tokio::test]
-async fn a_disabled_organization_is_refused_in_production() {
-    a_disabled_organization_is_refused_until_it_is_enabled(Shape::Production).await;
+async fn a_disabled_organization_is_refused_distributed() {
+    a_disabled_organization_is_refused_until_it_is_enabled(Shape::Distributed).await;
 }
 
 async fn organizations_are_created_by_name_only(shape: Shape) {
     let world = start(shape).await;
-    let run = async |arguments: &[&str]| exit(world.environment(), arguments).await;
+    let run = async |arguments: &[&str]| run_with_exit_code(world.environment(), arguments).await;
     let names = async || {
         let all = world.cli(&["organization", "list"]).await;
-        all.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        all.as_array()
+            .unwrap()
+            .iter()
+            .map(|organization| organization["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     for arguments in [
         &["suppression", "add", "--organization", "acne", "--phone", "+14155550132"][..],
@@ -107,21 +118,21 @@ async fn organizations_are_created_by_name_only(shape: Shape) {
     ] {
         let (code, answer) = run(arguments).await;
         let error = answer["error"].as_str().unwrap();
-        assert!(
-            code == 2 && error.contains("no organization `acne`; the closest names are `acme`"),
-            "{error}"
-        );
+        assert!(code == 2 && error.contains("unknown organization `acne`; similar names: `acme`"), "{error}");
     }
     assert_eq!(names().await, ["acme"]);
 
     let created = world.cli(&["organization", "create", " Über & Söhne "]).await;
     assert_eq!(created["name"], "Über & Söhne");
     let (code, answer) = run(&["organization", "create", "Über & Söhne"]).await;
-    assert_eq!((code, &answer["error"]), (2, &json!("there is an organization `Über & Söhne` already")));
+    assert_eq!(
+        (code, &answer["error"]),
+        (2, &json!("an organization `Über & Söhne` already exists; choose another name"))
+    );
     let source = ["source", "create", "--organization", "forms", "--create-organization"];
     let (code, answer) = run(&[&source[..], &["--name", " "]].concat()).await;
     assert!(code == 2 && answer["error"].as_str().unwrap().contains("a name has"), "{answer}");
-    assert!(!names().await.contains(&"forms".to_owned()), "nothing is created for a wrong setting");
+    assert!(!names().await.contains(&"forms".to_owned()), "an invalid setting creates no organization");
     assert_eq!(world.cli(&source).await["organization"], "forms");
     assert_eq!(names().await, ["acme", "forms", "Über & Söhne"]);
 
@@ -129,7 +140,7 @@ async fn organizations_are_created_by_name_only(shape: Shape) {
     assert!(code == 2 && answer["error"].as_str().unwrap().contains("already"), "{answer}");
     let renamed = world.cli(&["organization", "rename", "acme", "acme uk"]).await;
     assert_eq!((&renamed["name"], &renamed["id"]), (&json!("acme uk"), &json!(world.organization)));
-    assert_eq!(world.get("/v1/leads").await.0, 200, "keys stay as they are");
+    assert_eq!(world.get("/v1/leads").await.0, 200, "keys stay valid");
     let shown = world.cli(&["organization", "show", "acme uk"]).await;
     assert_eq!((&shown["id"], &shown["disabled_at"]), (&json!(world.organization), &json!(null)));
 }
@@ -140,6 +151,6 @@ async fn organizations_are_created_by_name_only_embedded() {
 }
 
 #[tokio::test]
-async fn organizations_are_created_by_name_only_in_production() {
-    organizations_are_created_by_name_only(Shape::Production).await;
+async fn organizations_are_created_by_name_only_distributed() {
+    organizations_are_created_by_name_only(Shape::Distributed).await;
 }

@@ -1,61 +1,68 @@
-//! What operators see of the queue, and do to it, while programs run.
+//! The state of the queue in `/readyz` and metrics, and `leadgate queue`, while programs run.
 
 use serde_json::{Value, json};
 
 use crate::metrics::metric;
 use crate::world::{Servers, Shape, World, http, run, try_run, until};
 
-async fn without_workers(name: &str, settings: &[(&str, &str)]) -> World {
-    World::production_with(name, &Servers::shared().await, 0, settings).await
+async fn start_without_workers(name: &str, settings: &[(&str, &str)]) -> World {
+    World::distributed_with(name, &Servers::shared().await, 0, settings).await
 }
 
-/// Waits until the gateway's readiness is as it should be.
-async fn ready(world: &World, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+/// Waits until the readiness of the gateway matches, and returns it.
+async fn wait_until_ready(world: &World, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
     until(what, || async {
-        let (status, ready) = world.get("/readyz").await;
-        (status == 200 && is(&ready)).then_some(ready)
+        let (status, body) = world.get("/readyz").await;
+        (status == 200 && matches(&body)).then_some(body)
     })
     .await
 }
 
 #[tokio::test]
-async fn a_gateway_tells_that_no_worker_is_there_and_what_waits() {
-    let mut world = without_workers("unconsumed", &[]).await;
+async fn a_gateway_reports_missing_workers_and_queued_messages() {
+    let mut world = start_without_workers("unconsumed", &[]).await;
     for number in 0..3 {
         let accepted = world.post(json!({ "phone": format!("+1415558000{number}") }).to_string()).await;
         assert_eq!(accepted.status(), 202);
     }
     let unconsumed = json!([{ "part": "queue", "reason": "no worker is consuming leads.0, unrouted" }]);
-    let told = ready(&world, "three messages that wait", |ready| ready["queue"]["ready"] == 3).await;
-    assert_eq!(told["degraded"], unconsumed, "{told}");
-    assert_eq!(told["queue"]["parked"], 0, "{told}");
+    let readiness =
+        wait_until_ready(&world, "three queued messages", |ready| ready["queue"]["ready"] == 3).await;
+    assert_eq!(readiness["degraded"], unconsumed, "{readiness}");
+    assert_eq!(readiness["queue"]["parked"], 0, "{readiness}");
     assert_eq!(metric(&world.base, "leadgate_queue_messages{state=\"ready\"}").await, 3);
     assert_eq!(metric(&world.base, "leadgate_queue_unconsumed").await, 2);
 
     world.start_worker().await;
-    let told = ready(&world, "an empty queue", |ready| {
+    let readiness = wait_until_ready(&world, "an empty queue", |ready| {
         ready["queue"]["ready"] == 0 && ready["queue"]["unconsumed"] == json!([])
     })
     .await;
-    assert_eq!(told["degraded"], json!([]), "{told}");
+    assert_eq!(readiness["degraded"], json!([]), "{readiness}");
     assert_eq!(metric(&world.base, "leadgate_queue_unconsumed").await, 0);
 }
 
 #[tokio::test]
-async fn the_embedded_shape_tells_what_waits() {
+async fn the_embedded_shape_reports_its_queue() {
     let world = World::embedded("depth").await;
-    let told = ready(&world, "a worker", |ready| ready["queue"]["unconsumed"] == json!([])).await;
-    assert_eq!((&told["degraded"], &told["queue"]["parked"]), (&json!([]), &json!(0)), "{told}");
+    let readiness =
+        wait_until_ready(&world, "a worker", |ready| ready["queue"]["unconsumed"] == json!([])).await;
+    assert_eq!(
+        (&readiness["degraded"], &readiness["queue"]["parked"]),
+        (&json!([]), &json!(0)),
+        "{readiness}"
+    );
 }
 
-/// The number of shards is the installation's: programs that run follow it, whatever their configuration.
+/// The number of shards is stored with the installation, and running programs follow it.
 #[tokio::test]
-async fn shards_are_added_beside_running_programs() {
-    let mut world = without_workers("shards", &[]).await;
+async fn shards_are_added_while_programs_run() {
+    let mut world = start_without_workers("shards", &[]).await;
     world.start_worker().await;
     assert_eq!(world.cli(&["queue", "shards"]).await, json!({ "shards": 1 }));
     assert_eq!(world.cli(&["queue", "shards", "4"]).await, json!({ "shards": 4 }));
-    ready(&world, "a worker at every shard", |ready| ready["queue"]["unconsumed"] == json!([])).await;
+    wait_until_ready(&world, "a worker at every shard", |ready| ready["queue"]["unconsumed"] == json!([]))
+        .await;
 
     let mut posted = Vec::new();
     for number in 0..8 {
@@ -80,11 +87,15 @@ async fn shards_are_added_beside_running_programs() {
 
     let (ok, problem) = try_run(world.environment(), &["queue", "shards", "3"]).await;
     assert!(!ok && problem["error"].as_str().unwrap().contains("4 shards already"), "{problem}");
-    // A worker that starts later knows them from the store.
+    // A worker that starts later reads the number from the store.
     world.workers.pop().unwrap().kill9().unwrap();
-    ready(&world, "no worker", |ready| ready["queue"]["unconsumed"].as_array().unwrap().len() == 5).await;
+    wait_until_ready(&world, "no worker", |ready| {
+        ready["queue"]["unconsumed"].as_array().unwrap().len() == 5
+    })
+    .await;
     world.start_worker().await;
-    ready(&world, "a worker at every shard", |ready| ready["queue"]["unconsumed"] == json!([])).await;
+    wait_until_ready(&world, "a worker at every shard", |ready| ready["queue"]["unconsumed"] == json!([]))
+        .await;
 }
 
 #[tokio::test]
@@ -95,12 +106,12 @@ async fn an_embedded_queue_has_no_shards() {
 }
 
 #[tokio::test]
-async fn migrate_uploads_the_policies_or_says_how_to_set_them() {
-    let world = without_workers("policies", &[]).await;
+async fn migrate_uploads_the_policies_or_prints_the_commands_that_set_them() {
+    let world = start_without_workers("policies", &[]).await;
     let vhost = world.vhost.as_ref().unwrap();
-    let told = world.cli(&["migrate"]).await;
-    assert_eq!(told["policies"], "to_be_set");
-    let command = told["to_be_run"][0].as_str().unwrap();
+    let output = world.cli(&["migrate"]).await;
+    assert_eq!(output["policies"], "to_be_set");
+    let command = output["to_be_run"][0].as_str().unwrap();
     assert!(command.starts_with(&format!("rabbitmqctl set_policy --vhost '{}'", vhost.name)), "{command}");
     assert!(vhost.policy("leadgate-leads").await.is_err());
 

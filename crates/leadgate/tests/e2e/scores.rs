@@ -1,12 +1,12 @@
-//! How leads are scored, changed beside running programs.
+//! Scorings are changed while programs run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::world::{Shape, World, say, try_run, until};
+use crate::world::{Shape, World, run_as_text, try_run, until};
 
-/// `leadgate score …` for the organization of every world.
+/// Runs `leadgate score …` for the organization of the test.
 struct Scores {
     world: World,
     folder: tempfile::TempDir,
@@ -28,10 +28,10 @@ impl Scores {
     }
 
     async fn text(&self, arguments: &[&str]) -> String {
-        say(self.world.environment(), &Self::arguments(arguments)).await.0
+        run_as_text(self.world.environment(), &Self::arguments(arguments)).await.0
     }
 
-    async fn refused(&self, arguments: &[&str]) -> String {
+    async fn run_and_expect_error(&self, arguments: &[&str]) -> String {
         let (ok, problem) = try_run(self.world.environment(), &Self::arguments(arguments)).await;
         assert!(!ok, "{problem}");
         problem["error"].as_str().unwrap().to_owned()
@@ -43,8 +43,8 @@ impl Scores {
         file.to_str().unwrap().to_owned()
     }
 
-    /// Posts somebody new with a phone alone; what the trace says about the score.
-    async fn scored(&self) -> Value {
+    /// Posts a lead that has only a new phone, and returns the score in its trace.
+    async fn post_and_read_score(&self) -> Value {
         let phone = format!("+1415555{:04}", self.phones.fetch_add(1, Ordering::Relaxed));
         let body = json!({ "phone": phone }).to_string();
         let posted: Value = self.world.post(body).await.json().await.unwrap();
@@ -57,17 +57,17 @@ impl Scores {
     }
 }
 
-async fn a_scoring_is_changed_beside_running_programs(shape: Shape) {
+async fn a_scoring_is_changed_while_programs_run(shape: Shape) {
     let scores = Scores::start(shape).await;
-    let before = scores.scored().await;
+    let before = scores.post_and_read_score().await;
     assert_eq!((&before["score"], &before["scoring_version"]), (&json!(25), &json!(0)));
 
-    // What is printed can be edited and set; the comments of the standard one are for who edits it.
+    // The printed scoring can be edited and set. The standard scoring has comments for its editors.
     let standard = scores.text(&["show"]).await;
     assert!(standard.starts_with("# Leadgate's standard scoring"), "{standard}");
     assert_eq!(scores.json(&["set", &scores.file(&standard)]).await, json!({ "version": 1 }));
-    let same = scores.json(&["show"]).await;
-    assert_eq!(same["scoring"], scores.json(&["show", "--version", "0"]).await["scoring"]);
+    let shown = scores.json(&["show"]).await;
+    assert_eq!(shown["scoring"], scores.json(&["show", "--version", "0"]).await["scoring"]);
     let written = scores.text(&["show"]).await;
     let edited = written.replace("\"phone_valid\"\npoints = 25", "\"phone_valid\"\npoints = 55");
     assert_ne!(edited, written);
@@ -81,27 +81,30 @@ async fn a_scoring_is_changed_beside_running_programs(shape: Shape) {
 
     assert_eq!(scores.json(&["set", &file]).await, json!({ "version": 2 }));
     let after = until("the new scoring", || async {
-        let score = scores.scored().await;
+        let score = scores.post_and_read_score().await;
         (score["scoring_version"] == 2).then_some(score)
     })
     .await;
     assert_eq!((&after["score"], &after["temperature"]), (&json!(55), &json!("warm")));
 
-    let wrong = scores.refused(&["set", &scores.file(&edited.replace("\"mobile\"", "\"moblie\""))]).await;
-    assert!(wrong.contains("rule 2 `phone_mobile`: `phone.kind`, one_of: \"moblie\" is none of"), "{wrong}");
+    let error = scores
+        .run_and_expect_error(&["set", &scores.file(&edited.replace("\"mobile\"", "\"moblie\""))])
+        .await;
+    assert!(error.contains("rule 2 `phone_mobile`: `phone.kind`, one_of: \"moblie\" is none of"), "{error}");
     assert_eq!(scores.json(&["reset"]).await, json!({ "version": 0 }));
     let history = scores.json(&["history"]).await;
-    let versions = history.as_array().unwrap().iter().map(|one| (&one["version"], &one["active"]));
+    let versions =
+        history.as_array().unwrap().iter().map(|version| (&version["version"], &version["active"]));
     assert_eq!(versions.collect::<Vec<_>>(), [(&json!(1), &json!(false)), (&json!(2), &json!(false))]);
     assert_eq!(scores.json(&["show", "--version", "2"]).await["scoring"]["rules"][0]["points"], 55);
 }
 
 #[tokio::test]
-async fn a_scoring_is_changed_beside_running_programs_embedded() {
-    a_scoring_is_changed_beside_running_programs(Shape::Embedded).await;
+async fn a_scoring_is_changed_while_programs_run_embedded() {
+    a_scoring_is_changed_while_programs_run(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn a_scoring_is_changed_beside_running_programs_in_production() {
-    a_scoring_is_changed_beside_running_programs(Shape::Production).await;
+async fn a_scoring_is_changed_while_programs_run_distributed() {
+    a_scoring_is_changed_while_programs_run(Shape::Distributed).await;
 }

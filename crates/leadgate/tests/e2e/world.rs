@@ -1,4 +1,4 @@
-//! An installation of its own for every test: real programs, a database, a virtual host and a prefix.
+//! A separate installation for each test: real programs, a database, a virtual host and a key prefix.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,16 +18,16 @@ const LEADGATE: &str = env!("CARGO_BIN_EXE_leadgate");
 const GATEWAY: &str = env!("CARGO_BIN_EXE_leadgate-gateway");
 const WORKER: &str = env!("CARGO_BIN_EXE_leadgate-worker");
 
-/// How long a test waits for something that should take a moment.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for something that normally takes a moment.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     Embedded,
-    Production,
+    Distributed,
 }
 
-/// The servers behind the production shape: shared by the run, or this test's own, to be broken.
+/// The servers of the distributed shape: shared by all tests, or private ones that a test breaks.
 pub struct Servers<'s> {
     pub postgres: &'s PostgresServer,
     pub rabbitmq: &'s RabbitMqServer,
@@ -44,7 +44,7 @@ impl Servers<'static> {
     }
 }
 
-/// What a test sets in the environment, beside what every installation needs.
+/// Additional environment variables of a test.
 pub type Settings<'s> = &'s [(&'s str, &'s str)];
 
 pub struct World {
@@ -54,8 +54,8 @@ pub struct World {
     pub organization: OrganizationId,
     pub store: Store,
     pub vhost: Option<Vhost>,
-    /// The gateway, or the one process of the embedded shape.
-    pub front: TestProcess,
+    /// The gateway, or the single process of the embedded shape.
+    pub server: TestProcess,
     pub workers: Vec<TestProcess>,
     name: String,
     environment: Vec<(String, String)>,
@@ -71,7 +71,7 @@ impl World {
     pub async fn start_with(shape: Shape, name: &str, settings: Settings<'_>) -> Self {
         match shape {
             Shape::Embedded => Self::embedded_with(name, settings).await,
-            Shape::Production => Self::production_with(name, &Servers::shared().await, 2, settings).await,
+            Shape::Distributed => Self::distributed_with(name, &Servers::shared().await, 2, settings).await,
         }
     }
 
@@ -87,12 +87,12 @@ impl World {
         Self::build(Shape::Embedded, name, folder, environment, &store, None).await
     }
 
-    /// The production shape over the given servers.
-    pub async fn production(name: &str, servers: &Servers<'_>, workers: usize) -> Self {
-        Self::production_with(name, servers, workers, &[]).await
+    /// The distributed shape with the given servers.
+    pub async fn distributed(name: &str, servers: &Servers<'_>, workers: usize) -> Self {
+        Self::distributed_with(name, servers, workers, &[]).await
     }
 
-    pub async fn production_with(
+    pub async fn distributed_with(
         name: &str,
         servers: &Servers<'_>,
         workers: usize,
@@ -111,7 +111,7 @@ impl World {
         environment.extend(settings.iter().map(|(name, value)| variable(name, value)));
         let folder = tempfile::tempdir().unwrap();
         let mut world =
-            Self::build(Shape::Production, name, folder, environment, &database, Some(vhost)).await;
+            Self::build(Shape::Distributed, name, folder, environment, &database, Some(vhost)).await;
         for _ in 0..workers {
             world.start_worker().await;
         }
@@ -129,18 +129,18 @@ impl World {
         let port = free_port().unwrap();
         run(&environment, &["migrate"]).await;
         let create = ["key", "create", "--organization", "acme", "--create-organization"];
-        let made = run(&environment, &[&create[..], &["--rate", "10000000/min"]].concat()).await;
+        let created = run(&environment, &[&create[..], &["--rate", "10000000/min"]].concat()).await;
         let store = Store::open(&StoreConfig::api(store)).unwrap();
         let organization = store.organization_named("acme").await.unwrap().unwrap().id;
-        let front = front(shape, name, &environment, port).await;
+        let server = start_server_process(shape, name, &environment, port).await;
         Self {
             shape,
             base: format!("http://127.0.0.1:{port}"),
-            key: made["key"].as_str().unwrap().to_owned(),
+            key: created["key"].as_str().unwrap().to_owned(),
             organization,
             store,
             vhost,
-            front,
+            server,
             workers: Vec::new(),
             name: name.to_owned(),
             environment,
@@ -149,8 +149,12 @@ impl World {
         }
     }
 
-    /// The embedded shape over a data folder that is there already, with a key that it knows.
-    pub async fn on(folder: tempfile::TempDir, environment: Vec<(String, String)>, key: String) -> Self {
+    /// The embedded shape with an existing data folder and a key of its store.
+    pub async fn with_data_folder(
+        folder: tempfile::TempDir,
+        environment: Vec<(String, String)>,
+        key: String,
+    ) -> Self {
         let data = &environment.iter().find(|(name, _)| name == "LEADGATE_DATA").unwrap().1;
         let store = Store::open(&StoreConfig::api(format!("sqlite:{data}/store.db"))).unwrap();
         let organization = store.organization_named("acme").await.unwrap().unwrap().id;
@@ -163,7 +167,7 @@ impl World {
             organization,
             store,
             vhost: None,
-            front: front(Shape::Embedded, &name, &environment, port).await,
+            server: start_server_process(Shape::Embedded, &name, &environment, port).await,
             workers: Vec::new(),
             name,
             environment,
@@ -177,29 +181,29 @@ impl World {
         self.workers.push(spawn(&name, WORKER, &[], &self.environment));
     }
 
-    /// Programs that are started from now on reach the database through the proxy.
-    pub fn through(&mut self, proxy: &Proxy) {
+    /// Programs that are started after this call connect to the database through the proxy.
+    pub fn use_database_proxy(&mut self, proxy: &Proxy) {
         let (_, url) = self.environment.iter_mut().find(|(name, _)| name == "LEADGATE_STORE_URL").unwrap();
-        let mut through = reqwest::Url::parse(url).unwrap();
-        through.set_port(Some(proxy.port())).unwrap();
-        *url = through.into();
+        let mut proxied_url = reqwest::Url::parse(url).unwrap();
+        proxied_url.set_port(Some(proxy.port())).unwrap();
+        *url = proxied_url.into();
     }
 
-    /// Starts the front process again, on the same address and data.
-    pub async fn start_front(&mut self) {
-        self.front = front(self.shape, &self.name, &self.environment, self.port).await;
+    /// Starts the server again, with the same address and data.
+    pub async fn start_server(&mut self) {
+        self.server = start_server_process(self.shape, &self.name, &self.environment, self.port).await;
     }
 
-    /// Another gateway beside the first one, with settings of its own.
+    /// Starts another gateway, with its own settings.
     pub async fn start_gateway(&self, settings: Settings<'_>) -> Gateway {
         let mut environment = self.environment.clone();
         environment.extend(settings.iter().map(|(name, value)| variable(name, value)));
         let (name, port) = (format!("{}-gateway", self.name), free_port().unwrap());
-        let process = front(Shape::Production, &name, &environment, port).await;
+        let process = start_server_process(Shape::Distributed, &name, &environment, port).await;
         Gateway { base: format!("http://127.0.0.1:{port}"), process, name, environment, port }
     }
 
-    /// Runs `leadgate --json …` beside the running programs.
+    /// Runs `leadgate --json …` while the programs run.
     pub async fn cli(&self, arguments: &[&str]) -> Value {
         run(&self.environment, arguments).await
     }
@@ -224,8 +228,8 @@ impl World {
         request.header("content-type", "application/json").body(body).send().await.unwrap()
     }
 
-    /// Everything that the store holds of the organization.
-    pub async fn observed(&self) -> Vec<ObservedSubmission> {
+    /// All submissions of the organization in the store.
+    pub async fn observed_submissions(&self) -> Vec<ObservedSubmission> {
         let mut observed = Vec::new();
         let mut after = None;
         loop {
@@ -247,14 +251,16 @@ impl World {
         }
     }
 
-    /// Waits until everything acked has an outcome, or for long enough, and returns what is held.
-    pub async fn drained(&self, oracle: &Oracle) -> Vec<ObservedSubmission> {
-        let deadline = Instant::now() + PATIENCE * 3;
+    /// Waits until all acknowledged submissions have an outcome or the time is over. Returns all stored
+    /// submissions.
+    pub async fn wait_until_processed(&self, oracle: &Oracle) -> Vec<ObservedSubmission> {
+        let deadline = Instant::now() + TIMEOUT * 3;
         loop {
-            let observed = self.observed().await;
-            let held: BTreeSet<_> = observed.iter().map(|one| one.submission).collect();
-            let acked = |state: &RequestState| matches!(state, RequestState::Acked(id) if !held.contains(id));
-            let missing = oracle.states().iter().filter(|state| acked(state)).count();
+            let observed = self.observed_submissions().await;
+            let stored: BTreeSet<_> = observed.iter().map(|submission| submission.submission).collect();
+            let is_missing =
+                |state: &RequestState| matches!(state, RequestState::Acked(id) if !stored.contains(id));
+            let missing = oracle.states().iter().filter(|state| is_missing(state)).count();
             if missing == 0 || Instant::now() > deadline {
                 return observed;
             }
@@ -263,7 +269,7 @@ impl World {
     }
 }
 
-/// A gateway that is not the only one of its installation.
+/// An additional gateway of an installation.
 pub struct Gateway {
     pub base: String,
     pub process: TestProcess,
@@ -273,9 +279,10 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts it again, on the same address.
+    /// Starts the gateway again, with the same address.
     pub async fn start_again(&mut self) {
-        self.process = front(Shape::Production, &self.name, &self.environment, self.port).await;
+        self.process =
+            start_server_process(Shape::Distributed, &self.name, &self.environment, self.port).await;
     }
 }
 
@@ -287,74 +294,79 @@ pub fn http() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap()
 }
 
-async fn front(shape: Shape, name: &str, environment: &[(String, String)], port: u16) -> TestProcess {
+async fn start_server_process(
+    shape: Shape,
+    name: &str,
+    environment: &[(String, String)],
+    port: u16,
+) -> TestProcess {
     let listen = format!("127.0.0.1:{port}");
     let (program, arguments) = match shape {
         Shape::Embedded => (LEADGATE, vec!["serve", "--listen", &listen]),
-        Shape::Production => (GATEWAY, vec!["--listen", &listen]),
+        Shape::Distributed => (GATEWAY, vec!["--listen", &listen]),
     };
     let process = spawn(name, program, &arguments, environment);
-    process.await_ready(&format!("http://{listen}"), PATIENCE).await.unwrap();
+    process.await_ready(&format!("http://{listen}"), TIMEOUT).await.unwrap();
     process
 }
 
 fn spawn(name: &str, program: &str, arguments: &[&str], environment: &[(String, String)]) -> TestProcess {
-    let mut command = Command::new(installed(program));
+    let mut command = Command::new(program_path(program));
     command.args(arguments).envs(environment.iter().cloned());
     TestProcess::spawn(name, &command).unwrap()
 }
 
-/// The program of this build, or the one of the same name in the folder that `LEADGATE_TEST_PROGRAMS` names.
-fn installed(program: &str) -> PathBuf {
+/// The program of this build, or that of the same name in the folder `LEADGATE_TEST_PROGRAMS`.
+fn program_path(program: &str) -> PathBuf {
     let folder = std::env::var_os("LEADGATE_TEST_PROGRAMS").map(PathBuf::from);
     let name = Path::new(program).file_name().unwrap();
     folder.map_or_else(|| program.into(), |folder| folder.join(name))
 }
 
-/// Runs `leadgate --json` to its end; its answer.
+/// Runs `leadgate --json`, expects success, and returns its output.
 pub async fn run(environment: &[(String, String)], arguments: &[&str]) -> Value {
-    let (ok, answer) = try_run(environment, arguments).await;
-    assert!(ok, "leadgate {arguments:?}: {answer}");
-    answer
+    let (ok, output) = try_run(environment, arguments).await;
+    assert!(ok, "leadgate {arguments:?}: {output}");
+    output
 }
 
-/// The same for a command that may fail: whether it succeeded, and its answer.
+/// Runs `leadgate --json`. Returns whether it succeeded, and its output.
 pub async fn try_run(environment: &[(String, String)], arguments: &[&str]) -> (bool, Value) {
-    let (code, answer) = exit(environment, arguments).await;
-    (code == 0, answer)
+    let (code, output) = run_with_exit_code(environment, arguments).await;
+    (code == 0, output)
 }
 
-/// The exit code of `leadgate --json`, and its answer.
-pub async fn exit(environment: &[(String, String)], arguments: &[&str]) -> (i32, Value) {
-    let mut command = tokio::process::Command::new(installed(LEADGATE));
+/// Runs `leadgate --json`. Returns its exit code and its output.
+pub async fn run_with_exit_code(environment: &[(String, String)], arguments: &[&str]) -> (i32, Value) {
+    let mut command = tokio::process::Command::new(program_path(LEADGATE));
     command.arg("--json").args(arguments).envs(environment.iter().cloned());
     let output = command.output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let answer = serde_json::from_str(text.trim()).unwrap_or_else(|_| {
+    let document = serde_json::from_str(text.trim()).unwrap_or_else(|_| {
         panic!("no JSON from {arguments:?}: {text} {}", String::from_utf8_lossy(&output.stderr))
     });
-    (output.status.code().unwrap(), answer)
+    (output.status.code().unwrap(), document)
 }
 
-/// Runs `leadgate` as people do: what it prints, and what it complains of.
-pub async fn say(environment: &[(String, String)], arguments: &[&str]) -> (String, String) {
-    let mut command = tokio::process::Command::new(installed(LEADGATE));
+/// Runs `leadgate` without `--json`. Returns its standard output and standard error.
+pub async fn run_as_text(environment: &[(String, String)], arguments: &[&str]) -> (String, String) {
+    let mut command = tokio::process::Command::new(program_path(LEADGATE));
     let output = command.args(arguments).envs(environment.iter().cloned()).output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(output.stdout), text(output.stderr))
 }
 
-/// Asks again until the answer is what is waited for.
-pub async fn until<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+/// Repeats `attempt` until it returns a value, or panics after [`TIMEOUT`].
+pub async fn until<T, F>(what: &str, mut attempt: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
+        if let Some(value) = attempt().await {
+            return value;
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "timeout while waiting for {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

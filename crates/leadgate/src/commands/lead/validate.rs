@@ -1,4 +1,4 @@
-//! `leadgate lead validate`.
+//! The command `leadgate lead validate`.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -17,31 +17,32 @@ use crate::config::Config;
 
 #[derive(Args)]
 pub(crate) struct ValidateArguments {
-    /// File with a lead as a JSON object, in the dialect of the source; `-` is standard input
+    /// File with a lead as a JSON object in the dialect of the source; `-` is standard input
     file: PathBuf,
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// Source that it would be posted to [default: the organization's native source]
+    /// Source to which the lead would be posted [default: the organization's native source]
     #[arg(long, value_name = "ID")]
     source: Option<SourceId>,
-    /// The file has a lead on each line
+    /// The file has one lead per line
     #[arg(long)]
     lines: bool,
 }
 
 pub(super) async fn run(
-    asked: ValidateArguments,
+    arguments: ValidateArguments,
     store: &Store,
     config: &Config,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let owner = organization(store, &asked.organization).await?;
-    let source = sources::find_or_default(store, owner.id, asked.source).await.map_err(with_hint(&owner))?;
-    let (source, longest) = (Arc::new(source), usize::try_from(config.gateway.body_limit.as_u64())?);
-    let body = read(&asked)?;
+    let owner = organization(store, &arguments.organization).await?;
+    let source = sources::find_or_default(store, owner.id, arguments.source).await;
+    let source = Arc::new(source.map_err(with_hint(&owner))?);
+    let body_limit = usize::try_from(config.gateway.body_limit.as_u64())?;
+    let body = read(&arguments)?;
     let context = judge_context(store, config).await?;
-    let draft = |body: &&[u8]| leads::draft_submission(&source, body, longest);
-    if !asked.lines {
+    let draft = |body: &&[u8]| leads::draft_submission(&source, body, body_limit);
+    if !arguments.lines {
         let normalized = leads::normalize(vec![draft(&body.as_slice())?], &source, &context).await?;
         let judged = leads::validate(store, owner.id, normalized, &context, store).await?;
         let judged = judged.first().context("the lead was not judged")?;
@@ -52,8 +53,8 @@ pub(super) async fn run(
     let mut all = Vec::new();
     for lines in Vec::from_iter(lines).chunks(leads::MOST_VALIDATED) {
         let drafts: Vec<_> = lines.iter().map(draft).collect();
-        let good: Vec<Submission> = drafts.iter().filter_map(|draft| draft.as_ref().ok()).cloned().collect();
-        let normalized = leads::normalize(good, &source, &context).await?;
+        let valid: Vec<Submission> = drafts.iter().filter_map(|draft| draft.as_ref().ok()).cloned().collect();
+        let normalized = leads::normalize(valid, &source, &context).await?;
         let judged = leads::validate(store, owner.id, normalized, &context, store).await?;
         let mut judged = judged.into_iter();
         for draft in drafts {
@@ -64,20 +65,20 @@ pub(super) async fn run(
         }
     }
     output.print(&all, |line| {
-        for (number, one) in (1_u64..).zip(&all) {
+        for (number, preview) in (1_u64..).zip(&all) {
             line(&format!("lead {number}"));
-            details(one, line);
+            details(preview, line);
         }
     });
     Ok(())
 }
 
-fn read(asked: &ValidateArguments) -> anyhow::Result<Vec<u8>> {
-    if asked.file.as_os_str() != "-" {
-        return Ok(files::bytes(&asked.file, "a lead as a JSON object")?);
+fn read(arguments: &ValidateArguments) -> anyhow::Result<Vec<u8>> {
+    if arguments.file.as_os_str() != "-" {
+        return Ok(files::bytes(&arguments.file, "a lead as a JSON object")?);
     }
     let mut body = Vec::new();
-    std::io::stdin().read_to_end(&mut body).context("standard input")?;
+    std::io::stdin().read_to_end(&mut body).context("reading standard input")?;
     Ok(body)
 }
 

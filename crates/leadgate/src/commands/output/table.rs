@@ -1,34 +1,34 @@
-//! Tables without borders: their lines can be copied, cut and searched.
+//! Tables without borders, whose lines are easy to copy, cut and search.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement};
 
-/// Between two columns.
-const GAP: u16 = 2;
+/// The number of spaces between two columns.
+const COLUMN_GAP: u16 = 2;
 
-/// Columns under headers.
+/// Rows, and the headers of their columns.
 pub(crate) struct Table {
     headers: Vec<String>,
     rows: Vec<Vec<String>>,
-    numbers: Vec<usize>,
+    number_columns: Vec<usize>,
 }
 
 impl Table {
     pub(crate) fn new(headers: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let headers = headers.into_iter().map(|header| printable(header.as_ref())).collect();
-        Self { headers, rows: Vec::new(), numbers: Vec::new() }
+        Self { headers, rows: Vec::new(), number_columns: Vec::new() }
     }
 
-    /// Aligns columns to the right, counted from 0.
+    /// Aligns the columns with these indices to the right.
     pub(crate) fn with_numbers(mut self, columns: impl IntoIterator<Item = usize>) -> Self {
-        self.numbers.extend(columns);
+        self.number_columns.extend(columns);
         self
     }
 
-    /// Adds a row. An empty cell is printed as `-`, so that every line has the same number of words at least.
+    /// Adds a row. An empty cell is printed as `-`, so that no line has fewer words than there are columns.
     pub(crate) fn add(&mut self, cells: impl IntoIterator<Item = String>) {
-        let shown = |cell: String| if cell.is_empty() { "-".to_owned() } else { printable(&cell) };
-        self.rows.push(cells.into_iter().map(shown).collect());
+        let cell_text = |cell: String| if cell.is_empty() { "-".to_owned() } else { printable(&cell) };
+        self.rows.push(cells.into_iter().map(cell_text).collect());
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -40,21 +40,21 @@ impl Table {
             return;
         }
         let mut table = comfy_table::Table::new();
-        // A line is never wrapped, however narrow the terminal is.
+        // Lines are never wrapped, also in a narrow terminal.
         table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         if !self.headers.is_empty() {
             table.set_header(self.headers);
         }
         table.add_rows(self.rows);
         for column in table.column_iter_mut() {
-            column.set_padding((0, GAP));
+            column.set_padding((0, COLUMN_GAP));
         }
-        for index in self.numbers {
+        for index in self.number_columns {
             if let Some(column) = table.column_mut(index) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        table.lines().for_each(|one| line(one.trim_end()));
+        table.lines().for_each(|text| line(text.trim_end()));
     }
 }
 
@@ -65,46 +65,46 @@ pub(super) fn pairs<'n>(pairs: impl IntoIterator<Item = (&'n str, String)>) -> T
     table
 }
 
-/// On one line, and without the control characters by which stored text could steer a terminal.
+/// Escapes line breaks and other control characters, with which stored text could control a terminal.
 fn printable(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(shown).collect()
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escaped).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn printed(table: Table) -> Vec<String> {
+    fn printed_lines(table: Table) -> Vec<String> {
         let mut lines = Vec::new();
         table.print(&mut |line| lines.push(line.to_owned()));
         lines
     }
 
     #[test]
-    fn columns_stand_under_their_headers_without_borders() {
+    fn columns_are_aligned_under_their_headers() {
         let mut table = Table::new(["ID", "NAME", "RULES"]).with_numbers([2]);
         table.add(["1".to_owned(), "Zürich 東京".to_owned(), "7".to_owned()]);
         table.add(["200".to_owned(), String::new(), "1200".to_owned()]);
         assert_eq!(
-            printed(table),
+            printed_lines(table),
             [
                 "ID   NAME         RULES", //
                 "1    Zürich 東京      7",
                 "200  -             1200",
             ]
         );
-        assert_eq!(printed(Table::new(["id"])), [""; 0], "an empty list has no header");
+        assert_eq!(printed_lines(Table::new(["id"])), [""; 0], "an empty list has no header");
     }
 
     #[test]
-    fn stored_text_cannot_steer_the_terminal_or_break_a_line() {
+    fn control_characters_in_stored_text_are_escaped() {
         let mut table = Table::new(["NAME"]);
         table.add(["two\nlines \u{1b}[2J".to_owned()]);
-        assert_eq!(printed(table), ["NAME", r"two\nlines \u{1b}[2J"]);
+        assert_eq!(printed_lines(table), ["NAME", r"two\nlines \u{1b}[2J"]);
         let long = "word ".repeat(200);
         let mut table = Table::new(["NAME"]);
         table.add([long.clone()]);
-        assert_eq!(printed(table)[1], long.trim_end(), "a long line is not wrapped");
+        assert_eq!(printed_lines(table)[1], long.trim_end(), "a long line is not wrapped");
     }
 }

@@ -1,4 +1,4 @@
-//! `leadgate suppression import`.
+//! The command `leadgate suppression import`.
 
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
@@ -18,67 +18,68 @@ use crate::commands::{Output, UsageError, files, organization, progress};
 
 #[derive(Args)]
 pub(crate) struct ImportArguments {
-    /// A CSV file whose first row names its columns: any number with phones and emails, domain, phone_sha256,
-    /// email_sha256, and if there are any, list, reason, expires_at. In UTF-8, windows-1252, or UTF-16 with a byte
-    /// order mark
+    /// CSV file with a header row: any number of phone and email columns, domain, phone_sha256, email_sha256,
+    /// and optionally list, reason, expires_at. Encoded in UTF-8, windows-1252, or UTF-16 with a byte order
+    /// mark
     file: PathBuf,
     #[arg(long, value_name = "NAME")]
     organization: String,
     #[command(flatten)]
     terms: EntryArguments,
-    /// The file has no header, and values of this kind in its first column: phone, email or domain
+    /// The file has no header row; its first column has values of this kind: phone, email or domain
     #[arg(long, value_name = "KIND")]
     kind: Option<SuppressionKind>,
-    /// The values are SHA-256 digests
+    /// The values in the first column are SHA-256 digests
     #[arg(long, requires = "kind")]
     sha256: bool,
     /// Region of phones without a country code, such as US [default: none]
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
-    /// File for the result of each row [default: FILE.verdicts.csv]
+    /// File to write with the result of each row [default: FILE.results.csv]
     #[arg(long, value_name = "FILE")]
-    verdicts: Option<PathBuf>,
+    results: Option<PathBuf>,
 }
 
 pub(super) async fn run(
     import: ImportArguments,
     store: &Store,
-    judging: &RescreenContext,
+    context: &RescreenContext,
     output: &Output,
 ) -> anyhow::Result<()> {
     let owner = organization(store, &import.organization).await?;
-    let named = || import.file.display().to_string();
-    let what = "a CSV file of phones, emails or domains";
+    let file_name = || import.file.display().to_string();
+    let expected = "a CSV file of phones, emails or domains";
     let (file, encoding) =
-        open(&import.file).map_err(|error| files::unreadable(&import.file, what, &error))?;
-    let bar = progress::of_bytes(file.metadata()?.len(), "suppressing");
-    let mut reader =
-        suppressions::csv_reader(bar.wrap_read(file), encoding, import.kind.is_none()).with_context(named)?;
+        open(&import.file).map_err(|error| files::unreadable(&import.file, expected, &error))?;
+    let bar = progress::of_bytes(file.metadata()?.len(), "importing");
+    let mut reader = suppressions::csv_reader(bar.wrap_read(file), encoding, import.kind.is_none())
+        .with_context(file_name)?;
     let columns = match import.kind {
         Some(kind) => CsvColumns::single_column(kind, import.sha256)?,
-        None => CsvColumns::from_header(reader.headers().with_context(named)?).map_err(|error| {
-            UsageError::invalid_arguments(format!("{error}; for a file without names say --kind"))
+        None => CsvColumns::from_header(reader.headers().with_context(file_name)?).map_err(|error| {
+            UsageError::invalid_arguments(format!("{error}; for a file without a header row use --kind"))
         })?,
     };
     let left_out = columns.left_out().to_vec();
-    let verdicts = import.verdicts.clone().unwrap_or_else(|| default_results_path(&import.file));
-    let file = File::create(&verdicts).with_context(|| format!("writing {}", verdicts.display()))?;
-    let mut results = csv::Writer::from_writer(file);
+    let results_path = import.results.clone().unwrap_or_else(|| default_results_path(&import.file));
+    let results_file =
+        File::create(&results_path).with_context(|| format!("writing {}", results_path.display()))?;
+    let mut results = csv::Writer::from_writer(results_file);
     results.write_record(["row", "result", "kind", "detail"])?;
 
-    let (defaults, RescreenContext { matching, judge }) = (import.terms.defaults(import.region), judging);
+    let (defaults, RescreenContext { matching, judge }) = (import.terms.defaults(import.region), context);
     let mut rows = suppressions::SuppressionImport::new(store, owner.id, matching, judge, columns, defaults);
     let mut record = StringRecord::new();
-    while reader.read_record(&mut record).with_context(named)? {
+    while reader.read_record(&mut record).with_context(file_name)? {
         let line = record.position().map_or(0, csv::Position::line);
         write(&mut results, rows.add_row(line, |at| record.get(at)).await?)?;
     }
-    let (last, counts, due) = rows.finish().await?;
+    let (last, counts, pending) = rows.finish().await?;
     write(&mut results, last)?;
     results.flush()?;
     bar.finish_and_clear();
-    rescreen(due).await?;
-    let report = ImportReport { counts, encoding: encoding.name(), left_out, verdicts };
+    rescreen(pending).await?;
+    let report = ImportReport { counts, encoding: encoding.name(), left_out, results: results_path };
     report.print(output);
     match report.counts.refused {
         0 => Ok(()),
@@ -86,7 +87,8 @@ pub(super) async fn run(
     }
 }
 
-/// A file, or a copy of what can be read only once, such as a pipe.
+/// Opens the file and detects its encoding. An input that can be read only once, such as a pipe, is copied
+/// first.
 fn open(path: &Path) -> io::Result<(File, &'static Encoding)> {
     let mut file = File::open(path)?;
     if !file.metadata()?.is_file() {
@@ -107,11 +109,11 @@ fn write(to: &mut csv::Writer<File>, results: Vec<ImportRowResult>) -> csv::Resu
 
 fn default_results_path(file: &Path) -> PathBuf {
     let mut name = file.to_owned().into_os_string();
-    name.push(".verdicts.csv");
+    name.push(".results.csv");
     name.into()
 }
 
-/// What the command answers.
+/// The output of the command.
 #[derive(Serialize)]
 struct ImportReport {
     #[serde(flatten)]
@@ -119,17 +121,17 @@ struct ImportReport {
     encoding: &'static str,
     #[serde(rename = "columns_left_out")]
     left_out: Vec<String>,
-    verdicts: PathBuf,
+    results: PathBuf,
 }
 
 impl ImportReport {
     fn print(&self, output: &Output) {
-        let Self { counts: ImportCounts { rows, added, extended, kept, refused }, verdicts, .. } = self;
+        let Self { counts: ImportCounts { rows, added, extended, kept, refused }, results, .. } = self;
         output.print(self, |line| {
             line(&format!(
-                "{rows} rows: {added} added, {extended} extended, {kept} there already, {refused} refused"
+                "{rows} rows: {added} added, {extended} extended, {kept} already listed, {refused} refused"
             ));
-            line(&format!("the verdict on each is in {}", verdicts.display()));
+            line(&format!("the result of each row is in {}", results.display()));
         });
         if !self.left_out.is_empty() {
             let names: Vec<_> = self.left_out.iter().map(|name| name.escape_debug().to_string()).collect();

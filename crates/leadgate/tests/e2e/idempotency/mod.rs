@@ -1,8 +1,8 @@
-//! One `Idempotency-DerivedKey`, one effect: whoever repeats it, wherever, and whatever broke meanwhile.
+//! Requests with the same `Idempotency-Key` have one effect, also over several gateways and after failures.
 
-mod forgotten;
-mod killed;
-mod written;
+mod gateway_killed;
+mod raw_request;
+mod redis_data_lost;
 
 use std::collections::BTreeSet;
 
@@ -11,30 +11,31 @@ use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::shared;
 use serde_json::{Value, json};
 
-use self::written::Written;
+use self::raw_request::RawRequest;
 use crate::metrics::with_redis_in_time;
-use crate::systems::{Got, Way, send};
+use crate::systems::{TestResponse, TestSource, send};
 use crate::world::{Shape, World, http, until};
 
-/// An email alone tells nobody apart here: but for its key, a repeat would make a second lead.
+/// A lead whose email is not an identity key: without the idempotency key a repeat would create a second
+/// lead.
 fn lead(name: &str) -> String {
     json!({ "email": format!("{name}@example.com"), "full_name": "Ida Potent" }).to_string()
 }
 
-async fn post(base: &str, key: &str, idempotency: &str, body: &str) -> Got {
+async fn post(base: &str, key: &str, idempotency: &str, body: &str) -> TestResponse {
     let request = http().post(format!("{base}/v1/leads")).bearer_auth(key);
     let request = request.header("content-type", "application/json").header("idempotency-key", idempotency);
     send(request.body(body.to_owned())).await
 }
 
 /// The id in a 202.
-fn accepted(got: &Got) -> String {
-    assert_eq!(got.status, 202, "{}", got.text);
-    got.body["id"].as_str().unwrap().to_owned()
+fn accepted(response: &TestResponse) -> String {
+    assert_eq!(response.status, 202, "{}", response.text);
+    response.body["id"].as_str().unwrap().to_owned()
 }
 
-/// What the organization can see of a submission, once the worker is done with it.
-async fn settled(world: &World, id: &str) -> Value {
+/// Waits until the worker has processed a submission, and returns what the API shows of it.
+async fn wait_for_result(world: &World, id: &str) -> Value {
     until("the worker", || async {
         let (status, shown) = world.get(&format!("/v1/leads/{id}")).await;
         assert_eq!(status, 200, "{shown}");
@@ -43,31 +44,32 @@ async fn settled(world: &World, id: &str) -> Value {
     .await
 }
 
-/// What the store holds of a body that went out under one key.
-async fn held(world: &World, body: &str) -> Vec<ObservedSubmission> {
+/// The stored submissions with this body.
+async fn stored_submissions(world: &World, body: &str) -> Vec<ObservedSubmission> {
     let hash = body_hash(body.as_bytes());
-    world.observed().await.into_iter().filter(|one| one.body_hash == hash).collect()
+    world.observed_submissions().await.into_iter().filter(|submission| submission.body_hash == hash).collect()
 }
 
-/// One was created, all others are its duplicates; how many they are.
-fn has_one_effect(held: &[ObservedSubmission]) -> usize {
-    let of = |outcome| held.iter().filter(|one| one.outcome == outcome).count();
-    let leads: BTreeSet<_> = held.iter().map(|one| one.lead).collect();
-    assert_eq!((of(ObservedOutcome::Created), leads.len()), (1, 1), "{held:?}");
-    assert_eq!(of(ObservedOutcome::Duplicate), held.len() - 1, "{held:?}");
-    held.len() - 1
+/// Asserts that one submission created a lead and the others are its duplicates. Returns the number of
+/// duplicates.
+fn assert_one_effect(submissions: &[ObservedSubmission]) -> usize {
+    let count = |outcome| submissions.iter().filter(|submission| submission.outcome == outcome).count();
+    let leads: BTreeSet<_> = submissions.iter().map(|submission| submission.lead).collect();
+    assert_eq!((count(ObservedOutcome::Created), leads.len()), (1, 1), "{submissions:?}");
+    assert_eq!(count(ObservedOutcome::Duplicate), submissions.len() - 1, "{submissions:?}");
+    submissions.len() - 1
 }
 
-/// What two gateways say to the same things.
+/// The responses of two gateways to the same requests.
 struct Answers {
-    /// One request after the other, the same key and body.
-    repeated: Vec<Got>,
-    mismatched: Vec<Got>,
-    /// Fifty requests at the same moment, and one after them.
+    /// Sequential requests with the same key and body.
+    repeated: Vec<TestResponse>,
+    mismatched: Vec<TestResponse>,
+    /// 50 concurrent requests, and one after them.
     at_once: Vec<(u16, Value)>,
-    afterwards: Got,
-    /// What the store holds of the one and of the fifty.
-    held: [Vec<ObservedSubmission>; 2],
+    afterwards: TestResponse,
+    /// The stored submissions of the sequential and of the concurrent requests.
+    submissions: [Vec<ObservedSubmission>; 2],
 }
 
 impl Answers {
@@ -82,40 +84,41 @@ impl Answers {
         }
         let mut waiting = Vec::new();
         for number in 0..50 {
-            let but_the_last_byte = Written::all_but(1, bases[number % 2], &world.key, &many, &bodies[1]);
-            waiting.push(but_the_last_byte.await.unwrap());
+            let sending = RawRequest::send_all_but(1, bases[number % 2], &world.key, &many, &bodies[1]);
+            waiting.push(sending.await.unwrap());
         }
-        for written in &mut waiting {
-            written.finish().await.unwrap();
+        for request in &mut waiting {
+            request.finish().await.unwrap();
         }
-        for written in waiting {
-            at_once.push(written.answer().await.unwrap());
+        for request in waiting {
+            at_once.push(request.answer().await.unwrap());
         }
         let afterwards = post(bases[1], &world.key, &many, &bodies[1]).await;
-        for last in repeated.iter().chain([&afterwards]).filter(|got| got.status == 202) {
-            settled(world, &accepted(last)).await;
+        for last in repeated.iter().chain([&afterwards]).filter(|response| response.status == 202) {
+            wait_for_result(world, &accepted(last)).await;
         }
-        let held = [held(world, &bodies[0]).await, held(world, &bodies[1]).await];
-        Self { repeated, mismatched, at_once, afterwards, held }
+        let submissions =
+            [stored_submissions(world, &bodies[0]).await, stored_submissions(world, &bodies[1]).await];
+        Self { repeated, mismatched, at_once, afterwards, submissions }
     }
 }
 
-async fn is_answered_alike(shape: Shape) {
+async fn repeats_are_answered_alike(shape: Shape) {
     let world = World::start(shape, "idempotency").await;
     let second = match shape {
         Shape::Embedded => None,
-        Shape::Production => Some(world.start_gateway(&[]).await),
+        Shape::Distributed => Some(world.start_gateway(&[]).await),
     };
     let bases = [&*world.base, second.as_ref().map_or(&world.base, |gateway| &gateway.base)];
-    let found = with_redis_in_time(&bases, async |attempt| Answers::of(&world, bases, attempt).await).await;
+    let answers = with_redis_in_time(&bases, async |attempt| Answers::of(&world, bases, attempt).await).await;
 
-    let ids: BTreeSet<_> = found.repeated.iter().map(accepted).collect();
-    assert_eq!(ids.len(), 1, "the first id, each time");
-    for other in &found.mismatched {
+    let ids: BTreeSet<_> = answers.repeated.iter().map(accepted).collect();
+    assert_eq!(ids.len(), 1, "all responses have the first id");
+    for other in &answers.mismatched {
         assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_mismatch")));
     }
-    let (mut ids, mut in_flight) = (BTreeSet::from([accepted(&found.afterwards)]), 0);
-    for (status, body) in &found.at_once {
+    let (mut ids, mut in_flight) = (BTreeSet::from([accepted(&answers.afterwards)]), 0);
+    for (status, body) in &answers.at_once {
         match status {
             202 => _ = ids.insert(body["id"].as_str().unwrap().to_owned()),
             _ => {
@@ -124,26 +127,26 @@ async fn is_answered_alike(shape: Shape) {
             }
         }
     }
-    println!("{shape:?}: 50 at once: {} answered alike, {in_flight} told to wait", 50 - in_flight);
+    println!("{shape:?}: 50 concurrent requests: {} accepted, {in_flight} refused with 409", 50 - in_flight);
     assert_eq!(ids.len(), 1, "{ids:?}");
-    let duplicates = found.held.map(|held| has_one_effect(&held));
-    assert_eq!(duplicates, [0, 0], "what was repeated was not even published");
+    let duplicates = answers.submissions.map(|submissions| assert_one_effect(&submissions));
+    assert_eq!(duplicates, [0, 0], "repeats are not published");
 }
 
 #[tokio::test]
-async fn what_is_repeated_is_answered_alike_embedded() {
-    is_answered_alike(Shape::Embedded).await;
+async fn repeats_are_answered_alike_embedded() {
+    repeats_are_answered_alike(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn what_is_repeated_is_answered_alike_in_production() {
-    is_answered_alike(Shape::Production).await;
+async fn repeats_are_answered_alike_distributed() {
+    repeats_are_answered_alike(Shape::Distributed).await;
 }
 
-/// The broker has it and its confirm does not come: another gateway says 409 until it does.
+/// While the broker's confirm is missing, another gateway answers 409.
 #[tokio::test]
-async fn who_repeats_what_is_in_flight_is_told_to_wait() {
-    let world = World::start(Shape::Production, "in-flight").await;
+async fn a_repeat_of_a_request_in_flight_gets_409() {
+    let world = World::start(Shape::Distributed, "in-flight").await;
     let proxy = Proxy::start(shared().rabbitmq().await.unwrap().port()).await.unwrap();
     let through = world.vhost.as_ref().unwrap().amqp_url_via(proxy.port()).unwrap();
     let settings = [("LEADGATE_QUEUE_URL", &*through), ("LEADGATE_QUEUE_CONFIRM_TIMEOUT", "30s")];
@@ -152,8 +155,9 @@ async fn who_repeats_what_is_in_flight_is_told_to_wait() {
         let idempotency = format!("slow-{attempt}");
         let body = lead(&idempotency);
         proxy.set(ProxyMode::HalfOpen).await.unwrap();
-        let first = Written::all_but(0, &slow.base, &world.key, &idempotency, &body).await.unwrap();
-        until("the lead", || async { (held(&world, &body).await.len() == 1).then_some(()) }).await;
+        let first = RawRequest::send_all_but(0, &slow.base, &world.key, &idempotency, &body).await.unwrap();
+        until("the lead", || async { (stored_submissions(&world, &body).await.len() == 1).then_some(()) })
+            .await;
         let mut meanwhile = Vec::new();
         for _ in 0..20 {
             meanwhile.push(post(&world.base, &world.key, &idempotency, &body).await);
@@ -162,56 +166,57 @@ async fn who_repeats_what_is_in_flight_is_told_to_wait() {
         proxy.set(ProxyMode::Pass).await.unwrap();
         let first = first.answer().await.unwrap();
         let afterwards = post(&world.base, &world.key, &idempotency, &body).await;
-        (first, meanwhile, other, afterwards, held(&world, &body).await)
+        (first, meanwhile, other, afterwards, stored_submissions(&world, &body).await)
     };
-    let found = with_redis_in_time(&[&world.base, &slow.base], trial).await;
-    let ((status, first), meanwhile, other, afterwards, held) = found;
+    let answers = with_redis_in_time(&[&world.base, &slow.base], trial).await;
+    let ((status, first), meanwhile, other, afterwards, submissions) = answers;
     for again in &meanwhile {
         assert_eq!((again.status, &again.body["code"]), (409, &json!("idempotency_in_flight")));
     }
     assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_mismatch")));
     assert_eq!((status, &first["id"]), (202, &json!(accepted(&afterwards))));
     println!(
-        "in flight: {} told to wait, 1 told of another body, {} submission",
+        "in flight: {} refused with 409, 1 refused for another body, {} submission",
         meanwhile.len(),
-        held.len()
+        submissions.len()
     );
-    assert_eq!(has_one_effect(&held), 0);
+    assert_eq!(assert_one_effect(&submissions), 0);
 }
 
-async fn belongs_to_its_source(shape: Shape) {
+async fn a_key_belongs_to_its_source(shape: Shape) {
     let world = World::start(shape, "two-sources").await;
-    let ways = [Way::into(&world, "native").await, Way::into(&world, "native").await];
-    // Another key of the first source speaks for the same client.
-    let more = world.cli(&["key", "create", "--organization", "acme", "--source", &ways[0].id]).await;
-    let more = more["key"].as_str().unwrap();
+    let sources = [TestSource::create(&world, "native").await, TestSource::create(&world, "native").await];
+    // Another API key of the first source belongs to the same client.
+    let second_key =
+        world.cli(&["key", "create", "--organization", "acme", "--source", &sources[0].id]).await;
+    let second_key = second_key["key"].as_str().unwrap();
     let trial = async |attempt| {
         let body = lead(&format!("same-{attempt}"));
         let idempotency = format!("same-{attempt}");
         let post = async |key: &str, body: &str| post(&world.base, key, &idempotency, body).await;
         let own = [
-            accepted(&post(&ways[0].key, &body).await),
-            accepted(&post(&ways[1].key, &body).await),
+            accepted(&post(&sources[0].key, &body).await),
+            accepted(&post(&sources[1].key, &body).await),
             accepted(&post(&world.key, &lead("other")).await),
         ];
-        (own, post(more, &body).await, post(more, &lead("other")).await)
+        (own, post(second_key, &body).await, post(second_key, &lead("other")).await)
     };
     let (own, again, mismatch) = with_redis_in_time(&[&world.base], trial).await;
     for id in &own {
-        let shown = settled(&world, id).await;
+        let shown = wait_for_result(&world, id).await;
         assert_eq!((&shown["submission"]["outcome"], &shown["id"]), (&json!("created"), &json!(id)));
     }
     assert_eq!(BTreeSet::from(own.clone()).len(), 3);
     assert_eq!((accepted(&again), mismatch.status), (own[0].clone(), 422));
-    println!("{shape:?}: one key in three sources is three leads, and one more of the first source is none");
+    println!("{shape:?}: one idempotency key in three sources creates three leads, a repeat creates none");
 }
 
 #[tokio::test]
 async fn a_key_belongs_to_its_source_embedded() {
-    belongs_to_its_source(Shape::Embedded).await;
+    a_key_belongs_to_its_source(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn a_key_belongs_to_its_source_in_production() {
-    belongs_to_its_source(Shape::Production).await;
+async fn a_key_belongs_to_its_source_distributed() {
+    a_key_belongs_to_its_source(Shape::Distributed).await;
 }

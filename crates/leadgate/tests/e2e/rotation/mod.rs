@@ -1,4 +1,4 @@
-//! Keys come and go while leads come in.
+//! Keys and URL tokens are rotated and revoked under load.
 
 mod signed;
 
@@ -10,29 +10,29 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::systems::{Way, send};
+use crate::systems::{TestSource, send};
 use crate::world::{Gateway, Shape, World, http};
 
 const OVERLAP: Duration = Duration::from_secs(2);
 
-/// How long after its end a key may still open a door.
-const BOUND: Duration = Duration::from_secs(10);
+/// How long gateways may still accept a key after its end.
+const MAX_DELAY: Duration = Duration::from_secs(10);
 
-/// Between two posts of a client that never stops.
-const PACE: Duration = Duration::from_millis(10);
+/// The pause between two posts of a client.
+const POST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// One gateway, or three.
-struct House {
+struct Gateways {
     world: World,
     others: Vec<Gateway>,
 }
 
-impl House {
+impl Gateways {
     async fn start(shape: Shape, name: &str) -> Self {
         let world = World::start(shape, name).await;
         let others = match shape {
             Shape::Embedded => Vec::new(),
-            Shape::Production => vec![world.start_gateway(&[]).await, world.start_gateway(&[]).await],
+            Shape::Distributed => vec![world.start_gateway(&[]).await, world.start_gateway(&[]).await],
         };
         Self { world, others }
     }
@@ -47,7 +47,7 @@ impl House {
     }
 }
 
-/// Posts one lead after the other, until it is refused or told to stop.
+/// A client that posts leads until one is refused or the client is stopped.
 struct Client {
     posting: JoinHandle<Vec<Post>>,
     stop: CancellationToken,
@@ -79,12 +79,17 @@ impl Client {
         let posting = tokio::spawn({
             let stop = stop.clone();
             async move {
-                let (mut posts, mut ticks) = (Vec::new(), interval(PACE));
+                let (mut posts, mut ticks) = (Vec::new(), interval(POST_INTERVAL));
                 ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 while stop.run_until_cancelled(ticks.tick()).await.is_some() {
                     let sent = Instant::now();
-                    let got = send(request.try_clone().unwrap()).await;
-                    posts.push(Post { sent, answered: Instant::now(), status: got.status, body: got.body });
+                    let response = send(request.try_clone().unwrap()).await;
+                    posts.push(Post {
+                        sent,
+                        answered: Instant::now(),
+                        status: response.status,
+                        body: response.body,
+                    });
                     if !posts.last().unwrap().is_accepted() {
                         break;
                     }
@@ -95,8 +100,8 @@ impl Client {
         Self { posting, stop }
     }
 
-    /// Stops it; everything was accepted, so many.
-    async fn was_never_refused(self) -> usize {
+    /// Stops the client, asserts that all posts were accepted, and returns their number.
+    async fn assert_never_refused(self) -> usize {
         self.stop.cancel();
         let posts = self.posting.await.unwrap();
         let last = posts.last().unwrap();
@@ -104,10 +109,10 @@ impl Client {
         posts.len()
     }
 
-    /// Waits for the end of it: everything before was accepted.
-    async fn refusal(self) -> Refused {
+    /// Waits for the first refused post.
+    async fn wait_for_refusal(self) -> Refused {
         let mut posts =
-            tokio::time::timeout(OVERLAP + BOUND, self.posting).await.expect("an end in time").unwrap();
+            tokio::time::timeout(OVERLAP + MAX_DELAY, self.posting).await.expect("an end in time").unwrap();
         let last = posts.pop().unwrap();
         Refused { accepted: posts, last }
     }
@@ -124,44 +129,50 @@ impl Refused {
     }
 }
 
-/// Rotates while clients post with the old one at every gateway and, as soon as there is one, with the new one: the
-/// new one's text.
-async fn rotates(
-    house: &House,
+/// Rotates a key while clients post with the old one to all gateways, and then also with the new one. Returns
+/// the refusals of the old key and the text of the new one.
+async fn rotate_under_load(
+    gateways: &Gateways,
     id: &str,
     path: impl Fn(&str) -> String,
     bearer: bool,
     old: &str,
 ) -> (Vec<Refused>, String) {
-    let clients = |key: &str| house.clients(&path(key), bearer.then_some(key));
-    let with_old = clients(old);
-    let begun = Instant::now();
-    let made = house.world.cli(&["key", "rotate", id, "--overlap", "2s"]).await;
+    let clients = |key: &str| gateways.clients(&path(key), bearer.then_some(key));
+    let clients_with_old_key = clients(old);
+    let started = Instant::now();
+    let created = gateways.world.cli(&["key", "rotate", id, "--overlap", "2s"]).await;
     let rotated = Instant::now();
-    let new = made["key"].as_str().unwrap().to_owned();
+    let new = created["key"].as_str().unwrap().to_owned();
     logs::expect_absent(&[old.to_owned(), new.clone()]).unwrap();
-    let with_new = clients(&new);
+    let clients_with_new_key = clients(&new);
     let mut refused = Vec::new();
-    for client in with_old {
-        refused.push(client.refusal().await);
+    for client in clients_with_old_key {
+        refused.push(client.wait_for_refusal().await);
     }
-    let mut posted = Vec::new();
-    for client in with_new {
-        posted.push(client.was_never_refused().await);
+    let mut accepted_with_new_key = Vec::new();
+    for client in clients_with_new_key {
+        accepted_with_new_key.push(client.assert_never_refused().await);
     }
-    let ends: Vec<_> = refused.iter().map(|one| one.last.answered - rotated).collect();
-    let during: Vec<_> = refused.iter().map(|one| one.accepted_since(rotated)).collect();
+    let delays: Vec<_> = refused.iter().map(|refusal| refusal.last.answered - rotated).collect();
+    let accepted_in_overlap: Vec<_> = refused.iter().map(|refusal| refusal.accepted_since(rotated)).collect();
     println!(
-        "{:?}: rotated: in the overlap {during:?} with the old, {posted:?} with the new;",
-        house.world.shape
+        "{:?}: rotated: in the overlap {accepted_in_overlap:?} with the old, {accepted_with_new_key:?} with the new;",
+        gateways.world.shape
     );
-    println!("the old one's end came after {ends:?}");
-    for one in &refused {
-        assert!(one.accepted_since(rotated) >= 5, "the old one went on: {during:?}");
-        assert!(one.last.answered > begun + OVERLAP, "and was good for two seconds: {ends:?}");
-        assert!(one.last.answered < rotated + OVERLAP + BOUND, "{ends:?}");
+    println!("the old one's end came after {delays:?}");
+    for refusal in &refused {
+        assert!(
+            refusal.accepted_since(rotated) >= 5,
+            "the old key is valid in the overlap: {accepted_in_overlap:?}"
+        );
+        assert!(
+            refusal.last.answered > started + OVERLAP,
+            "the old key is valid for two seconds: {delays:?}"
+        );
+        assert!(refusal.last.answered < rotated + OVERLAP + MAX_DELAY, "{delays:?}");
     }
-    assert!(posted.iter().all(|posted| *posted >= 5), "{posted:?}");
+    assert!(accepted_with_new_key.iter().all(|count| *count >= 5), "{accepted_with_new_key:?}");
     (refused, new)
 }
 
@@ -169,62 +180,66 @@ fn id_of(text: &str) -> &str {
     text.rsplit('_').nth(2).unwrap()
 }
 
-async fn a_key(shape: Shape) {
-    let house = House::start(shape, "rotated-key").await;
+async fn rotate_and_revoke_a_key(shape: Shape) {
+    let gateways = Gateways::start(shape, "rotated-key").await;
     let create = ["key", "create", "--organization", "acme", "--rate", "1000000/min"];
-    let made = house.world.cli(&create).await;
-    let (id, old) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let created = gateways.world.cli(&create).await;
+    let (id, old) = (created["id"].as_str().unwrap(), created["key"].as_str().unwrap());
     let path = |_: &str| "/v1/leads".to_owned();
-    let (refused, new) = rotates(&house, id, path, true, old).await;
-    for one in &refused {
-        assert_eq!((one.last.status, &one.last.body["code"]), (401, &json!("revoked_key")));
+    let (refused, new) = rotate_under_load(&gateways, id, path, true, old).await;
+    for refusal in &refused {
+        assert_eq!((refusal.last.status, &refusal.last.body["code"]), (401, &json!("revoked_key")));
     }
 
-    let clients = house.clients("/v1/leads", Some(&new));
-    let begun = Instant::now();
-    house.world.cli(&["key", "revoke", id_of(&new)]).await;
+    let clients = gateways.clients("/v1/leads", Some(&new));
+    let started = Instant::now();
+    gateways.world.cli(&["key", "revoke", id_of(&new)]).await;
     let revoked = Instant::now();
-    let mut ends = Vec::new();
+    let mut delays = Vec::new();
     for client in clients {
-        let one = client.refusal().await;
-        assert_eq!((one.last.status, &one.last.body["code"]), (401, &json!("revoked_key")));
-        assert!(one.last.answered > begun);
-        ends.push(one.last.answered.saturating_duration_since(revoked));
+        let refusal = client.wait_for_refusal().await;
+        assert_eq!((refusal.last.status, &refusal.last.body["code"]), (401, &json!("revoked_key")));
+        assert!(refusal.last.answered > started);
+        delays.push(refusal.last.answered.saturating_duration_since(revoked));
     }
     println!(
-        "{shape:?}: revoked: refused after {ends:?}, by the last after {:?}",
-        ends.iter().max().unwrap()
+        "{shape:?}: revoked: refused after {delays:?}, by the last after {:?}",
+        delays.iter().max().unwrap()
     );
-    assert!(ends.iter().all(|end| *end < BOUND), "{ends:?}");
+    assert!(delays.iter().all(|end| *end < MAX_DELAY), "{delays:?}");
 }
 
 #[tokio::test]
 async fn a_key_is_rotated_and_revoked_under_load_embedded() {
-    a_key(Shape::Embedded).await;
+    rotate_and_revoke_a_key(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn a_key_is_rotated_and_revoked_under_load_in_production() {
-    a_key(Shape::Production).await;
+async fn a_key_is_rotated_and_revoked_under_load_distributed() {
+    rotate_and_revoke_a_key(Shape::Distributed).await;
 }
 
-async fn a_url(shape: Shape) {
-    let house = House::start(shape, "rotated-url").await;
-    // A source of a dialect whose limit a rate of its own replaces: 500 Leads' is everybody's own.
-    let way = Way::with(&house.world, "abc_sales", &["--rate", "1000000/min"]).await;
+async fn rotate_a_url(shape: Shape) {
+    let gateways = Gateways::start(shape, "rotated-url").await;
+    // This dialect has no limit per address, so the rate of the source is the only limit.
+    let source = TestSource::create_with(&gateways.world, "abc_sales", &["--rate", "1000000/min"]).await;
     let path = |token: &str| format!("/api/webhooks/{token}");
-    let (refused, _) = rotates(&house, id_of(&way.token), path, false, &way.token).await;
-    for one in &refused {
-        assert_eq!((one.last.status, &one.last.body["success"]), (404, &json!(false)), "as the path speaks");
+    let (refused, _) = rotate_under_load(&gateways, id_of(&source.token), path, false, &source.token).await;
+    for refusal in &refused {
+        assert_eq!(
+            (refusal.last.status, &refusal.last.body["success"]),
+            (404, &json!(false)),
+            "the error has the format of the path"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_url_is_rotated_under_load_embedded() {
-    a_url(Shape::Embedded).await;
+    rotate_a_url(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn a_url_is_rotated_under_load_in_production() {
-    a_url(Shape::Production).await;
+async fn a_url_is_rotated_under_load_distributed() {
+    rotate_a_url(Shape::Distributed).await;
 }

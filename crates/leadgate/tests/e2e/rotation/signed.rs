@@ -1,4 +1,4 @@
-//! Posts that are signed, with a secret that the command line made.
+//! Signed posts, with a signing secret from the command line.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use leadgate_testkit::logs;
 use serde_json::json;
 use sha2::Sha256;
 
-use crate::systems::{Got, Way, send};
+use crate::systems::{TestResponse, TestSource, send};
 use crate::world::{Shape, World, http, until};
 
 const BODY: &str = r#"{"email":"signed@example.com"}"#;
@@ -24,22 +24,22 @@ fn now() -> u64 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
 }
 
-/// A source that is posted to with a key, and what signs the posts.
-struct Signed {
+/// A source that requires signed posts.
+struct SignedSource {
     world: World,
-    way: Way,
+    source: TestSource,
 }
 
-impl Signed {
-    /// `leadgate source signature`; its secret.
-    async fn cli(&self, more: &[&str]) -> String {
-        let signature = ["source", "signature", &self.way.id, "--organization", "acme"];
-        let shown = self.world.cli(&[&signature, more].concat()).await;
+impl SignedSource {
+    /// Runs `leadgate source signature` and returns the secret that it prints.
+    async fn signature_command(&self, arguments: &[&str]) -> String {
+        let signature = ["source", "signature", &self.source.id, "--organization", "acme"];
+        let shown = self.world.cli(&[&signature, arguments].concat()).await;
         shown["secret"].as_str().unwrap_or_default().to_owned()
     }
 
-    async fn post(&self, headers: Option<(u64, String)>) -> Got {
-        let mut request = http().post(format!("{}/v1/leads", self.world.base)).bearer_auth(&self.way.key);
+    async fn post(&self, headers: Option<(u64, String)>) -> TestResponse {
+        let mut request = http().post(format!("{}/v1/leads", self.world.base)).bearer_auth(&self.source.key);
         if let Some((at, signature)) = headers {
             request = request.header("webhook-id", "msg_1").header("webhook-timestamp", at);
             request = request.header("webhook-signature", signature);
@@ -47,58 +47,73 @@ impl Signed {
         send(request.header("content-type", "application/json").body(BODY)).await
     }
 
-    async fn with(&self, secret: &str) -> Got {
+    async fn post_signed(&self, secret: &str) -> TestResponse {
         let at = now();
         self.post(Some((at, signature(secret, at, BODY)))).await
     }
 }
 
-fn is_refused(got: &Got, code: &str) {
-    assert_eq!((got.status, &got.body["code"]), (401, &json!(code)), "{}", got.text);
+fn assert_refused(response: &TestResponse, code: &str) {
+    assert_eq!((response.status, &response.body["code"]), (401, &json!(code)), "{}", response.text);
 }
 
-async fn takes_signed_posts_only(shape: Shape) {
+async fn a_source_accepts_signed_posts_only(shape: Shape) {
     let world = World::start(shape, "signed").await;
-    let way = Way::into(&world, "native").await;
-    let signed = Signed { world, way };
-    assert_eq!(signed.post(None).await.status, 202, "nothing is demanded yet");
-    let first = signed.cli(&[]).await;
+    let source = TestSource::create(&world, "native").await;
+    let signed_source = SignedSource { world, source };
+    assert_eq!(signed_source.post(None).await.status, 202, "no signature is required yet");
+    let first = signed_source.signature_command(&[]).await;
     logs::expect_absent(std::slice::from_ref(&first)).unwrap();
-    assert_eq!(signed.cli(&[]).await, first, "shown again, not made again");
-    let demanded = || async {
-        let got = signed.post(None).await;
-        (got.status != 202).then_some(got)
+    assert_eq!(signed_source.signature_command(&[]).await, first, "the same secret is shown again");
+    let is_required = || async {
+        let response = signed_source.post(None).await;
+        (response.status != 202).then_some(response)
     };
-    is_refused(&until("the demand", demanded).await, "missing_signature");
+    assert_refused(&until("signatures to be required", is_required).await, "missing_signature");
 
     let at = now();
-    assert_eq!(signed.with(&first).await.status, 202);
-    let of_another = signature(&first, at, r#"{"email":"mallory@example.com"}"#);
-    is_refused(&signed.post(Some((at, of_another))).await, "invalid_signature");
-    is_refused(&signed.post(Some((at + 1, signature(&first, at, BODY)))).await, "invalid_signature");
-    is_refused(&signed.post(Some((at - 400, signature(&first, at - 400, BODY)))).await, "stale_signature");
-    let stranger = format!("whsec_{}", STANDARD.encode([7; 32]));
-    is_refused(&signed.with(&stranger).await, "invalid_signature");
+    assert_eq!(signed_source.post_signed(&first).await.status, 202);
+    let signature_of_another_body = signature(&first, at, r#"{"email":"mallory@example.com"}"#);
+    assert_refused(&signed_source.post(Some((at, signature_of_another_body))).await, "invalid_signature");
+    assert_refused(
+        &signed_source.post(Some((at + 1, signature(&first, at, BODY)))).await,
+        "invalid_signature",
+    );
+    assert_refused(
+        &signed_source.post(Some((at - 400, signature(&first, at - 400, BODY)))).await,
+        "stale_signature",
+    );
+    let other_secret = format!("whsec_{}", STANDARD.encode([7; 32]));
+    assert_refused(&signed_source.post_signed(&other_secret).await, "invalid_signature");
 
-    let second = signed.cli(&["--rotate"]).await;
+    let second = signed_source.signature_command(&["--rotate"]).await;
     assert_ne!(first, second);
-    until("the new secret", || async { (signed.with(&second).await.status == 202).then_some(()) }).await;
-    assert_eq!(signed.with(&first).await.status, 202, "good for a day");
-    let third = signed.cli(&["--rotate"]).await;
-    until("the third secret", || async { (signed.with(&third).await.status == 202).then_some(()) }).await;
-    is_refused(&signed.with(&first).await, "invalid_signature");
+    until("the new secret", || async {
+        (signed_source.post_signed(&second).await.status == 202).then_some(())
+    })
+    .await;
+    assert_eq!(signed_source.post_signed(&first).await.status, 202, "the previous secret is valid for a day");
+    let third = signed_source.signature_command(&["--rotate"]).await;
+    until("the third secret", || async {
+        (signed_source.post_signed(&third).await.status == 202).then_some(())
+    })
+    .await;
+    assert_refused(&signed_source.post_signed(&first).await, "invalid_signature");
 
-    assert_eq!(signed.cli(&["--off"]).await, "");
-    until("the end of it", || async { (signed.post(None).await.status == 202).then_some(()) }).await;
-    println!("{shape:?}: signed posts: taken with the good secret, 6 others refused, rotated twice");
+    assert_eq!(signed_source.signature_command(&["--off"]).await, "");
+    until("unsigned posts to be accepted", || async {
+        (signed_source.post(None).await.status == 202).then_some(())
+    })
+    .await;
+    println!("{shape:?}: signed posts: accepted with the valid secret, 6 others refused, rotated twice");
 }
 
 #[tokio::test]
-async fn a_source_takes_signed_posts_only_embedded() {
-    takes_signed_posts_only(Shape::Embedded).await;
+async fn a_source_accepts_signed_posts_only_embedded() {
+    a_source_accepts_signed_posts_only(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn a_source_takes_signed_posts_only_in_production() {
-    takes_signed_posts_only(Shape::Production).await;
+async fn a_source_accepts_signed_posts_only_distributed() {
+    a_source_accepts_signed_posts_only(Shape::Distributed).await;
 }

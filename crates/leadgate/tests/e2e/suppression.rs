@@ -1,11 +1,11 @@
-//! Suppression lists from files, beside a running server.
+//! Import of suppression lists from files while a server runs.
 
 use leadgate_testkit::servers::shared;
 use serde_json::{Value, json};
 
-use crate::world::{Shape, World, exit, say, try_run, until};
+use crate::world::{Shape, World, run_as_text, run_with_exit_code, try_run, until};
 
-/// Phones, emails, domains and digests in one file, good and bad.
+/// Valid and invalid phones, emails, domains and digests in one file.
 const FILE: &str = "\u{feff}Phone Number;E-Mail;domain;email_sha256;reason;expires_at
 (415) 555-0132;;;;asked by phone;
 ;;example.org;;;
@@ -19,7 +19,7 @@ const FILE: &str = "\u{feff}Phone Number;E-Mail;domain;email_sha256;reason;expir
 +1 415 555 0135 wrong number;;;;;
 ";
 
-async fn a_file_is_imported_row_by_row(shape: Shape) {
+async fn a_suppression_list_is_imported(shape: Shape) {
     let world = World::start(shape, "suppressing").await;
     let ann = lead(&world, "+14155550132", "ann@example.com").await;
     let bob = lead(&world, "+14155550133", "bob@mail.example.org").await;
@@ -32,14 +32,14 @@ async fn a_file_is_imported_row_by_row(shape: Shape) {
     let file = file.to_str().unwrap();
     let import =
         ["suppression", "import", file, "--organization", "acme", "--region", "US", "--list", "spring"];
-    let (code, told) = exit(world.environment(), &import).await;
-    assert_eq!((code, &told["columns_left_out"]), (2, &json!([])), "some rows are refused");
-    let counts = |told: &Value| {
-        ["rows", "added", "extended", "kept", "refused"].map(|name| told[name].as_u64().unwrap())
+    let (code, result) = run_with_exit_code(world.environment(), &import).await;
+    assert_eq!((code, &result["columns_left_out"]), (2, &json!([])), "some rows are refused");
+    let counts = |result: &Value| {
+        ["rows", "added", "extended", "kept", "refused"].map(|name| result[name].as_u64().unwrap())
     };
-    assert_eq!(counts(&told), [10, 6, 0, 1, 4]);
-    let verdicts = std::fs::read_to_string(told["verdicts"].as_str().unwrap()).unwrap();
-    let rows: Vec<_> = verdicts.lines().collect();
+    assert_eq!(counts(&result), [10, 6, 0, 1, 4]);
+    let results = std::fs::read_to_string(result["results"].as_str().unwrap()).unwrap();
+    let rows: Vec<_> = results.lines().collect();
     assert_eq!(
         rows,
         [
@@ -63,17 +63,17 @@ async fn a_file_is_imported_row_by_row(shape: Shape) {
     let found =
         world.cli(&["suppression", "find", "--organization", "acme", "--phone", "+14155550132"]).await;
     assert_eq!((&found[0]["list"], &found[0]["reason"]), (&json!("spring"), &json!("asked by phone")));
-    let (_, again) = exit(world.environment(), &import).await;
+    let (_, again) = run_with_exit_code(world.environment(), &import).await;
     assert_eq!(counts(&again), [10, 0, 0, 7, 4]);
-    let removed = ["suppression", "remove", "--organization", "acme", "--domain", "example.org"];
-    assert_eq!(world.cli(&removed).await, json!({ "removed": 1 }));
+    let remove = ["suppression", "remove", "--organization", "acme", "--domain", "example.org"];
+    assert_eq!(world.cli(&remove).await, json!({ "removed": 1 }));
     assert_eq!(reasons(&world, &bob).await, json!([]));
     let listed = world.cli(&["suppression", "list", "--organization", "acme"]).await;
     assert_eq!(listed.as_array().unwrap().len(), 5);
 
     let digest = "8e7f32ab8b2a2ad5e4c7ab0d3f5bd9bd0f0d90c5a4a8f1f8c49ed37d6f1dd3f5";
-    let removed = ["suppression", "remove", "--organization", "acme", "--email-sha256", digest];
-    assert_eq!(world.cli(&removed).await, json!({ "removed": 1 }));
+    let remove = ["suppression", "remove", "--organization", "acme", "--email-sha256", digest];
+    assert_eq!(world.cli(&remove).await, json!({ "removed": 1 }));
     let listed = world.cli(&["suppression", "list", "--organization", "acme"]).await;
     assert_eq!(listed.as_array().unwrap().len(), 4);
 }
@@ -84,8 +84,8 @@ async fn lead(world: &World, phone: &str, email: &str) -> String {
         "source_url": "https://example.com/form",
     });
     let body = json!({ "phone": phone, "email": email, "consent": consent });
-    let answer: Value = world.post(body.to_string()).await.json().await.unwrap();
-    answer["id"].as_str().unwrap().to_owned()
+    let stdout: Value = world.post(body.to_string()).await.json().await.unwrap();
+    stdout["id"].as_str().unwrap().to_owned()
 }
 
 async fn reasons(world: &World, id: &str) -> Value {
@@ -97,17 +97,17 @@ async fn reasons(world: &World, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn embedded() {
-    a_file_is_imported_row_by_row(Shape::Embedded).await;
+async fn a_suppression_list_is_imported_embedded() {
+    a_suppression_list_is_imported(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn production() {
-    a_file_is_imported_row_by_row(Shape::Production).await;
+async fn a_suppression_list_is_imported_distributed() {
+    a_suppression_list_is_imported(Shape::Distributed).await;
 }
 
 #[tokio::test]
-async fn a_file_that_names_nobody_is_refused_whole() {
+async fn a_file_without_known_columns_is_refused() {
     let world = World::start(Shape::Embedded, "suppressing").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("list.csv");
@@ -117,13 +117,13 @@ async fn a_file_that_names_nobody_is_refused_whole() {
     let (ok, problem) = try_run(world.environment(), &import).await;
     assert!(!ok && problem["error"].as_str().unwrap().contains("names none of the columns"), "{problem}");
     std::fs::write(file, "415 555 0132\n+44 20 7946 0958\n").unwrap();
-    let told = world
+    let result = world
         .cli(&["suppression", "import", file, "--organization", "acme", "--kind", "phone", "--region", "US"])
         .await;
-    assert_eq!((&told["rows"], &told["added"]), (&json!(2), &json!(2)));
+    assert_eq!((&result["rows"], &result["added"]), (&json!(2), &json!(2)));
 }
 
-/// A contact list as spreadsheets write it, with several columns of phones and emails.
+/// A contact list as spreadsheets export it, with several columns of phones and emails.
 const CONTACTS: &str = "Name;Mobile Phone;Phone 2;Work Email;Email Address 2;Reason
 Jörg Ärzte;(415) 555-0132;(415) 555-0133;jörg@example.com;joerg@example.org;wünscht keine Anrufe
 Zoë;;415 555 0134;;;
@@ -133,7 +133,7 @@ fn utf_16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
     std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(bytes).collect()
 }
 
-/// Every letter of [`CONTACTS`] has the same number in windows-1252 as in Unicode.
+/// All characters of [`CONTACTS`] have the same number in windows-1252 and in Unicode.
 fn windows_1252(text: &str) -> Vec<u8> {
     text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect()
 }
@@ -154,11 +154,11 @@ async fn a_file_is_imported_in_its_encoding_with_all_of_its_phones_and_emails() 
         let file = file.to_str().unwrap();
         let import =
             ["suppression", "import", file, "--organization", "acme", "--region", "US", "--list", encoding];
-        let (code, told) = exit(world.environment(), &import).await;
-        assert_eq!((code, &told["added"], &told["refused"]), (0, &json!(5), &json!(0)), "{told}");
-        assert_eq!((&told["encoding"], &told["columns_left_out"]), (&json!(encoding), &json!(["Name"])));
-        let (_, complaints) = say(world.environment(), &import).await;
-        assert!(complaints.contains("columns left out: Name"), "{complaints}");
+        let (code, result) = run_with_exit_code(world.environment(), &import).await;
+        assert_eq!((code, &result["added"], &result["refused"]), (0, &json!(5), &json!(0)), "{result}");
+        assert_eq!((&result["encoding"], &result["columns_left_out"]), (&json!(encoding), &json!(["Name"])));
+        let (_, stderr) = run_as_text(world.environment(), &import).await;
+        assert!(stderr.contains("columns left out: Name"), "{stderr}");
     }
     for (kind, value) in [
         ("--phone", "+14155550132"),
@@ -176,42 +176,42 @@ async fn a_file_is_imported_in_its_encoding_with_all_of_its_phones_and_emails() 
     }
 }
 
-/// Good rows are imported; people and scripts learn of the others.
+/// Valid rows are imported. The exit code and standard error report the refused ones.
 #[tokio::test]
-async fn a_file_with_refused_rows_exits_with_2() {
+async fn an_import_with_refused_rows_exits_with_2() {
     let world = World::start(Shape::Embedded, "refused").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("list.csv");
     std::fs::write(&file, "phone\n+14155550132\n12\n").unwrap();
     let file = file.to_str().unwrap();
     let import = ["suppression", "import", file, "--organization", "acme"];
-    let (code, told) = exit(world.environment(), &import).await;
-    assert_eq!((code, &told["added"], &told["refused"]), (2, &json!(1), &json!(1)), "{told}");
-    let (answer, complaints) = say(world.environment(), &import).await;
-    assert!(answer.contains("1 there already, 1 refused"), "{answer}");
-    assert!(complaints.contains("1 rows or values of the file were refused"), "{complaints}");
+    let (code, result) = run_with_exit_code(world.environment(), &import).await;
+    assert_eq!((code, &result["added"], &result["refused"]), (2, &json!(1), &json!(1)), "{result}");
+    let (stdout, stderr) = run_as_text(world.environment(), &import).await;
+    assert!(stdout.contains("1 already listed, 1 refused"), "{stdout}");
+    assert!(stderr.contains("1 rows or values of the file were refused"), "{stderr}");
     std::fs::write(file, "phone\n+14155550132\n").unwrap();
-    assert_eq!(exit(world.environment(), &import).await.0, 0);
+    assert_eq!(run_with_exit_code(world.environment(), &import).await.0, 0);
 }
 
-/// Locks the suppression lists against writes from another session.
-async fn lock_lists(url: &str, seconds: u32) -> tokio::task::JoinHandle<()> {
+/// Locks the table `suppressions` against writes, in a separate session.
+async fn lock_suppressions(url: &str, seconds: u32) -> tokio::task::JoinHandle<()> {
     let postgres = shared().postgres().await.unwrap();
     let lock =
         format!("BEGIN; LOCK TABLE suppressions IN EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
-    let of = url.to_owned();
-    let locked = tokio::spawn(async move { drop(postgres.sql(&of, &lock).await) });
-    let held =
+    let database_url = url.to_owned();
+    let locked = tokio::spawn(async move { drop(postgres.sql(&database_url, &lock).await) });
+    let is_locked =
         "SELECT count(*) FROM pg_locks WHERE relation = 'suppressions'::regclass AND mode = 'ExclusiveLock'
                 AND granted";
-    until("the lock", || async { (postgres.sql(url, held).await.unwrap().trim() != "0").then_some(()) })
+    until("the lock", || async { (postgres.sql(url, is_locked).await.unwrap().trim() != "0").then_some(()) })
         .await;
     locked
 }
 
 #[tokio::test]
-async fn an_import_outlasts_a_lock_and_takes_none_for_what_is_in() {
-    let world = World::start(Shape::Production, "importing").await;
+async fn an_import_waits_for_a_lock_and_needs_none_for_existing_entries() {
+    let world = World::start(Shape::Distributed, "importing").await;
     let url = world.environment().iter().find(|(name, _)| name == "LEADGATE_STORE_URL").unwrap().1.clone();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("list.csv");
@@ -219,12 +219,12 @@ async fn an_import_outlasts_a_lock_and_takes_none_for_what_is_in() {
     std::fs::write(&file, rows).unwrap();
     let file = file.to_str().unwrap();
     let import = ["suppression", "import", file, "--organization", "acme", "--kind", "phone"];
-    // A statement gives up after two seconds.
-    let lock = lock_lists(&url, 4).await;
+    // A statement has a time limit of two seconds, so the import retries it.
+    let lock = lock_suppressions(&url, 4).await;
     assert_eq!(world.cli(&import).await["added"], 2_500);
     lock.await.unwrap();
 
-    let lock = lock_lists(&url, 600).await;
+    let lock = lock_suppressions(&url, 600).await;
     assert_eq!(world.cli(&import).await["kept"], 2_500);
     assert!(!lock.is_finished());
     shared().postgres().await.unwrap().terminate_backends(&url).await.unwrap();

@@ -1,17 +1,18 @@
-//! What people really send for a phone, by every way in: each is read as the same number, or by none.
+//! Phones as people write them are read as the same number by all inputs: JSON, forms, query, mapping,
+//! suppression lists.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::systems::Way;
+use crate::systems::TestSource;
 use crate::world::{Shape, World, http, until};
 
-/// A number, or why there is none.
-type Read = Result<&'static str, &'static str>;
+/// The number in E.164, or the reason why the phone is invalid.
+type ExpectedPhone = Result<&'static str, &'static str>;
 
-/// Region, phone, and what it is read as.
-const PHONES: [(&str, &str, Read); 54] = [
+/// Region, phone, and the expected number.
+const PHONES: [(&str, &str, ExpectedPhone); 54] = [
     ("US", "+4722334455", Ok("+4722334455")),
     ("US", " 4587654321", Err("ambiguous")),
     ("DE", "309018204.0", Ok("+49309018204")),
@@ -68,26 +69,26 @@ const PHONES: [(&str, &str, Read); 54] = [
     ("US", "p:+14155550132", Ok("+14155550132")),
 ];
 
-/// A space and a plus that is not escaped are one in a form: there it is the plus.
-fn in_a_form(phone: &str, read: Read) -> Read {
-    if phone == " 4587654321" { Ok("+4587654321") } else { read }
+/// In a form, an unescaped plus and a space are the same. A leading one is read as a plus.
+fn expected_in_form(phone: &str, expected_phone: ExpectedPhone) -> ExpectedPhone {
+    if phone == " 4587654321" { Ok("+4587654321") } else { expected_phone }
 }
 
-/// By which email a lead is known again.
-fn email(way: &str, number: usize) -> String {
-    format!("{way}{number}@example.com")
+/// The email that identifies the lead of an input.
+fn email(input: &str, number: usize) -> String {
+    format!("{input}{number}@example.com")
 }
 
-/// As `application/x-www-form-urlencoded`; the plus at the start stays as it is: many clients do not escape it. A space
-/// becomes one.
-fn form(way: &str, number: usize, (region, phone, _): (&str, &str, Read)) -> String {
+/// `application/x-www-form-urlencoded`. A plus or space at the start becomes an unescaped plus, because many
+/// clients do not escape it.
+fn form(input: &str, number: usize, (region, phone, _): (&str, &str, ExpectedPhone)) -> String {
     let (plus, digits) = phone.strip_prefix(['+', ' ']).map_or(("", phone), |digits| ("+", digits));
     let digits: String = digits.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    format!("email={}&phone={plus}{digits}&phone_country={region}", email(way, number))
+    format!("email={}&phone={plus}{digits}&phone_country={region}", email(input, number))
 }
 
-fn multipart(way: &str, number: usize, (region, phone, _): (&str, &str, Read)) -> String {
-    let email = email(way, number);
+fn multipart(input: &str, number: usize, (region, phone, _): (&str, &str, ExpectedPhone)) -> String {
+    let email = email(input, number);
     let parts = [("email", email.as_str()), ("phone", phone), ("phone_country", region)];
     let part = |(name, text): (&str, &str)| {
         format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
@@ -95,24 +96,24 @@ fn multipart(way: &str, number: usize, (region, phone, _): (&str, &str, Read)) -
     parts.map(part).concat() + "--B--\r\n"
 }
 
-async fn sent(request: reqwest::RequestBuilder) {
+async fn assert_sent(request: reqwest::RequestBuilder) {
     let answer = request.send().await.unwrap();
     let status = answer.status();
     assert!(status.is_success(), "{status}: {}", answer.text().await.unwrap());
 }
 
-fn read_of(phone: &Value) -> Result<String, String> {
+fn phone_result(phone: &Value) -> Result<String, String> {
     let text = |name: &str| phone[name].as_str().map(str::to_owned);
     text("e164").ok_or_else(|| text("reason").unwrap_or_default())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phone_is_read_alike_by_every_way_in() {
+async fn all_inputs_read_the_same_phone() {
     let world = World::start(Shape::Embedded, "ways-in").await;
     let unlimited = ["--policy", "create", "--rate", "100000/min"];
-    let native = Way::with(&world, "native", &unlimited).await;
-    let token = Way::with(&world, "kickofflabs", &unlimited).await;
-    let mapped = Way::with(&world, "native", &unlimited).await;
+    let native = TestSource::create_with(&world, "native", &unlimited).await;
+    let token = TestSource::create_with(&world, "kickofflabs", &unlimited).await;
+    let mapped = TestSource::create_with(&world, "native", &unlimited).await;
     let folder = tempfile::tempdir().unwrap();
     let mapping = folder.path().join("mapping.toml");
     let rule = |to: &str, from: &str| format!("[[rules]]\nto = \"{to}\"\nfrom = [\"{from}\"]\n");
@@ -127,44 +128,52 @@ async fn a_phone_is_read_alike_by_every_way_in() {
         http().post(format!("{}/v1/leads/validate", world.base)).bearer_auth(key).json(&body)
     };
     until("the gateway to know the mapping", || async {
-        let told =
+        let response =
             validate(&mapped.key, json!({ "person": { "tel": "+14155550132" } })).send().await.unwrap();
-        (told.json::<Value>().await.unwrap()["phone"]["e164"] == "+14155550132").then_some(())
+        (response.json::<Value>().await.unwrap()["phone"]["e164"] == "+14155550132").then_some(())
     })
     .await;
 
     let leads = format!("{}/v1/leads", world.base);
     for (number, case) in PHONES.into_iter().enumerate() {
-        let (region, phone, read) = case;
+        let (region, phone, expected_phone) = case;
         let body =
-            |way: &str| json!({ "email": email(way, number), "phone": phone, "phone_country": region });
+            |input: &str| json!({ "email": email(input, number), "phone": phone, "phone_country": region });
         let form_type = "application/x-www-form-urlencoded";
         let posted = |url: &str| http().post(url);
-        sent(posted(&leads).bearer_auth(&native.key).json(&body("json"))).await;
-        sent(
+        assert_sent(posted(&leads).bearer_auth(&native.key).json(&body("json"))).await;
+        assert_sent(
             posted(&leads)
                 .bearer_auth(&native.key)
                 .header("content-type", "text/plain")
                 .body(body("plain").to_string()),
         )
         .await;
-        for (way, url) in [("form", &token.url), ("nativeform", &native.url)] {
-            sent(posted(url).header("content-type", form_type).body(form(way, number, case))).await;
+        for (input, url) in [("form", &token.url), ("nativeform", &native.url)] {
+            assert_sent(posted(url).header("content-type", form_type).body(form(input, number, case))).await;
         }
         let kind = "multipart/form-data; boundary=B";
-        sent(posted(&token.url).header("content-type", kind).body(multipart("multipart", number, case)))
-            .await;
-        sent(posted(&format!("{}?{}", token.url, form("query", number, case)))).await;
+        assert_sent(posted(&token.url).header("content-type", kind).body(multipart(
+            "multipart",
+            number,
+            case,
+        )))
+        .await;
+        assert_sent(posted(&format!("{}?{}", token.url, form("query", number, case)))).await;
         let person = json!({ "person": { "tel": phone, "mail": email("mapped", number) }, "land": region });
-        sent(posted(&mapped.url).json(&person)).await;
-        let told =
+        assert_sent(posted(&mapped.url).json(&person)).await;
+        let output =
             validate(&native.key, body("validated")).send().await.unwrap().json::<Value>().await.unwrap();
-        let told = read_of(&told["phone"]);
-        assert_eq!(told.as_deref().map_err(String::as_str), read, "validated: {phone:?} of {region}");
+        let result = phone_result(&output["phone"]);
+        assert_eq!(
+            result.as_deref().map_err(String::as_str),
+            expected_phone,
+            "validated: {phone:?} of {region}"
+        );
     }
-    let ways = ["json", "plain", "form", "nativeform", "multipart", "query", "mapped"];
-    let count = ways.len() * PHONES.len();
-    until("all leads", || async { (world.observed().await.len() == count).then_some(()) }).await;
+    let inputs = ["json", "plain", "form", "nativeform", "multipart", "query", "mapped"];
+    let count = inputs.len() * PHONES.len();
+    until("all leads", || async { (world.observed_submissions().await.len() == count).then_some(()) }).await;
     let mut stored = BTreeMap::new();
     let mut next = String::new();
     loop {
@@ -176,42 +185,42 @@ async fn a_phone_is_read_alike_by_every_way_in() {
         next = format!("&after={after}");
     }
     assert_eq!(stored.len(), count);
-    for (number, (region, phone, read)) in PHONES.into_iter().enumerate() {
-        for way in ways {
-            let lead = &stored[&email(way, number)];
-            let unescaped = matches!(way, "form" | "nativeform" | "query");
-            let expected = if unescaped { in_a_form(phone, read) } else { read };
-            let told = read_of(&lead["phone"]);
-            assert_eq!(told.as_deref().map_err(String::as_str), expected, "{way}: {phone:?} of {region}");
-            let held = lead["reasons"]
+    for (number, (region, phone, expected_phone)) in PHONES.into_iter().enumerate() {
+        for input in inputs {
+            let lead = &stored[&email(input, number)];
+            let unescaped = matches!(input, "form" | "nativeform" | "query");
+            let expected = if unescaped { expected_in_form(phone, expected_phone) } else { expected_phone };
+            let result = phone_result(&lead["phone"]);
+            assert_eq!(result.as_deref().map_err(String::as_str), expected, "{input}: {phone:?} of {region}");
+            let is_held = lead["reasons"]
                 .as_array()
                 .unwrap()
                 .iter()
                 .any(|reason| reason.as_str().unwrap().starts_with("phone_"));
-            assert_eq!(held, expected.is_err(), "{way}: {phone:?}: {}", lead["reasons"]);
+            assert_eq!(is_held, expected.is_err(), "{input}: {phone:?}: {}", lead["reasons"]);
             if phone.contains("do not call") || phone.contains("wrong number") {
                 let reasons = lead["reasons"].as_array().unwrap();
-                assert!(reasons.contains(&json!("opted_out")), "{way}: {phone:?}: {reasons:?}");
+                assert!(reasons.contains(&json!("opted_out")), "{input}: {phone:?}: {reasons:?}");
             }
         }
     }
-    on_a_suppression_list(&world, folder.path()).await;
+    suppression_lists_read_the_same_phones(&world, folder.path()).await;
 }
 
-/// In a file and by the command, a value that is no clear number is refused.
-async fn on_a_suppression_list(world: &World, folder: &std::path::Path) {
-    for (number, (region, phone, read)) in PHONES.into_iter().enumerate() {
+/// `suppression import` and `suppression add` refuse a phone that is not valid.
+async fn suppression_lists_read_the_same_phones(world: &World, folder: &std::path::Path) {
+    for (number, (region, phone, expected_phone)) in PHONES.into_iter().enumerate() {
         let file = folder.join(format!("{number}.csv"));
         std::fs::write(&file, format!("phone\n\"{}\"\n", phone.replace('"', "\"\""))).unwrap();
         let list = format!("list{number}");
         let file = file.to_str().unwrap();
         let import =
             ["suppression", "import", file, "--organization", "acme", "--region", region, "--list", &list];
-        let told = crate::world::try_run(world.environment(), &import).await.1;
-        // A space before a value is the layout of a file or of a command.
-        let expected = read.is_ok() || phone.starts_with(' ');
-        let added = told["added"].as_u64().unwrap_or_default();
-        assert_eq!(added, u64::from(expected), "import: {phone:?} of {region}: {told}");
+        let output = crate::world::try_run(world.environment(), &import).await.1;
+        // A space before a value is ignored in a file and in a command.
+        let expected = expected_phone.is_ok() || phone.starts_with(' ');
+        let added = output["added"].as_u64().unwrap_or_default();
+        assert_eq!(added, u64::from(expected), "import: {phone:?} of {region}: {output}");
         let add = [
             "suppression",
             "add",
@@ -224,7 +233,7 @@ async fn on_a_suppression_list(world: &World, folder: &std::path::Path) {
             "--list",
             &list,
         ];
-        let (ok, told) = crate::world::try_run(world.environment(), &add).await;
-        assert_eq!(ok, expected, "add: {phone:?} of {region}: {told}");
+        let (ok, output) = crate::world::try_run(world.environment(), &add).await;
+        assert_eq!(ok, expected, "add: {phone:?} of {region}: {output}");
     }
 }

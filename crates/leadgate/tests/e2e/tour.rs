@@ -1,4 +1,4 @@
-//! The tour of the README, as a test.
+//! The tour of the README as a test.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::world::{Shape, World, http, until};
 
-async fn post_and_look(world: &World, body: Value) -> Value {
-    let posted = Instant::now();
+async fn post_and_wait(world: &World, body: Value) -> Value {
+    let posted_at = Instant::now();
     let response = world.post(body.to_string()).await;
     assert_eq!(response.status(), 202);
     let location = response.headers()["location"].to_str().unwrap().to_owned();
@@ -16,16 +16,16 @@ async fn post_and_look(world: &World, body: Value) -> Value {
     assert_eq!(location, format!("/v1/leads/{}", accepted["id"].as_str().unwrap()));
     let shown = until("the lead", || async {
         let (status, shown) = world.get(&location).await;
-        assert_eq!(status, 200, "known from the first moment on");
+        assert_eq!(status, 200, "an accepted lead can be read at once");
         (shown["status"] != "queued").then_some(shown)
     });
     let shown = shown.await;
-    println!("{:?}: shown {:?} after the post", world.shape, posted.elapsed());
-    assert!(posted.elapsed() < Duration::from_secs(10));
+    println!("{:?}: shown {:?} after the post", world.shape, posted_at.elapsed());
+    assert!(posted_at.elapsed() < Duration::from_secs(10));
     shown
 }
 
-async fn first_lead(shape: Shape) {
+async fn tour(shape: Shape) {
     let world = World::start(shape, "first-lead").await;
     let consent = json!({
         "consent_timestamp": "2026-01-31T12:00:00Z",
@@ -40,7 +40,7 @@ async fn first_lead(shape: Shape) {
         "consent": consent,
         "favourite_colour": "green",
     });
-    let shown = post_and_look(&world, lead.clone()).await;
+    let shown = post_and_wait(&world, lead.clone()).await;
     assert_eq!(shown["phone"]["e164"], "+14155550132");
     assert_eq!(shown["email"]["address"], "Quentin@marlowe-works.example");
     assert_eq!((&shown["eligibility"], &shown["reasons"]), (&json!("eligible"), &json!([])));
@@ -49,11 +49,11 @@ async fn first_lead(shape: Shape) {
     assert_eq!(shown["custom_fields"]["favourite_colour"], "green");
     assert_eq!(shown["submission"]["outcome"], "created");
 
-    let again = post_and_look(&world, json!({ "phone": "+14155550132" })).await;
+    let again = post_and_wait(&world, json!({ "phone": "+14155550132" })).await;
     assert_eq!(again["id"], shown["id"]);
     assert_eq!(again["submission"]["outcome"], "duplicate");
 
-    let held = post_and_look(&world, json!({ "phone": "12", "email": "nobody@nowhere.example" })).await;
+    let held = post_and_wait(&world, json!({ "phone": "12", "email": "unknown@nowhere.example" })).await;
     assert_eq!(held["reasons"], json!(["phone_invalid", "consent_missing"]));
     assert_eq!(held["tags"], json!(["phone_review"]));
 
@@ -75,34 +75,35 @@ async fn first_lead(shape: Shape) {
 
 #[tokio::test]
 async fn the_tour_works_embedded() {
-    first_lead(Shape::Embedded).await;
+    tour(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn the_tour_works_in_production() {
-    first_lead(Shape::Production).await;
+async fn the_tour_works_distributed() {
+    tour(Shape::Distributed).await;
 }
 
 #[tokio::test]
-async fn a_region_of_the_installation_reads_phones_without_a_country_code() {
+async fn phones_without_a_country_code_are_read_with_the_default_region() {
     let world = World::start_with(Shape::Embedded, "region", &[("LEADGATE_DEFAULT_REGION", "us")]).await;
-    let shown = post_and_look(&world, json!({ "phone": "(415) 555-0132" })).await;
+    let shown = post_and_wait(&world, json!({ "phone": "(415) 555-0132" })).await;
     assert_eq!(shown["phone"]["e164"], "+14155550132");
-    let made = world
+    let created = world
         .cli(&["source", "create", "--organization", "acme", "--dialect", "native", "--region", "DE"])
         .await;
-    assert_eq!(made["region"], "DE");
+    assert_eq!(created["region"], "DE");
     let wrong = [("LEADGATE_DEFAULT_REGION".to_owned(), "Atlantis".to_owned())];
     let environment = [world.environment(), &wrong].concat();
-    let (ok, told) = crate::world::try_run(&environment, &["source", "list", "--organization", "acme"]).await;
-    assert!(!ok && told.to_string().contains("default_region"), "{told}");
+    let (ok, output) =
+        crate::world::try_run(&environment, &["source", "list", "--organization", "acme"]).await;
+    assert!(!ok && output.to_string().contains("default_region"), "{output}");
 }
 
 #[tokio::test]
-async fn a_key_of_the_organization_keeps_its_rights_when_its_source_gets_a_name() {
+async fn an_organization_wide_key_keeps_its_rights_when_its_source_gets_a_name() {
     let world = World::embedded("renamed").await;
     let sources = world.cli(&["source", "list", "--organization", "acme"]).await;
-    let own = sources[0]["id"].as_str().unwrap().to_owned();
+    let default_source = sources[0]["id"].as_str().unwrap().to_owned();
     let other = ["source", "create", "--organization", "acme", "--dialect", "native", "--name", "partner"];
     let other = world.cli(&other).await;
     let partner = [
@@ -122,12 +123,15 @@ async fn a_key_of_the_organization_keeps_its_rights_when_its_source_gets_a_name(
     let location = format!("/v1/leads/{}", posted["id"].as_str().unwrap());
     until("the lead", || async { (world.get(&location).await.1["status"] == "new").then_some(()) }).await;
 
-    // The networks show when the running program has learned of the change.
-    let update = ["source", "update", &own, "--organization", "acme", "--name", "our own", "--networks"];
+    // The change of the networks shows when the running program has refreshed its snapshot.
+    let update =
+        ["source", "update", &default_source, "--organization", "acme", "--name", "our own", "--networks"];
     world.cli(&[&update[..], &["203.0.113.0/24"]].concat()).await;
-    until("the name to be known", || async { (world.get(&location).await.0 == 403).then_some(()) }).await;
+    until("the first change to be known", || async { (world.get(&location).await.0 == 403).then_some(()) })
+        .await;
     world.cli(&[&update[..], &["127.0.0.0/8"]].concat()).await;
-    until("the networks to be open", || async { (world.get(&location).await.0 != 403).then_some(()) }).await;
+    until("the second change to be known", || async { (world.get(&location).await.0 != 403).then_some(()) })
+        .await;
     assert_eq!(
         world.get(&location).await.1["status"],
         "new",

@@ -1,4 +1,4 @@
-//! A person is erased beside a running server.
+//! A person is erased while a server runs.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Shape, World, try_run, until};
 
-async fn a_person_is_forgotten_and_held(shape: Shape) {
+async fn a_person_is_erased_and_held(shape: Shape) {
     let world = World::start(shape, "erasing").await;
     let ann = json!({
         "phone": "+14155550132", "email": "theodora@quillfeather.example", "full_name": "Theodora Quillfeather",
@@ -22,10 +22,10 @@ async fn a_person_is_forgotten_and_held(shape: Shape) {
     let other = post(&world, &bob).await;
 
     let erase = ["erase", "--organization", "acme", "--phone", "415 555 0132", "--region", "US"];
-    let (ok, refused) = try_run(world.environment(), &erase).await;
-    assert!(!ok && refused["error"].as_str().unwrap().contains("--yes"), "{refused}");
-    let dry = world.cli(&[&erase[..], &["--dry-run"]].concat()).await;
-    assert_eq!((&dry["submissions"], &dry["leads"]), (&json!(2), &json!(1)));
+    let (ok, error_document) = try_run(world.environment(), &erase).await;
+    assert!(!ok && error_document["error"].as_str().unwrap().contains("--yes"), "{error_document}");
+    let preview = world.cli(&[&erase[..], &["--dry-run"]].concat()).await;
+    assert_eq!((&preview["submissions"], &preview["leads"]), (&json!(2), &json!(1)));
     let (_, shown) = world.get(&format!("/v1/leads/{first}")).await;
     assert_eq!(shown["full_name"], "Theodora Quillfeather");
 
@@ -42,24 +42,29 @@ async fn a_person_is_forgotten_and_held(shape: Shape) {
         assert!(submission["erased_at"].is_string());
         let text = submission.to_string();
         assert!(
-            !["4155550132", "uillfeather", "127.0.0.1", "body_hash"].iter().any(|said| text.contains(said))
+            !["4155550132", "uillfeather", "127.0.0.1", "body_hash"]
+                .iter()
+                .any(|personal| text.contains(personal))
         );
     }
-    let (_, kept) = world.get(&format!("/v1/leads/{other}")).await;
-    assert_eq!(kept["phone"]["e164"], "+14155550133");
+    let (_, unaffected) = world.get(&format!("/v1/leads/{other}")).await;
+    assert_eq!(unaffected["phone"]["e164"], "+14155550133");
     let found =
         world.cli(&["suppression", "find", "--organization", "acme", "--phone", "+14155550132"]).await;
     assert_eq!((&found[0]["list"], &found[0]["value"]), (&json!("erased"), &Value::Null));
     assert_eq!(found[0]["reason"], "asked by mail");
 
-    let back = post(&world, &json!({ "phone": "+14155550132" })).await;
-    let (_, shown) = world.get(&format!("/v1/submissions/{back}")).await;
-    assert!(shown["erased_at"].is_string(), "within 30 s it may have been on its way: {shown}");
+    let new_submission = post(&world, &json!({ "phone": "+14155550132" })).await;
+    let (_, shown) = world.get(&format!("/v1/submissions/{new_submission}")).await;
+    assert!(shown["erased_at"].is_string(), "it may have been in the queue, within 30 s: {shown}");
     let erased = world.cli(&["erase", "--organization", "acme", "--lead", &other, "--yes"]).await;
     assert_eq!((&erased["submissions"], &erased["leads"]), (&json!(1), &json!(1)));
-    let (ok, refused) =
+    let (ok, error_document) =
         try_run(world.environment(), &["erase", "--organization", "acme", "--lead", &other, "--yes"]).await;
-    assert!(!ok && refused["error"].as_str().unwrap().contains("none of these leads"), "{refused}");
+    assert!(
+        !ok && error_document["error"].as_str().unwrap().contains("none of these leads"),
+        "{error_document}"
+    );
 }
 
 async fn post(world: &World, lead: &Value) -> String {
@@ -74,29 +79,29 @@ async fn post(world: &World, lead: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_person_is_forgotten_and_held_embedded() {
-    a_person_is_forgotten_and_held(Shape::Embedded).await;
+async fn a_person_is_erased_and_held_embedded() {
+    a_person_is_erased_and_held(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn a_person_is_forgotten_and_held_in_production() {
-    a_person_is_forgotten_and_held(Shape::Production).await;
+async fn a_person_is_erased_and_held_distributed() {
+    a_person_is_erased_and_held(Shape::Distributed).await;
 }
 
 #[tokio::test]
-async fn what_is_too_old_is_erased() {
+async fn expired_data_is_erased() {
     let world = World::start(Shape::Embedded, "retaining").await;
     let id = post(&world, &json!({ "phone": "+14155550132" })).await;
     let set = ["retention", "set", "--organization", "acme", "--submissions", "1s", "--leads", "3y"];
-    let told = world.cli(&set).await;
+    let settings = world.cli(&set).await;
     assert_eq!(
-        told,
+        settings,
         json!({ "submissions": "1s", "leads": "3years", "quarantine": "ever", "audit": "ever" })
     );
-    let told = world.cli(&["retention", "set", "--organization", "acme", "--leads", "ever"]).await;
-    assert_eq!(told, world.cli(&["retention", "show", "--organization", "acme"]).await);
-    assert_eq!((&told["submissions"], &told["leads"]), (&json!("1s"), &json!("ever")));
-    let swept = until("it is older than a second", || async {
+    let settings = world.cli(&["retention", "set", "--organization", "acme", "--leads", "ever"]).await;
+    assert_eq!(settings, world.cli(&["retention", "show", "--organization", "acme"]).await);
+    assert_eq!((&settings["submissions"], &settings["leads"]), (&json!("1s"), &json!("ever")));
+    let swept = until("the submission to expire", || async {
         let swept = world.cli(&["retention", "sweep"]).await;
         (swept["submissions"] != 0).then_some(swept)
     })
@@ -105,15 +110,15 @@ async fn what_is_too_old_is_erased() {
     let (_, submission) = world.get(&format!("/v1/submissions/{id}")).await;
     assert!(submission["erased_at"].is_string() && submission.get("fields").is_none(), "{submission}");
     let (_, lead) = world.get(&format!("/v1/leads/{id}")).await;
-    assert_eq!(lead["phone"]["e164"], "+14155550132", "its lead is kept for ever");
+    assert_eq!(lead["phone"]["e164"], "+14155550132", "the lead does not expire");
 
     world.cli(&["retention", "set", "--organization", "acme", "--leads", "1s"]).await;
     assert_eq!(world.cli(&["retention", "sweep"]).await["leads"], 1);
     assert_eq!(world.get(&format!("/v1/leads/{id}")).await.1["status"], "erased");
 }
 
-/// Whether a text occurs in a file of the data folder.
-fn is_on_disk(world: &World, text: &str) -> Vec<String> {
+/// The files of the data folder that contain a text.
+fn files_with_text(world: &World, text: &str) -> Vec<String> {
     let data = world.environment().iter().find(|(name, _)| name == "LEADGATE_DATA").unwrap().1.clone();
     let files = std::fs::read_dir(data).unwrap().map(|file| file.unwrap().path());
     let has = |file: &std::path::PathBuf| {
@@ -124,7 +129,7 @@ fn is_on_disk(world: &World, text: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_a_person_in_the_files() {
+async fn an_erased_person_is_in_no_file() {
     let mut world = World::start(Shape::Embedded, "forgetting").await;
     let ann = json!({
         "phone": "+14155550132", "full_name": "Theodora Quillfeather", "comment": "x".repeat(9_000),
@@ -132,30 +137,34 @@ async fn nothing_is_left_of_a_person_in_the_files() {
     for _ in 0..20 {
         post(&world, &ann).await;
     }
-    assert!(!is_on_disk(&world, "Quillfeather").is_empty());
+    assert!(!files_with_text(&world, "Quillfeather").is_empty());
     let erase = ["erase", "--organization", "acme", "--phone", "+14155550132", "--yes"];
     assert_eq!(world.cli(&erase).await["submissions"], 20);
-    // This test looks into the store, too: its connections would keep the log.
+    // The test closes its own connections to the store, which would keep the write-ahead log.
     world.store = Store::open(&StoreConfig::api("sqlite:/nowhere")).unwrap();
-    world.front.terminate(Duration::from_secs(30)).await.unwrap();
-    assert_eq!(is_on_disk(&world, "Quillfeather"), [""; 0]);
+    world.server.terminate(Duration::from_secs(30)).await.unwrap();
+    assert_eq!(files_with_text(&world, "Quillfeather"), [""; 0]);
 }
 
 #[tokio::test]
-async fn another_secret_is_refused_by_every_program() {
-    let world = World::start(Shape::Production, "secrets").await;
+async fn another_secret_is_refused() {
+    let world = World::start(Shape::Distributed, "secrets").await;
     let mut environment = world.environment().to_vec();
     environment.retain(|(name, _)| name != "LEADGATE_SECRET");
     environment.push(("LEADGATE_SECRET".to_owned(), "another secret that is long enough for one".to_owned()));
     let list = ["suppression", "list", "--organization", "acme"];
-    let (ok, refused) = try_run(&environment, &list).await;
-    let error = refused["error"].as_str().unwrap();
+    let (ok, error_document) = try_run(&environment, &list).await;
+    let error = error_document["error"].as_str().unwrap();
     assert!(!ok && error.contains("the secret does not belong to the store"), "{error}");
-    // The new one with its predecessor opens it for all that follow.
+    // The new secret with the previous one re-encrypts the match key, and later programs need only the new
+    // secret.
     let old = world.environment().iter().find(|(name, _)| name == "LEADGATE_SECRET").unwrap().1.clone();
     environment.push(("LEADGATE_SECRET_PREVIOUS".to_owned(), old));
     assert!(try_run(&environment, &list).await.0);
     environment.pop();
     assert!(try_run(&environment, &list).await.0);
-    assert!(!try_run(world.environment(), &list).await.0, "it is sealed under the new one alone");
+    assert!(
+        !try_run(world.environment(), &list).await.0,
+        "the match key is encrypted under the new secret only"
+    );
 }

@@ -1,5 +1,5 @@
-//! Messages that go back to the broker again and again, because their workers die or the database is away: RabbitMQ 4
-//! drops what was returned 20 times, unless the queue says otherwise.
+//! Messages that are returned to the broker many times, because workers die or the database is unavailable.
+//! By default RabbitMQ 4 drops a message that was returned 20 times; the queues have a higher limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::metrics::metric;
 use crate::world::{Servers, World, http, until};
 
-/// How often messages are returned: CI runs the short form, `just newer-servers` one beyond RabbitMQ's limit.
+/// How often messages are returned. CI runs the short form, `just newer-servers` one above RabbitMQ's limit.
 fn returns() -> u64 {
     std::env::var("LEADGATE_TEST_RETURNS").ok().map_or(3, |text| text.parse().unwrap())
 }
@@ -25,9 +25,9 @@ struct Trial {
 }
 
 impl Trial {
-    /// Leads that are accepted while no worker is there, no more than one lane of a worker holds.
+    /// Posts leads while no worker runs, at most as many as one consumer task receives.
     async fn start(name: &str, leads: usize, settings: &[(&str, &str)]) -> Self {
-        let world = World::production_with(name, &Servers::shared().await, 0, settings).await;
+        let world = World::distributed_with(name, &Servers::shared().await, 0, settings).await;
         let oracle = Arc::new(Oracle::new());
         let lead = |number| json!({ "phone": format!("+1415557{number:04}"), "full_name": "Often Returned" });
         let bodies: Vec<_> = (0..leads).map(|number| lead(number).to_string().into_bytes()).collect();
@@ -38,8 +38,8 @@ impl Trial {
         Self { world, oracle, admin }
     }
 
-    /// Runs SQL on the server of the installation's database, whose name is put for `{database}`, and ends all
-    /// sessions, so that workers begin new ones.
+    /// Runs SQL on the server of the installation's database, with the name of the database for `{database}`.
+    /// Then it ends all sessions, so that workers open new ones.
     async fn sql(&self, sql: &str) {
         let postgres = shared().postgres().await.unwrap();
         let environment = self.world.environment();
@@ -49,7 +49,7 @@ impl Trial {
         postgres.terminate_backends(url).await.unwrap();
     }
 
-    /// From now on nothing can be stored, but reads are answered.
+    /// Makes all writes fail; reads succeed.
     async fn make_database_read_only(&self) {
         self.sql("alter database {database} set default_transaction_read_only = on").await;
     }
@@ -58,49 +58,49 @@ impl Trial {
         self.sql("alter database {database} reset default_transaction_read_only").await;
     }
 
-    async fn a_worker_holds_everything(&self) {
-        until("a worker to hold all messages", || async {
+    async fn wait_until_a_worker_has_all_messages(&self) {
+        until("a worker to receive all messages", || async {
             (self.admin.depth().await.unwrap().ready == 0).then_some(())
         })
         .await;
     }
 
-    async fn everything_is_returned(&self) {
-        until("all messages to be there again", || async {
+    async fn wait_until_all_messages_are_returned(&self) {
+        until("all messages to be returned", || async {
             (self.admin.depth().await.unwrap().ready > 0).then_some(())
         })
         .await;
     }
 
-    async fn is_conserved(&self) {
-        let report = self.oracle.check(&self.world.drained(&self.oracle).await);
+    async fn check_conservation(&self) {
+        let report = self.oracle.check(&self.world.wait_until_processed(&self.oracle).await);
         println!("{report:?}");
         report.assert_conserved();
     }
 }
 
 #[tokio::test]
-async fn workers_that_are_killed_while_they_hold_messages() {
+async fn no_lead_is_lost_when_workers_are_killed_with_messages() {
     let mut trial = Trial::start("killed-holding", 30, &[]).await;
     trial.make_database_read_only().await;
     for _ in 0..returns() {
         trial.world.start_worker().await;
-        trial.a_worker_holds_everything().await;
+        trial.wait_until_a_worker_has_all_messages().await;
         trial.world.workers.pop().unwrap().kill9().unwrap();
-        trial.everything_is_returned().await;
+        trial.wait_until_all_messages_are_returned().await;
     }
     trial.make_database_writable().await;
     trial.world.start_worker().await;
-    trial.is_conserved().await;
+    trial.check_conservation().await;
 }
 
 #[tokio::test]
-async fn a_worker_that_releases_what_it_cannot_store() {
+async fn no_lead_is_lost_when_a_worker_returns_messages() {
     let listen = format!("127.0.0.1:{}", free_port().unwrap());
     let settings = [
         ("LEADGATE_WORKER_LISTEN", listen.as_str()),
-        ("LEADGATE_WORKER_HOLD_MAX", "500ms"),
-        ("LEADGATE_WORKER_LANES", "1"),
+        ("LEADGATE_WORKER_UNAVAILABLE_TIMEOUT", "500ms"),
+        ("LEADGATE_WORKER_CONCURRENCY", "1"),
     ];
     let mut trial = Trial::start("releasing", 4, &settings).await;
     trial.make_database_read_only().await;
@@ -108,15 +108,15 @@ async fn a_worker_that_releases_what_it_cannot_store() {
     let base = format!("http://{listen}");
     until("the worker", || async { http().get(format!("{base}/healthz")).send().await.ok() }).await;
     for release in 1..=returns() {
-        // A worker pauses for up to 30 s after a release.
+        // A worker pauses for up to 30 s after it returned messages.
         tokio::time::timeout(Duration::from_secs(60), async {
             while metric(&base, "leadgate_worker_requeues_total").await < release {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         })
         .await
-        .unwrap_or_else(|_| panic!("the worker does not release what it holds for the {release}th time"));
+        .unwrap_or_else(|_| panic!("the worker did not return its messages for the {release}th time"));
     }
     trial.make_database_writable().await;
-    trial.is_conserved().await;
+    trial.check_conservation().await;
 }

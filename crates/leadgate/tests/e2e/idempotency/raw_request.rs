@@ -1,4 +1,5 @@
-//! A request written by hand on a connection of its own: it can stop at any byte, and its answer can go unread.
+//! A request that is written byte by byte on a separate connection. It can stop at any byte, and its response
+//! need not be read.
 
 use std::io;
 
@@ -6,15 +7,15 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub struct Written {
+pub struct RawRequest {
     stream: TcpStream,
     rest: Vec<u8>,
 }
 
-impl Written {
-    /// Connects, and sends all of it but the last `kept` bytes.
-    pub async fn all_but(
-        kept: usize,
+impl RawRequest {
+    /// Connects and sends the request without its last `remaining` bytes.
+    pub async fn send_all_but(
+        remaining: usize,
         base: &str,
         key: &str,
         idempotency: &str,
@@ -28,7 +29,7 @@ impl Written {
             body.len()
         )
         .into_bytes();
-        let rest = request.split_off(request.len() - kept);
+        let rest = request.split_off(request.len() - remaining);
         let mut stream = TcpStream::connect(host).await?;
         stream.set_nodelay(true)?;
         stream.write_all(&request).await?;
@@ -39,14 +40,14 @@ impl Written {
         self.stream.write_all(&std::mem::take(&mut self.rest)).await
     }
 
-    /// The answer's status and body. It may also end before it is whole.
+    /// Reads the status and body of the response. Fails if the response is incomplete.
     pub async fn answer(mut self) -> io::Result<(u16, Value)> {
         let mut answer = String::new();
         self.stream.read_to_string(&mut answer).await?;
-        let whole = || {
+        let parse_response = || {
             let (head, body) = answer.split_once("\r\n\r\n")?;
             Some((head.split(' ').nth(1)?.parse().ok()?, serde_json::from_str(body).ok()?))
         };
-        whole().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        parse_response().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }
