@@ -1,5 +1,6 @@
-//! Which leads may be called. Generated cases with leads, suppression lists and consents run on both stores. The stored
-//! leads are compared with an oracle that calls no product code. `docs/compliance.md` is the table of the cases.
+//! Which leads may be called. Generated cases with leads, suppression lists and consents run on both stores.
+//! The stored leads are compared with an oracle that calls no product code. `docs/compliance.md` is the table
+//! of the cases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "prints the duration of the run, with --nocapture")]
 
@@ -10,9 +11,9 @@ mod play;
 mod story;
 mod values;
 
-#[path = "../contract/hooked.rs"]
+#[path = "../contract/hooked_judge.rs"]
 #[allow(dead_code, reason = "the contract suite uses all of it")]
-mod hooked;
+mod hooked_judge;
 #[path = "../contract/world.rs"]
 #[allow(dead_code, reason = "the contract suite uses all of it")]
 mod world;

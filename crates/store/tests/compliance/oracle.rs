@@ -1,5 +1,6 @@
-//! The expected result of a case. It follows the documented rules (`docs/compliance.md`, `docs/suppression.md`,
-//! `docs/reasons.md`) and uses the stated meaning of each value. It calls no product code.
+//! The expected result of a case. It follows the documented rules (`docs/compliance.md`,
+//! `docs/suppression.md`, `docs/reasons.md`) and uses the stated meaning of each value. It calls no product
+//! code.
 
 use leadgate_domain::{Reason, SuppressionKind};
 
@@ -41,7 +42,8 @@ pub(crate) fn reasons(events: &[Event]) -> Vec<Reason> {
     all.into_iter().filter_map(|(reason, applies)| applies.then_some(reason)).collect()
 }
 
-/// Whether the person of the last submission was erased while it was in the queue. Then the submission is erased too.
+/// Whether the person of the last submission was erased while it was in the queue. Then the submission is
+/// erased too.
 pub(crate) fn is_erased(events: &[Event]) -> bool {
     let queued = events.iter().rposition(|event| matches!(event, Event::Accepted(_)));
     let since_queued = queued.map_or(&[][..], |at| &events[at..]);

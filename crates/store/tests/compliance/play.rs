@@ -1,4 +1,5 @@
-//! Runs all cases side by side: the first event of each case, then the second, in a few transactions for all cases.
+//! Runs all cases side by side: the first event of each case, then the second, in a few transactions for all
+//! cases.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,14 +14,15 @@ use leadgate_domain::{
 };
 use serde_json::{Value, json};
 
-use crate::hooked::Gate;
+use crate::hooked_judge::PausedJudge;
 use crate::story::{
     Case, Entry, EntryExpiry, Erasure, Event, ListedValue, Owner, Post, RemovedFrom, SourceSettings, Test,
 };
 use crate::values::SubmittedValue;
 use crate::world::World;
 
-/// A submission that is received within this time after an erasure may have been received before it, and is erased.
+/// A submission that is received within this time after an erasure may have been received before it, and is
+/// erased.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(31);
 
 /// The receipt time of each person's first submission, in microseconds.
@@ -187,16 +189,16 @@ impl<'w> Player<'w> {
             return;
         }
         let (batch, entries): (Vec<_>, Vec<_>) = racing.into_iter().unzip();
-        let gate = Gate::new(self.world.judge());
-        let (store, judge) = (self.world.store.clone(), Arc::clone(&gate.judge));
+        let paused_judge = PausedJudge::new(self.world.judge());
+        let (store, judge) = (self.world.store.clone(), Arc::clone(&paused_judge.judge));
         let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-        gate.wait();
+        paused_judge.wait_until_paused();
         let (store, judge) = (self.world.store.clone(), self.world.judge());
         let organization = self.world.organization.id;
         let suppress =
             tokio::spawn(async move { store.suppress(organization, entries, judge).await.unwrap() });
-        self.world.until_it_waits_or_is_done(&suppress).await;
-        gate.open();
+        self.world.wait_until_blocked_or_done(&suppress).await;
+        paused_judge.resume();
         commit.await.unwrap();
         suppress.await.unwrap();
     }

@@ -18,7 +18,8 @@ fn erased_by_phone(who: Person, found_in_leads: Vec<Entry>) -> Event {
     Erased(Erasure { given: vec![phone(who)], found_in_leads })
 }
 
-/// Erasures of the person of a stored lead: by phone, by email, or by both. The other value is found in the lead.
+/// Erasures of the person of a stored lead: by phone, by email, or by both. The other value is found in the
+/// lead.
 fn erasures(who: Person) -> Vec<Erasure> {
     vec![
         Erasure { given: vec![phone(who)], found_in_leads: vec![email(who)] },

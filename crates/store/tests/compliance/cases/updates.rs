@@ -12,7 +12,8 @@ const CREATING: SourceSettings = SourceSettings { policy: PolicyName::Create, ..
 const AGING: SourceSettings = SourceSettings { max_age_days: Some(30), ..UPDATING };
 const A_DAY: i64 = DAY / SECOND;
 
-/// An eligible lead that later submissions may update. It has an external id, so that its phone may change too.
+/// An eligible lead that later submissions may update. It has an external id, so that its phone may change
+/// too.
 fn first(who: Person) -> Post {
     who.lead().to(UPDATING).with_external_id()
 }
@@ -71,7 +72,8 @@ fn consents(table: &mut Table) {
     table.row(|who| vec![Posted(first(who).consent(six_minutes_ahead())), Posted(update(who).later(A_DAY))]);
 }
 
-/// What the source does with a submission about a known person, unless `SourceSettings::words` already says it.
+/// What the source does with a submission about a known person, unless `SourceSettings::words` already says
+/// it.
 fn policy_words(settings: SourceSettings) -> &'static str {
     match settings.policy {
         PolicyName::ReturnExisting => "as a duplicate",
