@@ -1,9 +1,9 @@
 //! Measures committed submissions per second by batch size, on both databases.
 //!
-//! `cargo run -p leadgate-store --example commit_speed [URL]`. Without a URL it runs on a private PostgreSQL and
-//! on a new SQLite file. One in five submissions is a duplicate. The time of one fsync in the temporary folder is
-//! printed first, because durable rates depend on it. Then the cost of a consent is measured: batches with a
-//! consent alternate with batches that have the same data among their custom fields.
+//! `cargo run -p leadgate-store --example commit_speed [URL]`. Without a URL it runs on a private PostgreSQL
+//! and on a new SQLite file. One in five submissions is a duplicate. The time of one fsync in the temporary
+//! folder is printed first, because durable rates depend on it. Then the cost of a consent is measured:
+//! batches with a consent alternate with batches that have the same data among their custom fields.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "the program prints its results")]
 #![allow(dead_code, unused_macros, unused_imports, reason = "the contract suite uses all of it")]

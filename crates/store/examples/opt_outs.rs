@@ -3,8 +3,8 @@
 //! `cargo run --release -p leadgate-store --example opt_outs [URL]`. Without a URL it runs on a private
 //! PostgreSQL. Four batches of one organization are committed concurrently. Four kinds of batches alternate:
 //! without opt-outs, with 1 % opt-outs of different people, with 1 % opt-outs of one phone, and with 1 %
-//! submissions of one phone without opt-outs. As in a worker, batches are split and stored leads are rescreened
-//! in the background. Only the ratios are comparable between machines.
+//! submissions of one phone without opt-outs. As in a worker, batches are split and stored leads are
+//! rescreened in the background. Only the ratios are comparable between machines.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::print_stdout, reason = "the program prints its results")]
 #![allow(dead_code, unused_macros, unused_imports, reason = "the contract suite uses all of it")]
