@@ -1,4 +1,4 @@
-//! Counting how often a submission was begun alone.
+//! Counts how often the processing of a single submission was started.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use crate::error::StoreError;
 use crate::rows::{AttemptRow, AttemptsUntil, ById};
 use crate::store::Store;
 
-/// For how long an attempt is remembered of a submission that nobody settled.
+/// How long the attempts of a submission that was not settled are kept.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl Store {
-    /// Notes that a submission is about to be tried, before it is: whoever crashes over it leaves a trace.
-    /// Returns how often it was begun, this time included.
+    /// Records an attempt before it starts, so that an attempt that crashes the process is counted too.
+    /// Returns the number of attempts, including this one.
     pub async fn begin_attempt(&self, submission: SubmissionId) -> Result<u32, StoreError> {
         let last_at = Timestamp::now();
         let attempts: Option<u32> = self
@@ -28,7 +28,7 @@ impl Store {
         attempts.ok_or_else(|| StoreError::Bug("an attempt was not counted".to_owned()))
     }
 
-    /// Forgets the attempts of submissions that are settled.
+    /// Deletes the attempts of settled submissions.
     pub async fn forget_attempts(&self, submissions: Vec<SubmissionId>) -> Result<(), StoreError> {
         if submissions.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Who read or changed what.
+//! The audit log: who read or changed what.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use crate::error::{StoreError, TransactionError};
 use crate::page::Page;
 use crate::store::Store;
 
-/// An entry as it was written, by this build or by another: actions that only that build knows are included.
+/// An audit entry as it is stored. Another build may have written it, with an action that this build does not
+/// know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditRecord {
     pub id: Uuid,
@@ -23,12 +24,12 @@ pub struct AuditRecord {
     pub detail: AuditDetail,
 }
 
-/// Which entries are asked for.
+/// Selects audit entries.
 #[derive(Debug, Clone, Default)]
 pub struct AuditFilter {
     pub actor: Option<Actor>,
     pub action: Option<AuditAction>,
-    /// None before; to the millisecond.
+    /// Only entries from this time on, with a precision of a millisecond.
     pub since: Option<Timestamp>,
 }
 
@@ -43,7 +44,7 @@ struct AuditPage {
 }
 
 impl Store {
-    /// Writes entries down; those that are there already stay as they are.
+    /// Writes entries. Existing entries do not change.
     pub async fn record(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
@@ -56,7 +57,7 @@ impl Store {
         AuditEntry::now(organization, self.actor().clone(), action)
     }
 
-    /// At most `limit` entries from the newest to the oldest, beginning after the given one.
+    /// At most `limit` entries from the newest to the oldest, starting after the given one.
     pub async fn audit(
         &self,
         organization: OrganizationId,

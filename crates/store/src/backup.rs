@@ -1,4 +1,4 @@
-//! Copies of an embedded store.
+//! Backups of a SQLite store.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,8 +8,8 @@ use crate::error::{StoreError, TransactionError};
 use crate::store::{SqliteStore, Store};
 
 impl Store {
-    /// Writes a consistent copy of a SQLite store to a file that must not be there yet, beside whatever else is
-    /// going on. It is on the disk when this returns.
+    /// Writes a consistent copy of a SQLite store to a new file, concurrently with other work. The file must
+    /// not exist. The copy is synced to the disk when this returns.
     pub async fn backup_to(&self, file: &Path) -> Result<(), StoreError> {
         let address = self.embedded()?.address.clone();
         let unusable =
@@ -18,7 +18,8 @@ impl Store {
         let name = name.ok_or_else(|| StoreError::Config("the copy's name is not text".to_owned()))?;
         // SQLite writes into an empty file, but would make it readable for others.
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).map_err(unusable)?;
-        // On a connection of its own: it takes as long as it takes, readers may not run it, and the writer writes on.
+        // On a connection of its own: it takes as long as it takes, readers may not run it, and the writer
+        // writes on.
         let copy = move || {
             let mut session = address.connect()?;
             session
@@ -33,7 +34,7 @@ impl Store {
         Ok(())
     }
 
-    /// What SQLite finds wrong with the file; nothing if it is whole.
+    /// The problems that SQLite's integrity check reports. Empty for an intact file.
     pub async fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
         let address = self.embedded()?.address.clone();
         // As long as a copy, and on a connection of its own for the same reasons.

@@ -1,4 +1,4 @@
-//! Which submissions of a batch are committed apart from the rest.
+//! Splits batches: some submissions are committed in a separate, small transaction.
 
 use std::collections::HashSet;
 use std::mem;
@@ -13,11 +13,11 @@ const RECENT: Duration = Duration::from_secs(5);
 /// Keys that are remembered at most, about 10 MB.
 const MOST: usize = 100_000;
 
-/// Splits batches so that a key which comes again and again does not make whole batches take turns.
+/// Splits batches so that a frequently repeated key does not serialize whole batches.
 ///
-/// A commit keeps its claims locked until it ends, so that of two batches with one key in common the second waits for
-/// the whole first. Submissions with a key that was in a batch just before, and opt-outs, which people repeat, are
-/// therefore committed in a small transaction of their own. Order does not matter to the commit.
+/// A commit keeps its claims locked until it ends. A batch that shares a key with a running batch therefore
+/// waits for the end of that batch. So submissions with a key of a recent batch, and opt-outs, which people
+/// repeat, are committed in a separate small transaction. The order of commits does not matter.
 #[derive(Default)]
 pub struct BatchSplitter(Mutex<RecentKeys>);
 
@@ -29,7 +29,7 @@ struct RecentKeys {
 }
 
 impl BatchSplitter {
-    /// The parts of a batch in the order in which they are to be committed. No part is empty.
+    /// The parts of a batch in the order in which they must be committed. No part is empty.
     pub fn split(&self, batch: Vec<NormalizedSubmission>) -> Vec<Arc<[NormalizedSubmission]>> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         keys.expire_keys(Instant::now());

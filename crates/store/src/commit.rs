@@ -1,4 +1,4 @@
-//! How a batch of submissions becomes leads: one transaction, in one order, for both databases.
+//! Commits a batch of submissions in one transaction. The order of the steps is the same for both databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,28 +16,30 @@ use crate::rows::{LockMode, ScopedId, SubmissionRow};
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 
-/// What a commit made of a batch.
+/// The result of a commit.
 #[derive(Debug, Default)]
 pub struct CommitResult {
-    /// Those settled by this commit, in the order in which they were received.
+    /// The submissions that this commit settled, in the order of their receipt.
     pub settled: Vec<SettledSubmission>,
-    /// How many had been settled before: redeliveries, and releases of what is not open. Nothing was done.
+    /// The number of submissions that were settled before: redeliveries, and releases of entries that are not
+    /// open. They have no effect.
     pub repeated: usize,
-    /// How many bore the id of another submission; they are in quarantine.
+    /// The number of submissions with the id of another one. They are quarantined.
     pub reused: usize,
-    /// Organizations in which stored leads may have yet to learn of an opt-out: call [`Store::rescreen`] for each.
+    /// Organizations in which an opt-out may not be applied to all stored leads yet: call [`Store::rescreen`]
+    /// for each.
     pub pending: BTreeSet<OrganizationId>,
 }
 
-/// How one submission ended.
+/// The outcome of one submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettledSubmission {
     pub submission: SubmissionId,
     pub organization: OrganizationId,
     pub outcome: Outcome,
-    /// The lead it made or met; `None` for what is quarantined.
+    /// The lead that it created or matched. `None` if it is quarantined.
     pub lead: Option<LeadId>,
-    /// Why it is quarantined, if it is.
+    /// The reason, if it is quarantined.
     pub quarantine: Option<QuarantineReason>,
 }
 
@@ -54,10 +56,11 @@ impl SettledSubmission {
 }
 
 impl Store {
-    /// Settles a batch, all of it or nothing.
+    /// Commits a batch completely or not at all.
     ///
-    /// Of [`StoreError::RowRefused`] and [`StoreError::Panicked`] one submission of the batch is the likely cause:
-    /// commit its halves, down to the one, and give that to [`Store::quarantine_alone`].
+    /// After [`StoreError::RowRefused`] or [`StoreError::Panicked`], one submission of the batch is the
+    /// likely cause. The caller commits halves of the batch, down to the single submission, and passes that
+    /// to [`Store::quarantine_alone`].
     pub async fn commit(
         &self,
         batch: impl Into<Arc<[NormalizedSubmission]>>,
@@ -71,9 +74,9 @@ impl Store {
     }
 }
 
-/// The commit. Every writer of leads takes its locks in this order: organizations, submissions, the quarantine, claims,
-/// leads, each sorted; the claims of a lead that is taken over follow those of the batch. One statement per step
-/// whatever the size of the batch; a step without rows is none.
+/// The commit. Every writer of leads takes its locks in this order: organizations, submissions, the
+/// quarantine, claims, leads, each sorted; the claims of a lead that is taken over follow those of the batch.
+/// One statement per step whatever the size of the batch; a step without rows is none.
 fn commit(
     tx: &mut StoreTransaction<'_>,
     batch: &[NormalizedSubmission],
@@ -83,8 +86,8 @@ fn commit(
         batch.iter().partition(|normalized| valid_release(&normalized.submission).is_some());
     let (distinct, clashing) = distinct_submissions(posted);
 
-    // A new suppression waits for this transaction, or this transaction sees it. An opt-out does not wait: see
-    // `opt_out`.
+    // A new suppression waits for this transaction, or this transaction sees it. An opt-out does not wait:
+    // see `opt_out`.
     tx.lock_organizations(
         batch.iter().map(|normalized| (normalized.submission.organization, LockMode::Shared)),
     )?;
@@ -134,7 +137,8 @@ fn commit(
     Ok(CommitResult { settled, repeated, reused: reused.len(), pending })
 }
 
-/// Whether a correction found no lead. Nothing of it may be stored: its keys would belong to a lead that is gone.
+/// Whether a correction found no lead. Nothing of it may be stored: its keys would belong to a lead that is
+/// gone.
 fn is_correction_without_lead(case: &ResolvedSubmission<'_>) -> bool {
     let is_correction = case.normalized.submission.fields.correction.is_some();
     is_correction && case.resolved.quarantine == Some(QuarantineReason::NoMatch)
@@ -163,8 +167,9 @@ impl<'b> JudgeInput<'b> {
         Ok(Self { resolution, leads, suppressions })
     }
 
-    /// Suppressions requested by opt-outs among the erased submissions: an opt-out counts even if its submission is
-    /// erased. Values that the erasure already suppresses are left out, so that only their key is stored.
+    /// Suppressions requested by opt-outs among the erased submissions: an opt-out counts even if its
+    /// submission is erased. Values that the erasure already suppresses are left out, so that only their key
+    /// is stored.
     fn opt_outs_of(
         &self,
         erased: &BTreeMap<SubmissionKey, NormalizedSubmission>,
@@ -187,7 +192,8 @@ impl<'b> JudgeInput<'b> {
             let made_by_erasure =
                 |listing: &&ListEntry| listing.list == ERASED_LIST && listing.form.is_plain();
             let mut erasures = found.flatten().filter(made_by_erasure);
-            // An erased person stays erased, whatever the difference between the gateway's clock and the database's.
+            // An erased person stays erased, whatever the difference between the gateway's clock and the
+            // database's.
             let received_by = normalized.submission.received_at.minus(MOST_CLOCK_SKEW);
             erasures.any(|listing| received_by < listing.added_at)
         };
@@ -215,14 +221,14 @@ pub(crate) fn suppression_keys<'n>(
     watched
 }
 
-/// What this build lets go of. A release that names another id than its submission's is none: that submission is
-/// taken as it came.
+/// What this build lets go of. A release that names another id than its submission's is none: that submission
+/// is taken as it came.
 pub(crate) fn valid_release(submission: &Submission) -> Option<QuarantineRelease> {
     submission.release.filter(|release| release.entry == submission.id.as_uuid())
 }
 
-/// Takes those out of the quarantine whose turn it is. Their submissions are stored there already, except of what
-/// came under the id of another.
+/// Takes those out of the quarantine whose turn it is. Their submissions are stored there already, except of
+/// what came under the id of another.
 fn release_from_quarantine<'b>(
     tx: &mut StoreTransaction<'_>,
     releases: Vec<&'b NormalizedSubmission>,

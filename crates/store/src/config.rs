@@ -1,4 +1,4 @@
-//! How to reach a store and how long to wait for it.
+//! The configuration of a store: address, secret and timeouts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,36 +8,36 @@ use leadgate_domain::Region;
 use leadgate_domain::sealing_key::SealingKey;
 use leadgate_domain::secret::RootSecret;
 
-/// Everything that opening a store needs. `Default` has no address; [`StoreConfig::api`] and
-/// [`StoreConfig::worker`] are the two ways in which a store is used.
+/// The configuration of a store. `Default` has no address. Use [`StoreConfig::api`] or
+/// [`StoreConfig::worker`].
 #[derive(Clone)]
 pub struct StoreConfig {
-    /// `sqlite:PATH`, or `postgres://…` as libpq reads it (`sslmode` and all).
+    /// `sqlite:PATH`, or a `postgres://…` URL of libpq with its parameters (for example `sslmode`).
     pub url: String,
-    /// Connections that may be open at once; for SQLite, connections that read.
+    /// The maximum number of open connections. For SQLite: of connections that read.
     pub pool_size: u32,
-    /// How long a call waits for its turn and a connection.
+    /// How long a call waits for a connection.
     pub acquire_timeout: Duration,
-    /// How long one statement may run; PostgreSQL only.
+    /// How long one statement may run (PostgreSQL only).
     pub statement_timeout: Duration,
-    /// How long a statement may wait for a lock; for SQLite, for the one writer of another process.
+    /// How long a statement may wait for a lock. For SQLite: for a writer in another process.
     pub lock_timeout: Duration,
-    /// How long a whole call may take, once it has a connection, before it fails as unavailable. What it was doing
-    /// may still be done.
+    /// How long a call may take after it has a connection. Then it fails as unavailable. Its work may still
+    /// take effect.
     pub call_timeout: Duration,
-    /// Opens the keys that the store keeps sealed. Without it, what needs them is refused.
+    /// Decrypts the keys that the store contains. Without it, calls that need these keys are refused.
     pub sealing: Option<Arc<SealingKey>>,
-    /// Reads phones without a country code in sources that are made from now on.
+    /// The default region of new sources, for phones without a country code.
     pub default_region: Option<Region>,
 }
 
 impl StoreConfig {
-    /// For programs with a waiting client.
+    /// For programs whose clients wait: short timeouts.
     pub fn api(url: impl Into<String>) -> Self {
         Self { url: url.into(), ..Self::default() }
     }
 
-    /// For workers, which would only retry the same batch.
+    /// For workers, which would only retry the same batch after a timeout: long timeouts.
     pub fn worker(url: impl Into<String>) -> Self {
         Self {
             acquire_timeout: Duration::from_secs(30),
@@ -50,7 +50,7 @@ impl StoreConfig {
 }
 
 impl StoreConfig {
-    /// With the installation's secret.
+    /// Sets the installation's secret.
     pub fn with_secret(self, secret: &RootSecret) -> Self {
         Self { sealing: Some(Arc::new(secret.sealing())), ..self }
     }
@@ -72,7 +72,7 @@ impl Default for StoreConfig {
 }
 
 impl fmt::Debug for StoreConfig {
-    /// The address may hold a password and is left out, as is the key.
+    /// Omits the address, which may contain a password, and the key.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("StoreConfig")

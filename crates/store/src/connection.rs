@@ -1,4 +1,4 @@
-//! One connection in use: statements and transactions.
+//! A database connection in use: statements and transactions.
 
 use std::time::{Duration, Instant};
 
@@ -71,8 +71,8 @@ impl StoreConnection {
         self.run(text, rows, load)?.into_iter().map(|json| read(&json)).collect()
     }
 
-    /// One page of a list, out of a statement that gives one row more than `most`. A page whose rows are large ends
-    /// early, so that an answer has a bound.
+    /// One page of a list, out of a statement that gives one row more than `most`. A page whose rows are
+    /// large ends early, so that an answer has a bound.
     pub(crate) fn load_page<R: Serialize, T: DeserializeOwned, C>(
         &mut self,
         text: &'static str,
@@ -129,8 +129,8 @@ impl StoreConnection {
 
     /// Runs a transaction, and again if it deadlocks or conflicts with others. A failed one has no effect.
     ///
-    /// For SQLite it is the writer's from its first statement on (`BEGIN IMMEDIATE`): a transaction that begins
-    /// by reading and then finds another writer could only be rolled back.
+    /// For SQLite it is the writer's from its first statement on (`BEGIN IMMEDIATE`): a transaction that
+    /// begins by reading and then finds another writer could only be rolled back.
     pub(crate) fn transaction<T>(
         &mut self,
         mut work: impl FnMut(&mut Self) -> Result<T, TransactionError>,
@@ -183,7 +183,8 @@ impl StoreConnection {
             (Ok(_), Err(error)) => Err(error.into()),
             (Err(fault), Ok(())) => Err(fault),
             (Err(fault), Err(_)) => {
-                // The first error is the informative one. The connection is in an unknown state and is dropped.
+                // The first error is the informative one. The connection is in an unknown state and is
+                // dropped.
                 self.is_broken = true;
                 Err(fault)
             }
@@ -227,8 +228,8 @@ impl StoreConnection {
         }
     }
 
-    /// Whether the connection answers, and still has its settings. It loses them behind a pooler that gives each
-    /// transaction another session of the server.
+    /// Whether the connection answers, and still has its settings. It loses them behind a pooler that gives
+    /// each transaction another session of the server.
     pub(crate) fn ping(&mut self) -> Result<(), StoreError> {
         let Some(mark) = self.transaction_marker else {
             let ping = match &mut self.connection {
@@ -283,8 +284,8 @@ fn read<T: DeserializeOwned>(json: &str) -> Result<T, TransactionError> {
 
 /// A constant text and what is bound wherever it says `$1`.
 ///
-/// `sql_query` would be prepared anew at each use, because diesel cannot know that its text is constant. This one
-/// is kept under its text.
+/// diesel would prepare `sql_query` again at each use, because it cannot know that the text is constant. This
+/// statement is cached by its text.
 struct Statement<'a> {
     text: &'static str,
     rows: &'a str,

@@ -1,4 +1,4 @@
-//! Evidence of consent: written by the commit, read for exports, and forgotten as far as it is a person's.
+//! Evidence of consent. The commit writes it, exports read it, and an erasure deletes its personal part.
 
 use leadgate_domain::{ConsentEvidence, LeadId, OrganizationId, SubmissionId, Timestamp};
 
@@ -10,20 +10,20 @@ use crate::store::Store;
 /// Persons forgotten per transaction.
 const CHUNK: usize = 1_000;
 
-/// Which evidence is asked for.
+/// Selects evidence of consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsentFilter {
-    /// What came by the submissions that made or met the lead.
+    /// The evidence of submissions that created or matched the lead.
     Lead(LeadId),
     Submission(SubmissionId),
-    /// What was received from the one time on and before the other; without either it is everything.
+    /// The evidence that was received from `from` on and before `to`. Without both: all evidence.
     Received {
         from: Option<Timestamp>,
         to: Option<Timestamp>,
     },
 }
 
-/// A place in the order in which evidence is listed: by the time of receipt, then by submission.
+/// A position in the list of evidence, which is ordered by time of receipt and submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsentCursor {
     at: Timestamp,
@@ -31,8 +31,8 @@ pub struct ConsentCursor {
 }
 
 impl Store {
-    /// At most `limit` pieces of evidence, the oldest first, beginning after the cursor; each with the person where
-    /// that is still there.
+    /// At most `limit` rows of evidence, the oldest first, starting after the cursor. Each row has its
+    /// person, unless the person was erased.
     pub async fn consents(
         &self,
         organization: OrganizationId,
@@ -44,7 +44,8 @@ impl Store {
             ConsentFilter::Received { from, to } => (from, to),
             ConsentFilter::Lead(_) | ConsentFilter::Submission(_) => (None, None),
         };
-        // Before the first of its time. Nothing was received before 1970, and PostgreSQL reads no negative years.
+        // Before the first of its time. Nothing was received before 1970, and PostgreSQL reads no negative
+        // years.
         let epoch = Timestamp::from_microseconds(0);
         let start = ConsentCursor {
             at: from.unwrap_or(epoch).max(epoch),
@@ -76,8 +77,8 @@ impl Store {
         Ok(Page::cut(found, limit, place))
     }
 
-    /// Deletes the personal part of these submissions' consents; how many had one. What proves that there was consent
-    /// stays.
+    /// Deletes the personal part of the consents of these submissions. The evidence stays. Returns the number
+    /// of deleted persons.
     pub async fn forget_people(
         &self,
         organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! The snapshot of organizations, sources and keys that gateway and worker hold.
+//! The directory: the snapshot of organizations, sources and keys in a gateway or worker, and its refresh.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +19,11 @@ const LARGE_ABOVE: Duration = Duration::from_secs(1);
 /// A program whose clock and the database's are further apart is not ready.
 pub(crate) const MOST_CLOCK_SKEW: Duration = Duration::from_secs(30);
 
-/// How far this program's clock and the database's are apart. Times of one are compared with times of the other: a
-/// suppression entry ends by the database's clock, a submission was received by a gateway's.
+/// The skew between the clocks of this program and of the database. Their times are compared with each other:
+/// a suppression entry expires by the database's clock, a submission is received by a gateway's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockSkew {
-    /// Up to a second, or not known yet.
+    /// Up to one second, or not known yet.
     Small,
     /// Up to 30 s: programs report that they are degraded.
     Large,
@@ -32,7 +32,7 @@ pub enum ClockSkew {
 }
 
 impl ClockSkew {
-    /// For operators.
+    /// The explanation for operators.
     pub const REASON: &str = "the clocks of this program and of the database differ; synchronize both machines (NTP) and \
                               restart this program if its machine's clock was set back";
 
@@ -45,14 +45,14 @@ impl ClockSkew {
     }
 }
 
-/// What a refresh found besides the snapshot.
+/// Further values that a refresh reads with the snapshot.
 #[derive(Clone, Copy)]
 struct RefreshResult {
     epoch: Uuid,
     skew: Duration,
 }
 
-/// A snapshot that can be brought up to date.
+/// A snapshot that can be refreshed.
 pub struct Directory {
     store: Store,
     clock: MonotonicClock,
@@ -68,7 +68,7 @@ impl Directory {
         Self { store, clock: MonotonicClock::new(), snapshot, shards: watch::Sender::new(1), observed }
     }
 
-    /// Asks the store what changed: one small row, if nothing did.
+    /// Reads the changes from the store. Without changes this reads one small row.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let (asked, before) = (Instant::now(), self.clock.peek());
         let changes = self.store.changes_since(self.snapshot.load().generation).await?;
@@ -90,32 +90,32 @@ impl Directory {
         Ok(())
     }
 
-    /// How many queues of the broker leads are spread over; 1 until the first refresh.
+    /// The number of broker queues for leads. 1 until the first refresh.
     pub fn shards(&self) -> watch::Receiver<u16> {
         self.shards.subscribe()
     }
 
-    /// Time since the last successful refresh; `None` before the first one.
+    /// The time since the last successful refresh. `None` before the first one.
     pub fn age(&self) -> Option<Duration> {
         self.snapshot.load().asked.map(|asked| asked.elapsed())
     }
 
-    /// The clock by which this program tells when a submission was received. Its skew is what a refresh measures.
+    /// The clock for the receipt times of this program's submissions. A refresh measures its skew.
     pub fn clock(&self) -> &MonotonicClock {
         &self.clock
     }
 
-    /// As of the last refresh.
+    /// The clock skew at the last refresh.
     pub fn clock_skew(&self) -> ClockSkew {
         self.observed.load().as_ref().map_or(ClockSkew::Small, |observed| ClockSkew::of(observed.skew))
     }
 
-    /// Another one after each restore of the store from a backup; `None` if the store never told.
+    /// The epoch of the store, which changes after each restore of a backup. `None` before the first refresh.
     pub fn epoch(&self) -> Option<Uuid> {
         self.observed.load().as_ref().map(|observed| observed.epoch)
     }
 
-    /// The generation that this holds; -1 if the store never told.
+    /// The generation of the snapshot. -1 before the first refresh.
     pub fn generation(&self) -> i64 {
         self.snapshot.load().generation
     }
@@ -143,12 +143,12 @@ impl Directory {
         self.snapshot.load().default_source(organization, dialect)
     }
 
-    /// Everything at once, for a caller who needs several parts to agree.
+    /// The whole snapshot, for callers that need several consistent values.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
     }
 
-    /// Adds a key that was looked up on its own. One that is there already is newer and stays.
+    /// Adds a key that was looked up separately. A key that the snapshot contains is newer and stays.
     pub fn insert_key(&self, key: ApiKey) {
         let key = Arc::new(key);
         self.add(|snapshot| {
@@ -158,7 +158,7 @@ impl Directory {
         });
     }
 
-    /// Adds a source that was looked up or changed on its own, unless a later revision of it is there already.
+    /// Adds a source that was looked up or changed separately, unless the snapshot contains a later revision.
     pub fn insert_source(&self, source: Source) {
         let source = Arc::new(source);
         self.add(|snapshot| {
@@ -177,7 +177,8 @@ impl Directory {
     }
 }
 
-/// How far a time lies outside of the interval between request and response: the response time does not count as skew.
+/// How far a time lies outside of the interval between request and response: the response time does not count
+/// as skew.
 fn distance(time: Timestamp, begin: Timestamp, end: Timestamp) -> Duration {
     begin.since(time).max(time.since(end))
 }

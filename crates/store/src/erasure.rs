@@ -1,7 +1,7 @@
-//! Erases a person: suppress the keys, find everything, erase it.
+//! Erases a person in three steps: suppress the keys, find the data, erase it.
 //!
-//! Each step may be cut off and begun again. What an index finds is deleted last, so that the next try still finds the
-//! rest by it.
+//! Each step can be interrupted and repeated. Rows by which an index finds others are deleted last, so that a
+//! repeated run still finds the rest.
 
 mod find;
 mod redact;
@@ -29,27 +29,28 @@ pub(crate) use redact::{ErasureCause, redact, submissions_of};
 /// Submissions or leads per transaction.
 pub(crate) const CHUNK: usize = 200;
 
-/// Who is to be erased.
+/// The person to erase.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ErasureSubject {
-    /// The values given.
+    /// The values in the request.
     pub given: DataSubject,
-    /// The values given, and those found beside them.
+    /// The values in the request, and further values from stored leads.
     pub sought: DataSubject,
-    /// Leads that were named; they are erased whatever they have.
+    /// The leads in the request. They are erased whatever values they have.
     pub leads: BTreeSet<LeadId>,
-    /// How many values were found beside them that belong to others too: left alone unless they are given.
+    /// The number of found values that other leads have too. They are not erased unless the request contains
+    /// them.
     pub shared: usize,
 }
 
 impl ErasureSubject {
-    /// Whether neither a value nor a stored lead was given.
+    /// Whether the request contains neither a value nor a stored lead.
     pub fn is_unknown(&self) -> bool {
         self.given.is_empty() && self.leads.is_empty()
     }
 }
 
-/// How much of a person was erased, or would be: counts and ids, no values.
+/// Counts and ids of the data that was erased or would be erased. It contains no values.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ErasureCounts {
     /// Suppression entries of the person's values, including those that existed before.
@@ -57,14 +58,14 @@ pub struct ErasureCounts {
     pub submissions: usize,
     pub traces: usize,
     pub quarantined: usize,
-    /// Consents that are without their person now.
+    /// Consents whose person was deleted.
     pub consents: usize,
     pub claims: usize,
     pub leads: usize,
-    /// Leads of others that still have what the erased submissions said.
+    /// Leads of other persons that still have values of the erased submissions.
     pub to_rebuild: Vec<LeadId>,
     pub shared: usize,
-    /// SQLite: whether the write-ahead log still holds what was erased, because another connection reads there.
+    /// SQLite: whether the write-ahead log still contains erased data, because another connection reads it.
     pub left_in_log: bool,
 }
 
@@ -80,10 +81,10 @@ impl ErasureCounts {
 }
 
 impl Store {
-    /// Erases a person. Run again, it does what is left to do.
+    /// Erases a person. An interrupted erasure is continued by the next call.
     ///
-    /// `read` is called with the number of further submissions that were read. The caller must rebuild the leads in
-    /// [`ErasureCounts::to_rebuild`] and report them to [`Store::rebuilt`].
+    /// `read` is called with the number of further submissions that were read. The caller must rebuild the
+    /// leads in [`ErasureCounts::to_rebuild`] and report them to [`Store::mark_rebuilt`].
     pub async fn erase(
         &self,
         organization: OrganizationId,
@@ -101,8 +102,8 @@ impl Store {
         Ok(ErasureCounts { suppressed, shared: person.shared, ..erased })
     }
 
-    /// Deletes a lead and empties its submissions. The person is not suppressed: a later submission makes a new lead.
-    /// `None` if there is no such lead. Cut off, it may be run again.
+    /// Deletes a lead and erases its submissions. The person is not suppressed: a later submission creates a
+    /// new lead. `None` if the lead does not exist. An interrupted call can be repeated.
     ///
     /// As after [`Store::erase`], the caller must rebuild the leads in [`ErasureCounts::to_rebuild`].
     pub async fn delete_lead(
@@ -125,10 +126,11 @@ impl Store {
         Ok(Some(erased))
     }
 
-    /// Suppresses these values by entries that are nothing but keys, and takes the values out of entries that are
-    /// there. Stored leads with them are held at once. Returns the number of entries.
+    /// Suppresses these values with entries that contain only keys, and removes the values from existing
+    /// entries. Stored leads with these values are held at once. Returns the number of entries.
     ///
-    /// The time of an entry is that of the last erasure: commits erase what was received before it.
+    /// The time of an entry is the time of the last erasure. Commits erase submissions that were received
+    /// before it.
     pub async fn suppress_subject(
         &self,
         organization: OrganizationId,
@@ -162,7 +164,8 @@ impl Store {
         .await
     }
 
-    /// Erases submissions and entries of the quarantine, and remembers the leads that they made or changed.
+    /// Erases submissions and quarantine entries, and marks the leads to which they contributed for a
+    /// rebuild.
     pub async fn erase_records(
         &self,
         organization: OrganizationId,
@@ -184,8 +187,8 @@ impl Store {
         Ok(erased)
     }
 
-    /// Deletes the person's leads, those found by what was given last, and the leads of which nothing is left; with
-    /// what else came for them meanwhile, and the claims of the person's values.
+    /// Deletes the person's leads and the leads without a remaining contributor, with their new submissions
+    /// and with the claims of the person's values. Leads that the request's values find are deleted last.
     pub async fn delete_leads_of(
         &self,
         organization: OrganizationId,
@@ -227,7 +230,8 @@ impl Store {
         Ok(erased)
     }
 
-    /// Excludes all other writers of the organization, so that no submission is added to a lead while it is deleted.
+    /// Excludes all other writers of the organization, so that no submission is added to a lead while it is
+    /// deleted.
     async fn delete_leads(
         &self,
         organization: OrganizationId,
@@ -253,7 +257,7 @@ impl Store {
         self.read(move |session| contacts(session, organization, &sought)).await
     }
 
-    /// Leads that erased submissions made or changed, and that still have what these said.
+    /// Leads that have erased contributors and are not rebuilt yet.
     pub async fn leads_to_rebuild(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
         let all = self.leads_to_rebuild_state(organization).await?;
         Ok(all.into_iter().filter(|(_, remains)| *remains).map(|(lead, _)| lead).collect())
@@ -278,7 +282,7 @@ impl Store {
         self.read(move |session| session.load(session.sql.erasure.rebuilding, &of)).await
     }
 
-    /// They are without it now.
+    /// Marks leads as rebuilt: they no longer contain erased values.
     pub async fn mark_rebuilt(
         &self,
         organization: OrganizationId,
@@ -300,7 +304,8 @@ fn contacts(
     if listed.is_empty() { Ok(Vec::new()) } else { session.load(session.sql.erasure.contacts, &listed) }
 }
 
-/// Leads with their claims and the personal part of their consents. The caller must have excluded all other writers.
+/// Leads with their claims and the personal part of their consents. The caller must have excluded all other
+/// writers.
 pub(crate) fn delete(
     session: &mut StoreConnection,
     leads: &[ScopedId<LeadId>],

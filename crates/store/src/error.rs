@@ -1,37 +1,38 @@
-//! What went wrong, told by what the caller should do about it.
+//! Errors of the store, classified by what the caller should do.
 
 use std::fmt;
 
-/// No variant carries a value of a row: codes, names of constraints and positions only.
+/// An error of the store. It contains codes, constraint names and positions, never a value of a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Temporary: keep the batch, back off and retry; answer 503. Nothing was stored, or
-    /// it cannot be known: retry with the same ids.
+    /// Temporary: keep the batch, back off and retry, or answer 503. Whether anything was stored may be
+    /// unknown, so retry with the same ids.
     #[error("the store is unavailable: {trouble}{}", Detail(.detail))]
     Unavailable { trouble: StoreFailure, detail: Option<String> },
-    /// One row's fault: nothing of the batch was stored. Run its halves, down to the row, and quarantine that.
+    /// The database refused one row, and nothing of the batch was stored. Commit halves of the batch, down to
+    /// the single row, and quarantine it.
     #[error("the database refused a row (code {code}{})", Constraint(.constraint))]
     RowRefused {
         /// SQLSTATE, or SQLite's name for the error.
         code: String,
         constraint: Option<String>,
     },
-    /// An operator's turn.
+    /// An operator must run the migrations.
     #[error("the store has no schema that this build can use: run `leadgate migrate`")]
     NotMigrated,
-    /// The secret that this program was given did not seal what the store keeps sealed.
+    /// The configured secret does not decrypt the keys of the store.
     #[error(
         "the secret does not belong to the store {store}: give LEADGATE_SECRET (or LEADGATE_SECRET_FILE) the value that \
          the store was made with; after a rotation, give LEADGATE_SECRET_PREVIOUS the value before it"
     )]
     WrongSecret { store: String },
-    /// Something panicked in the middle, most likely over one submission. Nothing was stored.
+    /// The call panicked, most likely because of one submission. Nothing was stored.
     #[error("a panic ended the call; nothing of it was stored")]
     Panicked,
     /// The address cannot be used.
     #[error("the store's address is not usable: {0}")]
     Config(String),
-    /// Nothing was stored: an organization cannot have more of these.
+    /// Nothing was stored: the organization has reached the limit.
     #[error("the limit of {most} {what} is reached; {remedy}")]
     TooMany {
         what: &'static str,
@@ -39,19 +40,19 @@ pub enum StoreError {
         /// What the caller can do.
         remedy: &'static str,
     },
-    /// Nothing was stored: the key that made the request was revoked meanwhile.
+    /// Nothing was stored: the API key of the request was revoked meanwhile.
     #[error("the API key that made this request was revoked")]
     MakerRevoked,
-    /// Nothing was stored: the lead that was to be corrected was deleted meanwhile.
+    /// Nothing was stored: the lead of the correction was deleted meanwhile.
     #[error("the lead was deleted meanwhile")]
     LeadGone,
     /// Nothing was stored: the source of the key was deleted meanwhile.
     #[error("the source of the key is deleted")]
     SourceDeleted,
-    /// This store cannot do that.
+    /// The database of this store does not support the call.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// A defect of this build, or a store that another program wrote to. A retry does not help.
+    /// A defect of this build, or rows that another program wrote. A retry does not help.
     #[error("defect in the store: {0}")]
     Bug(String),
 }
@@ -61,7 +62,7 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// What the trouble is, if the store is unavailable.
+    /// The kind of failure, if the store is unavailable.
     pub fn failure(&self) -> Option<StoreFailure> {
         match self {
             Self::Unavailable { trouble, .. } => Some(*trouble),
@@ -74,30 +75,30 @@ impl StoreError {
     }
 }
 
-/// Why a store is unavailable. The codes are labels of metrics.
+/// Why a store is unavailable. The codes are values of metric labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::Display)]
 #[strum(serialize_all = "snake_case")]
 pub enum StoreFailure {
-    /// No connection, or it broke. A commit whose reply was lost counts as not committed.
+    /// A connection could not be opened or was lost. A commit whose reply was lost counts as not committed.
     Connection,
-    /// Every connection was in use for as long as the caller was willing to wait.
+    /// All connections were in use during the acquire timeout.
     Busy,
-    /// The database ended a statement that took longer than it may. The statement itself may be what takes so long.
+    /// The database ended a statement that exceeded its timeout. The statement itself may be slow.
     Timeout,
-    /// The database did not answer for as long as the caller waits.
+    /// The database did not answer within the call timeout.
     NoAnswer,
-    /// Deadlocked or conflicted with others several times in a row.
+    /// The transaction deadlocked or conflicted with others several times in a row.
     Conflict,
     /// Another transaction held a lock for too long.
     Locked,
-    /// Disk, memory or connections ran out, or the disk failed.
+    /// The database has no more disk space, memory or connections, or its disk failed.
     Resources,
-    /// It takes no writes at the moment.
+    /// The database is read-only.
     ReadOnly,
-    /// It refuses what this program needs, whatever the rows: a missing grant, table or function, a password that is no
-    /// longer right. An operator has to correct it.
+    /// The database refuses the call independently of its rows: a missing grant, table or function, or a
+    /// wrong password. An operator must correct it.
     Refused,
-    /// The database says that it is in trouble of its own.
+    /// The database reported an internal error.
     Internal,
 }
 

@@ -1,4 +1,4 @@
-//! What belongs to the installation as a whole: its schema, its match key, its generation.
+//! The data of the installation: its schema, match key, generation, epoch and number of shards.
 
 use leadgate_domain::sealing_key::{SealingKey, SecretVersion};
 use leadgate_domain::secret::MatchKey;
@@ -18,20 +18,20 @@ use crate::store::Store;
 /// Changed rows per statement: the database returns a result as a whole.
 const CHANGES_AT_ONCE: usize = 5_000;
 
-/// What changed after a generation.
+/// The changes of the directory after a generation.
 #[derive(Debug, Clone)]
 pub struct DirectoryChanges {
-    /// Ask with this one the next time.
+    /// The generation to pass to the next call.
     pub generation: i64,
-    /// How many queues of the broker leads are spread over.
+    /// The number of broker queues for leads.
     pub shards: u16,
     pub organizations: Vec<Organization>,
     pub sources: Vec<Source>,
-    /// Revoked ones too.
+    /// Including revoked keys.
     pub keys: Vec<ApiKey>,
-    /// Another one after each restore from a backup.
+    /// The epoch, which changes after each restore of a backup.
     pub epoch: Uuid,
-    /// The time of the database's clock, if it has one of its own.
+    /// The time by the database's clock, if it is not this machine's clock.
     pub now: Option<Timestamp>,
 }
 
@@ -68,8 +68,8 @@ struct MatchKeyRow {
 }
 
 impl Store {
-    /// Brings the schema up to this build, and founds the installation if it is new. Does nothing where nothing
-    /// is to be done; may be run by several at once, beside workers of the build before.
+    /// Migrates the schema to this build, and initializes a new installation. It does nothing if the schema
+    /// is current. Several processes may call it at once, while workers of the previous build run.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let (store, sealing) = (self.clone(), self.sealing()?);
         let migrate = move || {
@@ -83,7 +83,7 @@ impl Store {
         self.match_key().await.map(drop)
     }
 
-    /// Whether the store can be reached and has every migration that this build needs.
+    /// Checks that the store is reachable and has all migrations that this build needs.
     pub async fn check(&self) -> Result<(), StoreError> {
         let needed = match self {
             Self::Postgres(_) => crate::postgres::PostgresAddress::versions(),
@@ -99,8 +99,8 @@ impl Store {
         self.read(|session| session.now()).await
     }
 
-    /// The key that hashes what must match for ever. After a rotation, the first program that opens the key by the
-    /// previous secret seals it under the current one.
+    /// The key for the hashes of claims and suppressions. After a rotation of the secret, the first program
+    /// that decrypts the key with the previous secret encrypts it with the current one.
     pub async fn match_key(&self) -> Result<MatchKey, StoreError> {
         let (sealing, before) = (self.sealing()?, self.read(installation).await?.match_key);
         let opened = MatchKey::open(&before, &sealing);
@@ -116,17 +116,19 @@ impl Store {
         Ok(key)
     }
 
-    /// Grows with every change of an organization, a source or a key.
+    /// The generation, which grows with every change of an organization, a source, a key or the number of
+    /// shards.
     pub async fn generation(&self) -> Result<i64, StoreError> {
         Ok(self.read(installation).await?.generation)
     }
 
-    /// How many queues of the broker leads are spread over.
+    /// The number of broker queues for leads.
     pub async fn shards(&self) -> Result<u16, StoreError> {
         Ok(self.read(installation).await?.shards)
     }
 
-    /// Raises the number of shards. A number that is not larger changes nothing: a shard may still hold leads.
+    /// Raises the number of shards. A smaller number changes nothing, because a shard may still contain
+    /// leads.
     pub async fn raise_shards(&self, shards: u16) -> Result<(), StoreError> {
         self.write(move |session| {
             session.execute(session.sql.installation.raise_shards, &[ShardsRow { shards }]).map(drop)
@@ -134,7 +136,7 @@ impl Store {
         .await
     }
 
-    /// What changed after `generation`; with -1, everything.
+    /// The changes after `generation`. With -1: everything.
     pub async fn changes_since(&self, generation: i64) -> Result<DirectoryChanges, StoreError> {
         self.read(move |session| {
             // Before the rows: a change between the two is then reported twice, not never.
@@ -158,8 +160,8 @@ impl Store {
         .await
     }
 
-    /// To be called after the store was restored from a backup: the idempotency markers of gateways may name
-    /// submissions that the store no longer has.
+    /// Must be called after a restore of a backup: the idempotency markers of gateways may refer to
+    /// submissions that the store no longer contains.
     pub async fn renew_epoch(&self) -> Result<(), StoreError> {
         let row = EpochRow { epoch: Uuid::now_v7() };
         self.write(move |session| session.execute(session.sql.installation.renew, &[row])).await.map(drop)
@@ -174,8 +176,8 @@ pub(crate) fn organizations_since(
     load_since(session, session.sql.organizations.since, generation, &nil())
 }
 
-/// The rows that changed after a generation, page by page. `first` comes before every id. A row that changes meanwhile
-/// is read again at its new place, or at the next refresh.
+/// The rows that changed after a generation, page by page. `first` comes before every id. A row that changes
+/// meanwhile is read again at its new place, or at the next refresh.
 fn load_since<Row: DeserializeOwned>(
     session: &mut StoreConnection,
     text: &'static str,
@@ -215,8 +217,8 @@ fn installation(session: &mut StoreConnection) -> Result<InstallationRow, Transa
     row.ok_or_else(|| StoreError::NotMigrated.into())
 }
 
-/// The next generation. Its row stays locked until the transaction ends, so that generations become visible in
-/// their order.
+/// The next generation. Its row stays locked until the transaction ends, so that generations become visible
+/// in their order.
 pub(crate) fn advance(session: &mut StoreConnection) -> Result<i64, TransactionError> {
     let next = session.load_all(session.sql.installation.advance)?.into_iter().next();
     next.ok_or_else(|| StoreError::NotMigrated.into())

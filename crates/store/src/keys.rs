@@ -60,8 +60,8 @@ impl KeyRow {
         }
     }
 
-    /// A scope of a newer build is left out: the key may do less here, never more. `None`, and a warning, for a
-    /// key whose kind or limit cannot be read.
+    /// A scope of a newer build is left out: the key may do less here, never more. `None`, and a warning, for
+    /// a key whose kind or limit cannot be read.
     pub(crate) fn read(self) -> Option<ApiKey> {
         let rate = self.rate.map(|rate| rate.parse()).transpose();
         let (Ok(kind), Ok(rate)) = (self.kind.parse(), rate) else {
@@ -91,8 +91,9 @@ impl KeyRow {
 }
 
 impl Store {
-    /// Its organization and source must be there, and its id must be new ([`StoreError::RowRefused`]). An organization
-    /// has at most 2,000 that are not revoked ([`StoreError::RateLimitedBody`]).
+    /// Stores a new key. Its organization and source must exist, and its id must be new
+    /// ([`StoreError::RowRefused`]). An organization has at most 2,000 keys that are not revoked
+    /// ([`StoreError::TooMany`]).
     pub async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
         let row = KeyRow::of(key);
         let entry = self.entry(key.organization, AuditAction::KeyCreated).with_target(&key.id);
@@ -102,7 +103,8 @@ impl Store {
             .with_detail("source", key.source);
         self.write(move |session| {
             let generation = advance(session)?;
-            // `advance` locks the installation row, so this check and a concurrent `revoke_made_by` are serialized.
+            // `advance` locks the installation row, so this check and a concurrent `revoke_made_by` are
+            // serialized.
             check_creator_not_revoked(session, row.made_by.as_ref())?;
             let source: Option<SourceRow> =
                 session.find(session.sql.sources.by_id, ById { id: row.source })?;
@@ -121,7 +123,7 @@ impl Store {
         .await
     }
 
-    /// An organization's keys, revoked ones too.
+    /// The keys of an organization, including revoked ones.
     pub async fn keys(&self, organization: OrganizationId) -> Result<Vec<ApiKey>, StoreError> {
         let rows: Vec<KeyRow> = self
             .read(move |session| session.load(session.sql.keys.of, &[InOrganization { organization }]))
@@ -129,7 +131,7 @@ impl Store {
         Ok(rows.into_iter().filter_map(KeyRow::read).collect())
     }
 
-    /// Revokes the keys and tokens that a key asked for; how many were not revoked before.
+    /// Revokes the keys and tokens that were created with a key. Returns how many were not revoked before.
     pub async fn revoke_created_by(&self, key: &ApiKey) -> Result<usize, StoreError> {
         let (id, organization, revoked_at) = (key.id.clone(), key.organization, Timestamp::now());
         let store = self.clone();
@@ -149,8 +151,9 @@ impl Store {
         .await
     }
 
-    /// Changes a key's name, scopes, rate, origins and tags; of an organization, if one is given. The key as it is then, or
-    /// why `change` refuses it as it is stored; `None` if there is no such key.
+    /// Changes the name, scopes, rate, origins and tags of a key. If an organization is given, the key must
+    /// belong to it. Returns the changed key, or the reason why `change` refuses the stored key, or `None` if
+    /// the key does not exist.
     pub async fn update_key<Why: Send + 'static>(
         &self,
         id: &KeyId,
@@ -178,7 +181,8 @@ impl Store {
         .await
     }
 
-    /// Revokes a key; of an organization, if one is given. `None` if there is no such key.
+    /// Revokes a key. If an organization is given, the key must belong to it. `None` if the key does not
+    /// exist.
     pub async fn revoke_key(
         &self,
         id: &KeyId,
@@ -201,9 +205,10 @@ impl Store {
         Ok(row.and_then(KeyRow::read))
     }
 
-    /// Puts a key in the place of another, which is good until then, or until its earlier end; of an organization,
-    /// if one is given. The old one, or `None` if there is no such key or it is revoked: then nothing is stored. A key
-    /// that is revoked cannot ask for it ([`StoreError::MakerRevoked`]).
+    /// Stores a replacement for a key. The old key stays valid until the given time, or until its own earlier
+    /// end. If an organization is given, the key must belong to it. Returns the old key, or `None` if it does
+    /// not exist or is revoked; then nothing is stored. The key of the request must not be revoked
+    /// ([`StoreError::MakerRevoked`]).
     pub async fn rotate_key(
         &self,
         id: &KeyId,

@@ -1,4 +1,4 @@
-//! Reading leads.
+//! Reads of leads.
 
 use std::collections::BTreeSet;
 
@@ -16,19 +16,20 @@ use crate::rows::{InAnySource, LockMode, PageAtOffset, PageBeforeLead, ScopedId}
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 
-/// What an id stands for: a submission's own, or a lead's, which is that of the submission that made it.
+/// The result of a look-up by the id of a submission or of a lead. A lead has the id of the submission that
+/// created it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct SubmissionOrLead {
     pub submission: SubmissionId,
-    /// The source that the submission came in by.
+    /// The source of the submission.
     pub source: SourceId,
-    /// The current one.
+    /// The current outcome.
     pub outcome: Option<Outcome>,
-    /// The lead that the submission made or met.
+    /// The lead that the submission created or matched.
     pub lead: Option<Lead>,
-    /// Since when nothing is left of what the submission said.
+    /// When the content of the submission was erased.
     pub erased_at: Option<Timestamp>,
-    /// Why it is kept aside, if it is.
+    /// The reason, if it is quarantined.
     pub quarantine: Option<QuarantineReason>,
 }
 
@@ -37,7 +38,7 @@ impl Store {
         self.read(move |session| session.find(session.sql.leads.read, ScopedId { organization, id })).await
     }
 
-    /// Sets how far the work on a lead has come; the lead as it is now, or `None` if it is not there.
+    /// Sets the status of a lead. Returns the changed lead, or `None` if it does not exist.
     pub async fn set_lead_status(
         &self,
         organization: OrganizationId,
@@ -59,7 +60,7 @@ impl Store {
         .await
     }
 
-    /// Those of the given leads that are there, in no order.
+    /// The given leads that exist, in no particular order.
     pub async fn leads_of(&self, leads: &[(OrganizationId, LeadId)]) -> Result<Vec<Lead>, StoreError> {
         let wanted: BTreeSet<_> = leads
             .iter()
@@ -72,11 +73,11 @@ impl Store {
         self.read(move |session| session.load(session.sql.leads.read, &wanted)).await
     }
 
-    /// At most `limit` leads from the newest to the oldest, leaving out `offset`, and how many there are in all; of the
-    /// organization, or of one of its sources.
+    /// At most `limit` leads of the organization or of one of its sources, from the newest to the oldest,
+    /// after the first `offset` leads, and the total number.
     ///
-    /// For lists with page numbers. Both are counted out one by one: where a list may be long,
-    /// [`Store::leads`] is the better way.
+    /// For lists with page numbers. Its cost grows with the offset and the total number. Use [`Store::leads`]
+    /// for long lists.
     pub async fn leads_at(
         &self,
         organization: OrganizationId,
@@ -103,8 +104,8 @@ impl Store {
         .await
     }
 
-    /// At most `limit` leads from the newest to the oldest, beginning after the cursor, and fewer where they are large;
-    /// of the organization, or of one of its sources.
+    /// At most `limit` leads of the organization or of one of its sources, from the newest to the oldest,
+    /// starting after the cursor. A page with large leads has fewer.
     pub async fn leads(
         &self,
         organization: OrganizationId,
@@ -123,7 +124,7 @@ impl Store {
         .await
     }
 
-    /// Resolves a lead's id or a submission's. `None` also for ids of another organization.
+    /// Looks up the id of a lead or of a submission. `None` also for ids of another organization.
     pub async fn find(
         &self,
         organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! The mappings of sources: versions that never change, of which at most one is in force.
+//! The mappings of sources. A version never changes. At most one version is active.
 
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, OrganizationId, SourceId, Timestamp};
@@ -15,11 +15,11 @@ use crate::store::Store;
 /// A version of a source's mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MappingRecord {
-    /// Counts from 1 within its source.
+    /// The version number, from 1 within its source.
     pub version: u32,
     pub mapping: Mapping,
     pub created_at: Timestamp,
-    /// Whether it is in force.
+    /// Whether it is the active version.
     pub active: bool,
 }
 
@@ -61,8 +61,8 @@ struct MappingActivation {
 }
 
 impl Store {
-    /// Stores a mapping as the source's next version and puts it in force; the source gets its next revision.
-    /// `None` if the organization has no such source.
+    /// Stores a mapping as the next version of the source and activates it. The source gets its next
+    /// revision. `None` if the organization does not have the source.
     pub async fn add_mapping(
         &self,
         organization: OrganizationId,
@@ -84,7 +84,8 @@ impl Store {
         .await
     }
 
-    /// A source's mappings by version. What only a newer build can read is left out, with a warning.
+    /// The mappings of a source by version. Versions that only a newer build can read are omitted with a
+    /// warning.
     pub async fn mappings(
         &self,
         organization: OrganizationId,
@@ -96,8 +97,8 @@ impl Store {
         Ok(rows.into_iter().filter_map(MappingRow::read).collect())
     }
 
-    /// Puts a version in force, or with `None` none; the source gets its next revision. False if there is no such
-    /// source or version.
+    /// Activates a version. `None` deactivates the mapping. The source gets its next revision. False if the
+    /// source or the version does not exist.
     pub async fn activate_mapping(
         &self,
         organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! Tenants.
+//! Organizations (tenants).
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ struct OrganizationDisabledUpdate {
 }
 
 impl Store {
-    /// Creates an organization; `None` if the name is taken.
+    /// Creates an organization. `None` if the name is in use.
     pub async fn create_organization(&self, name: &str) -> Result<Option<Organization>, StoreError> {
         let row = OrganizationRow {
             id: OrganizationId::generate(),
@@ -79,7 +79,7 @@ impl Store {
         .map(|created: Option<OrganizationRow>| created.map(Organization::from))
     }
 
-    /// The organization of that name, created if it does not exist.
+    /// The organization with this name. It is created if it does not exist.
     pub async fn ensure_organization(&self, name: &str) -> Result<Organization, StoreError> {
         if let Some(organization) = self.organization_named(name).await? {
             return Ok(organization);
@@ -92,7 +92,7 @@ impl Store {
         found.ok_or_else(|| StoreError::Bug("an organization was not created".to_owned()))
     }
 
-    /// Gives an organization another name. False if the name is taken.
+    /// Renames an organization. False if the name is in use.
     pub async fn rename_organization(&self, id: OrganizationId, name: &str) -> Result<bool, StoreError> {
         let name = name.to_owned();
         let entry = self.entry(id, AuditAction::OrganizationRenamed);
@@ -108,13 +108,13 @@ impl Store {
         .await
     }
 
-    /// Gateways refuse a disabled organization's keys and URL tokens; its stored data and its queued submissions stay.
-    /// False if it was disabled before.
+    /// Disables an organization: gateways refuse its keys and URL tokens. Its stored data and its queued
+    /// submissions stay. False if it was already disabled.
     pub async fn disable_organization(&self, id: OrganizationId) -> Result<bool, StoreError> {
         self.set_disabled(id, Some(Timestamp::now()), AuditAction::OrganizationDisabled).await
     }
 
-    /// Undoes [`Store::disable_organization`]. False if the organization was not disabled.
+    /// Reverses [`Store::disable_organization`]. False if the organization was not disabled.
     pub async fn enable_organization(&self, id: OrganizationId) -> Result<bool, StoreError> {
         self.set_disabled(id, None, AuditAction::OrganizationEnabled).await
     }
@@ -146,7 +146,7 @@ impl Store {
         Ok(found.map(Organization::from))
     }
 
-    /// All of them, by name.
+    /// All organizations, by name.
     pub async fn organizations(&self) -> Result<Vec<Organization>, StoreError> {
         let mut rows = self.read(|session| organizations_since(session, -1)).await?;
         rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));

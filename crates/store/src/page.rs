@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use leadgate_domain::{LeadId, Timestamp};
 
-/// One page, and where the next begins; `None` if this was the last.
+/// One page of a list, and the cursor of the next page. `None` after the last page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T, C> {
     pub data: Vec<T>,
@@ -23,8 +23,8 @@ impl<T, C> Page<T, C> {
     }
 }
 
-/// Maximum total size of a page's rows in bytes. The SQL of lead pages repeats this number, which a test compares. A
-/// response is somewhat larger than the stored rows, and stays below 1 MB.
+/// Maximum total size of a page's rows in bytes. The SQL of lead pages repeats this number, which a test
+/// compares. A response is somewhat larger than the stored rows, and stays below 1 MB.
 pub(crate) const LARGEST: usize = 512 * 1024;
 
 /// How many rows of these sizes make a page: at most `most`, and at least one.
@@ -38,7 +38,8 @@ pub(crate) fn fitting(sizes: impl Iterator<Item = usize>, most: u32) -> usize {
     sizes.enumerate().take(most).take_while(fits).count()
 }
 
-/// A place in a list of leads from the newest to the oldest. As text it is opaque to clients.
+/// A position in a list of leads, which is ordered from the newest to the oldest. Its text is opaque to
+/// clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeadCursor {
     pub(crate) at: Timestamp,

@@ -1,4 +1,4 @@
-//! The one place where blocking database work meets the async world.
+//! The pool: runs blocking database work for async callers.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -100,8 +100,8 @@ impl Pool {
 
     /// Runs `work` on a connection, on a thread that may block.
     ///
-    /// A caller who goes away, or is sent away after the call time-out, leaves the work running; its connection
-    /// stays counted until it is back.
+    /// A caller who goes away, or is sent away after the call time-out, leaves the work running; its
+    /// connection stays counted until it is back.
     pub(crate) async fn run<T, W>(&self, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -163,7 +163,8 @@ impl Drop for GaugeGuard {
     }
 }
 
-/// Whoever waits for the connection is told; the pool's own retries are nobody's news.
+/// The caller that waits for a connection gets the error. The pool's own retries are logged at debug level
+/// only.
 #[derive(Debug)]
 struct SilentErrorHandler;
 

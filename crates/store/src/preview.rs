@@ -1,4 +1,4 @@
-//! What a commit would make of a submission, if it were made now.
+//! Previews: the outcome that a commit would give a submission now.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,18 +14,19 @@ use crate::rows::ScopedId;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 
-/// How a submission would end.
+/// The expected outcome of a submission.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubmissionPreview {
     pub ruling: ResolvedOutcome,
-    /// The lead as it would be then; one that would only be met, as it is.
+    /// The lead that the commit would create or update. A lead that it would only match is returned as
+    /// stored.
     pub lead: Option<Lead>,
     pub trace: Trace,
 }
 
 impl Store {
-    /// Judges submissions each for itself, by the same judge as a commit. Stores nothing and locks nothing, so that
-    /// what is told may have changed a moment later.
+    /// Judges each submission separately, with the same judge as a commit. It stores and locks nothing, so
+    /// the result may be outdated a moment later.
     pub async fn preview(
         &self,
         submissions: Vec<NormalizedSubmission>,

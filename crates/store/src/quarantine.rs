@@ -1,4 +1,4 @@
-//! Keeping one submission aside.
+//! Quarantines a single submission.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::store::Store;
 use crate::store_transaction::{StoreTransaction, wrap_submission};
 
 impl Store {
-    /// Keeps a submission aside in a transaction of its own: one that was released, by opening its entry again. One
-    /// that was settled before is left as it is.
+    /// Quarantines a submission in a separate transaction. A released submission reopens its entry. A
+    /// submission that was settled before does not change.
     ///
-    /// What the database refuses in columns is stored whole, as base64; so of [`StoreError::RowRefused`] there
-    /// is none, and a failure is the database's own: come again.
+    /// A submission that the database refuses in columns is stored as one base64 document. So this does not
+    /// fail with [`StoreError::RowRefused`], and any other failure can be retried.
     pub async fn quarantine_alone(
         &self,
         submission: Submission,
@@ -29,7 +29,8 @@ impl Store {
         self.quarantine_with(submission, reason, None).await
     }
 
-    /// The same of an opt-out, which counts all the same: `entries` are what it suppresses ([`Judge::opted_out`]).
+    /// Quarantines an opt-out. It still takes effect: `entries` are its suppressions
+    /// ([`Judge::opt_out_entries`]).
     pub async fn quarantine_opt_out(
         &self,
         submission: Submission,

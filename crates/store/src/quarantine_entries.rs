@@ -1,4 +1,4 @@
-//! The quarantine as its keepers see it: lists, single entries, and what is thrown away.
+//! The quarantine as operators see it: lists, single entries, repairs and discards.
 
 use leadgate_domain::{
     AuditAction, Dialect, OrganizationId, QuarantineReason, SourceId, Submission, SubmissionId, Timestamp,
@@ -14,15 +14,15 @@ use crate::store::Store;
 use crate::store_transaction::wrap_submission;
 use crate::submissions::{StoredSubmission, unwrap};
 
-/// What became of an entry.
+/// The state of a quarantine entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::Display, strum::EnumString, strum::VariantNames, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = leadgate_domain::unknown_code::<Self>)]
 pub enum QuarantineState {
-    /// Waits for somebody to repair and release it.
+    /// Can be repaired, released or discarded.
     Open,
-    /// Was judged once more; its submission's current outcome says what came of it.
+    /// Was processed again. The current outcome of its submission is the result.
     Released,
     /// Will not be released.
     Discarded,
@@ -36,29 +36,29 @@ impl QuarantineState {
     }
 }
 
-/// A submission that is kept aside.
+/// A quarantined submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QuarantineEntry {
-    /// The submission's id, or one of its own for what came under the id of another. Whoever releases it gives the
+    /// The id of the submission, or a new id if the submission's id was already used. A release gives the
     /// submission this id.
     pub id: Uuid,
-    /// The id under which it came.
+    /// The id with which the submission arrived.
     pub submission: SubmissionId,
     pub source: SourceId,
     pub dialect: Dialect,
     pub reason: QuarantineReason,
     pub state: QuarantineState,
-    /// When it was put here last.
+    /// When it was last quarantined.
     pub quarantined_at: Timestamp,
-    /// When it was last released or discarded. An open entry with such a time was released and came back.
+    /// When it was last released or discarded. An open entry with this time was released and failed again.
     pub settled_at: Option<Timestamp>,
-    /// Who discarded it.
+    /// The name of the operator who discarded it.
     pub settled_by: Option<String>,
     pub note: Option<String>,
-    /// Since when nothing is left of it.
+    /// When its content was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erased_at: Option<Timestamp>,
-    /// When somebody mended its body last, and who.
+    /// When its body was last repaired, and by which operator.
     pub repaired_at: Option<Timestamp>,
     pub repaired_by: Option<String>,
 }
@@ -83,7 +83,8 @@ pub(crate) struct QuarantineEntryRow {
 }
 
 impl QuarantineEntryRow {
-    /// What came under the id of another may have come by another source, too. What was mended is read as mended.
+    /// What came under the id of another may have come by another source, too. What was mended is read as
+    /// mended.
     fn read(self) -> Result<(QuarantineEntry, Option<Submission>), StoreError> {
         let own = self.repair.as_deref().or(self.document.as_deref()).map(unwrap).transpose()?;
         let (source, dialect) =
@@ -119,7 +120,8 @@ impl QuarantinedSubmission {
         let (entry, own) = self.entry.read()?;
         let submission = own.map_or_else(|| self.submission.submission(), Ok)?;
         let is_anothers = entry.id != submission.id.as_uuid();
-        // Of what came under the id of another nothing is left, and the other's is not to be shown in its place.
+        // Of what came under the id of another nothing is left, and the other's is not to be shown in its
+        // place.
         let submission =
             if entry.erased_at.is_some() && is_anothers { submission.without_content() } else { submission };
         Ok((entry, submission))
@@ -153,8 +155,8 @@ struct DiscardUpdate<'a> {
 }
 
 impl Store {
-    /// At most `limit` entries, in one state or in any, from the one whose submission was received last to the
-    /// first, beginning after the given one.
+    /// At most `limit` entries in one state or in any state, starting after the given one. The entry whose
+    /// submission was received last comes first.
     pub async fn quarantine_entries(
         &self,
         organization: OrganizationId,
@@ -175,7 +177,7 @@ impl Store {
         Ok(Page::cut(entries.collect::<Result<_, _>>()?, limit, |entry: &QuarantineEntry| entry.id))
     }
 
-    /// An entry and the whole submission as it came, wherever that is stored.
+    /// An entry and its complete submission, with its repair.
     pub async fn quarantine_entry(
         &self,
         organization: OrganizationId,
@@ -187,9 +189,10 @@ impl Store {
         held.into_iter().next().map(QuarantinedSubmission::read).transpose()
     }
 
-    /// Puts a mended submission in the place of an open entry's, for its release. What came in stays stored as it is.
+    /// Stores a repaired submission for the release of an open entry. The original submission stays stored
+    /// unchanged.
     ///
-    /// Returns the entry as it is then; `None` if there is none.
+    /// Returns the entry afterwards, or `None` if it does not exist.
     pub async fn repair(
         &self,
         organization: OrganizationId,
@@ -213,7 +216,8 @@ impl Store {
         Ok(entry.transpose()?.map(|(entry, _)| entry))
     }
 
-    /// Discards an open entry. One that was released or discarded is returned as it is; `None` if there is none.
+    /// Discards an open entry. An entry that was released or discarded before is returned unchanged. `None`
+    /// if the entry does not exist.
     pub async fn discard(
         &self,
         organization: OrganizationId,

@@ -1,4 +1,4 @@
-//! How much one organization may have of what every process keeps in memory or every list shows.
+//! The limits of one organization, for rows that every process keeps in memory or that lists show.
 
 use leadgate_domain::OrganizationId;
 

@@ -1,4 +1,4 @@
-//! Stored leads made anew out of the submissions that they are made of.
+//! Rebuilds stored leads from their contributors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 use crate::submissions::{StoredSubmission, unwrap};
 
-/// A submission that made or changed a lead, as it would be read again: as it was mended, if it was.
+/// A submission that created or updated a lead, with its repair if it has one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contributor {
     pub lead: LeadId,
     pub outcome: Outcome,
     pub submission: Submission,
-    /// What it said was erased by its age, though the lead still has it: nothing can be made anew out of it.
+    /// Whether its content was erased by age. The lead still has the values and cannot be rebuilt from it.
     pub erased: bool,
 }
 
@@ -48,24 +48,24 @@ impl ContributorRow {
     }
 }
 
-/// A lead, and what it is made of, as that is read today.
+/// A lead to rebuild, with its contributors as they are read now.
 #[derive(Debug, Clone)]
 pub struct LeadRebuild {
     pub lead: LeadId,
     pub parts: Vec<Contribution>,
 }
 
-/// One submission of a lead.
+/// One contributor of a lead.
 #[derive(Debug, Clone)]
 pub struct Contribution {
     pub normalized: NormalizedSubmission,
-    /// It goes on being what it was.
+    /// Its outcome, which does not change.
     pub outcome: Outcome,
-    /// The keys by which it was recognized so far.
+    /// The identity keys with which it was committed.
     pub keys: Vec<ClaimKey>,
 }
 
-/// What became of a lead that was to be made anew.
+/// The result of a rebuild.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RebuildResult {
     Unchanged,
@@ -74,14 +74,14 @@ pub enum RebuildResult {
         after: Box<Lead>,
         conflicts: Vec<ClaimKind>,
     },
-    /// Somebody changed it meanwhile; come again.
+    /// The lead changed meanwhile. Retry.
     ChangedConcurrently,
-    /// One of its submissions could not be judged today, and the lead stays as it is.
+    /// One of its contributors cannot be judged now. The lead does not change.
     NotRebuildable,
 }
 
 impl Store {
-    /// What leads are made of, in no order.
+    /// The contributors of leads, in no particular order.
     pub async fn contributors(
         &self,
         organization: OrganizationId,
@@ -96,12 +96,12 @@ impl Store {
         rows.into_iter().map(ContributorRow::read).collect()
     }
 
-    /// Makes leads of one organization anew, in one transaction; what became of each, in order. With `dry`, says what
-    /// would become of them and writes nothing.
+    /// Rebuilds leads of one organization in one transaction. Returns the result of each lead, in order. With
+    /// `dry`, it returns the same results and writes nothing.
     ///
-    /// Who they are is not asked again: a lead keeps its id and its submissions. Keys that today's reading gives it are
-    /// claimed where they are free, and keys that it only had by yesterday's reading are let go. Of a lead that a
-    /// secret submission made or updated, the keys of public ones count for nothing.
+    /// The identity is not resolved again: a lead keeps its id and its contributors. New keys of the lead are
+    /// claimed if they are free, and keys that it no longer has are released. If a secret submission created
+    /// or updated the lead, the keys of public submissions are ignored.
     pub async fn rebuild(
         &self,
         organization: OrganizationId,
@@ -172,7 +172,8 @@ impl RebuildRun<'_> {
             rebuilds.iter().map(|one| ScopedId { organization: self.organization, id: one.lead }).collect();
         let parts = || rebuilds.iter().flat_map(|one| &one.parts).map(|part| &part.normalized);
         if !self.dry {
-            // Before anything is read: whoever deletes leads with their claims has done so by then.
+            // Locked before anything is read, so that a concurrent deletion of leads with their claims has
+            // ended.
             let hold = if parts().any(NormalizedSubmission::is_opt_out) {
                 LockMode::Exclusive
             } else {
@@ -275,8 +276,8 @@ impl RebuildWrites<'_> {
 
 /// The identity keys of leads by today's reading and by yesterday's.
 struct RebuildKeys {
-    /// In the order in which everybody locks them, each as the most trusted submissions would claim it that give it to
-    /// their lead today.
+    /// In the order in which all writers lock claims. Each key is claimed with the trust of the most trusted
+    /// submission that now gives it to its lead.
     provisional: Vec<Claim>,
     today: BTreeSet<(LeadId, ClaimKey)>,
 }

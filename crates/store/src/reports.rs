@@ -1,4 +1,4 @@
-//! What became of what came in on a day.
+//! Intake reports: the outcomes of the submissions of a day.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::error::{StoreError, TransactionError};
 use crate::rows::InSource;
 use crate::store::Store;
 
-/// What became of submissions, and what the leads are by now that they made or updated.
+/// Counts of submissions by outcome, and of the leads that they created or updated by current eligibility.
 ///
-/// `accepted` is the sum of the five outcomes, `quarantined` that of its reasons, and `leads` is `eligible` and `held`
-/// together. A lead is held for one reason or for several, and counts under each.
+/// `accepted` is the sum of the five outcomes. `quarantined` is the sum of its reasons. `leads` is the sum of
+/// `eligible` and `held`. A lead with several reasons is counted under each of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct IntakeCounts {
     pub accepted: u64,
@@ -23,14 +23,15 @@ pub struct IntakeCounts {
     pub duplicate: u64,
     pub quarantined: u64,
     pub quarantined_by_reason: BTreeMap<String, u64>,
-    /// Different ones, made or updated.
+    /// The number of different leads that were created or updated.
     pub leads: u64,
     pub eligible: u64,
     pub held: u64,
     pub held_by_reason: BTreeMap<String, u64>,
 }
 
-/// The part of a source. A lead that several sources made and updated is in the part of each, and once in the whole.
+/// The counts of one source. A lead to which several sources contributed is counted for each source, and once
+/// in total.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SourceIntakeCounts {
     pub source: SourceId,
@@ -38,20 +39,20 @@ pub struct SourceIntakeCounts {
     pub intake: IntakeCounts,
 }
 
-/// A whole report, as it was at one moment.
+/// A complete report, read in one statement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IntakeReport {
     pub day: Day,
     pub timezone: &'static str,
-    /// The day's first moment.
+    /// The first moment of the day.
     pub from: Timestamp,
-    /// The next day's.
+    /// The first moment of the next day.
     pub until: Timestamp,
-    /// The one that was asked for.
+    /// The requested source.
     pub source: Option<SourceId>,
     #[serde(flatten)]
     pub whole: IntakeCounts,
-    /// Of every source by which something came in; none, if one was asked for.
+    /// The counts of every source with submissions. Empty if one source was requested.
     pub sources: Vec<SourceIntakeCounts>,
 }
 
@@ -86,16 +87,17 @@ enum IntakeCountRow {
     },
 }
 
-/// The last leads of a source.
+/// Counts of the last leads of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentLeads {
     pub leads: u64,
-    /// Those that still have neither a phone nor an email: the names of the form, or its mapping, are likely wrong.
+    /// Leads without a phone and an email. The field names of the form or its mapping are probably wrong.
     pub no_contact: u64,
 }
 
 impl Store {
-    /// How many of a source's last leads, at most `most`, have no recognized contact. It reads as many.
+    /// Counts the last leads of a source, at most `most`, and those without a recognized contact. It reads
+    /// this many leads.
     pub async fn recent_leads(
         &self,
         organization: OrganizationId,
@@ -107,11 +109,12 @@ impl Store {
         Ok(counted.unwrap_or_default())
     }
 
-    /// What became, by now, of the submissions that were received on a day: all of the organization's, with each
-    /// source's part, or those of one source. One statement, so that the sums match whatever is committed beside it.
+    /// The current outcomes of the submissions that were received on a day: of the organization with the
+    /// counts of each source, or of one source. It is one statement, so the sums match during concurrent
+    /// commits.
     ///
-    /// The time in their ids decides, to the millisecond. What came under the id of another has one of its own since
-    /// it was put aside, and counts for the source of that other.
+    /// The time in the ids decides, to the millisecond. A submission whose id was already used has a new id
+    /// from the time of its quarantine, and is counted for the source of the submission with the original id.
     pub async fn intake_report(
         &self,
         organization: OrganizationId,
@@ -123,8 +126,8 @@ impl Store {
         Ok(IntakeReport::of(source, day, counted))
     }
 
-    /// The same for a large day: it may take a minute, on a connection of its own. `permit` is dropped when the count
-    /// has ended, which may be after the caller went away.
+    /// The same report for a large day. It may take up to a minute and has its own connection. `permit` is
+    /// dropped when the statement has ended, also if the caller was cancelled before.
     pub async fn intake_report_without_timeout(
         &self,
         organization: OrganizationId,

@@ -1,9 +1,9 @@
-//! Stored leads learn of suppressions that began or ended.
+//! Re-screens stored leads after suppression entries were added, were removed or expired.
 //!
-//! Who has a phone or an email that is named is found by an index, in the transaction that writes the entry. A domain
-//! may be everybody's, some phones are the same on a great many leads, and a digest or a bare key says nothing that an
-//! index could find: those leads are gone through page by page, each page a transaction of its own, while the entry is
-//! marked as pending. It holds every new lead meanwhile.
+//! Leads with a listed phone or email are found by an index, in the transaction that writes the entry. An
+//! index does not help for a domain with many leads, a phone that many leads have, a digest or an entry
+//! without a value. For these, leads are read in pages, each in a separate transaction, while the entry is
+//! marked as pending. Meanwhile the entry holds all new leads.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ struct PendingEntryRow {
     pending_since: Timestamp,
 }
 
-/// Of an entry as it was read: what was changed since is pending anew.
+/// An entry as it was read. An entry that was changed since then stays pending.
 #[derive(Serialize, Clone)]
 struct SettledRow {
     #[serde(flatten)]
@@ -102,16 +102,17 @@ pub(crate) struct LeadContact {
 }
 
 impl Store {
-    /// Whether stored leads have yet to learn of an entry of the organization.
+    /// Whether the organization has entries that are not applied to all stored leads.
     pub async fn has_pending(&self, organization: OrganizationId) -> Result<bool, StoreError> {
         let (_, page) = self.pending(organization, None, 1, PendingFilter::All).await?;
         Ok(!page.is_empty())
     }
 
-    /// Decides stored leads anew that entries concern of which they have not learnt yet. `looked_at` is told how many
-    /// more leads were looked at. Two at once do the same work, and no harm.
+    /// Applies pending entries to stored leads. `looked_at` is called with the number of further leads that
+    /// were read. Two concurrent calls do the same work without harm.
     ///
-    /// Entries of one contact come first: they take a moment, and a pass over all leads may take minutes.
+    /// Entries of one phone or email come first, because they are fast and a pass over all leads may take
+    /// minutes.
     pub async fn rescreen(
         &self,
         organization: OrganizationId,
@@ -175,8 +176,9 @@ impl Store {
         .await
     }
 
-    /// Waits for the commits of the organization that run now: they may have looked at the lists before the entries
-    /// that are pending now were written. Commits that begin later see the entries, and are not kept waiting.
+    /// Waits for the commits of the organization that run now: they may have looked at the lists before the
+    /// entries that are pending now were written. Commits that begin later see the entries, and are not kept
+    /// waiting.
     ///
     /// To lock the organization alone would be a wait without polling, but would stop all its commits.
     async fn wait_for_running_commits(&self, organization: OrganizationId) -> Result<(), StoreError> {
@@ -283,7 +285,7 @@ pub(crate) fn shared_by_many(
     Ok(crowded.into_iter().collect())
 }
 
-/// Decides the leads anew that have these values and that no other transaction has locked.
+/// Decides the leads with these values again, except leads that another transaction has locked.
 pub(crate) fn reassess_unlocked(
     session: &mut StoreConnection,
     listed: &[LeadsWithListedValue<'_>],
@@ -296,8 +298,8 @@ pub(crate) fn reassess_unlocked(
     reassess(&mut StoreTransaction::new(session), leads, judge)
 }
 
-/// Decides the leads anew that have these values. Whoever calls this has excluded everybody else from the organization,
-/// or the values are no news to commits.
+/// Decides the leads with these values again. The caller has locked the organization exclusively, or commits
+/// already know the entries.
 pub(crate) fn reassess_listed(
     session: &mut StoreConnection,
     listed: &[LeadsWithListedValue<'_>],
@@ -310,7 +312,7 @@ pub(crate) fn reassess_listed(
     reassess(&mut StoreTransaction::new(session), leads, judge)
 }
 
-/// Decides locked leads anew, by the lists of now.
+/// Decides locked leads again, with the current lists.
 fn reassess(
     tx: &mut StoreTransaction<'_>,
     before: Vec<Lead>,

@@ -1,4 +1,4 @@
-//! For how long an organization keeps what, and the sweep that erases the rest.
+//! Retention: the settings of an organization, and the sweep that erases older data.
 
 mod leads;
 
@@ -26,18 +26,19 @@ const PAGE: u32 = 200;
 /// How long an organization's turn lasts.
 const TIME_PER_ORGANIZATION: Duration = Duration::from_secs(5);
 
-/// How often submissions are gone through from the first one on: some are stored long after they were received.
+/// How often submissions are gone through from the first one on: some are stored long after they were
+/// received.
 const FULL_SWEEP_INTERVAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What a sweep erased.
+/// Counts of the data that a sweep erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SweepResult {
     pub submissions: usize,
     pub leads: usize,
     pub quarantined: usize,
-    /// Entries of the audit log.
+    /// Deleted audit entries.
     pub audited: usize,
-    /// Whether there was no time for all of it.
+    /// Whether data remains because the deadline was reached.
     pub more: bool,
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn first_id_at(at: Timestamp) -> Uuid {
 }
 
 impl Store {
-    /// For how long the organization keeps what; for ever, unless it said otherwise.
+    /// The retention settings of the organization. By default nothing is erased.
     pub async fn retention(&self, organization: OrganizationId) -> Result<Retention, StoreError> {
         let row = self.retention_row(organization).await?;
         Ok(row.map(|row| row.retention).unwrap_or_default())
@@ -101,10 +102,11 @@ impl Store {
         .await
     }
 
-    /// Erases what is older than its organization keeps it, until all is done or the deadline has come.
+    /// Erases data that is older than the settings of its organization, until nothing remains or the deadline
+    /// is reached.
     ///
-    /// Organizations take turns, round by round, so that one with much to erase delays no other. The run after one that
-    /// was cut short begins with the organization after the last.
+    /// Each organization gets limited time in each round, so that one with much data does not delay others.
+    /// After a run that reached its deadline, the next run starts with the following organization.
     pub async fn sweep_retention(&self, deadline: Instant) -> Result<SweepResult, StoreError> {
         let rows = self.read(|session| session.load_all(session.sql.retention.all));
         let mut last = self.sweep_position(RETENTION_SWEEP).await?;

@@ -1,4 +1,4 @@
-//! The rows that travel to and from statements as JSON. The domain's own types are used where they fit.
+//! The rows that statements take and return as JSON. Types of the domain are used where they fit.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,8 +148,8 @@ impl AdvisoryLock {
         locks.into_iter().map(|(key, alone)| Self { key, alone }).collect()
     }
 
-    /// Organizations share this many locks. PostgreSQL's lock table has room for 64 locks per connection, and a batch
-    /// may be of as many organizations as it has submissions.
+    /// Organizations share this many locks. PostgreSQL's lock table has room for 64 locks per connection, and
+    /// a batch may be of as many organizations as it has submissions.
     const LOCK_COUNT: u64 = 256;
 
     /// The upper half of every key, so that other users of the database do not meet ours by chance.

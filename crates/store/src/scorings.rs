@@ -1,4 +1,4 @@
-//! The scorings of organizations: versions that never change, of which at most one is in force.
+//! The scorings of organizations. A version never changes. At most one version is active.
 
 use leadgate_domain::{ActiveScoring, AuditAction, OrganizationId, Scoring, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,11 @@ use crate::store::Store;
 /// A version of an organization's scoring.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScoringRecord {
-    /// Counts from 1 within its organization.
+    /// The version number, from 1 within its organization.
     pub version: u32,
     pub scoring: Scoring,
     pub created_at: Timestamp,
-    /// Whether it is in force.
+    /// Whether it is the active version.
     pub active: bool,
 }
 
@@ -53,8 +53,8 @@ struct ScoringActivation {
 }
 
 impl Store {
-    /// Stores a scoring as the organization's next version and puts it in force. `None` if there is no such
-    /// organization. The newest 1,000 versions are kept.
+    /// Stores a scoring as the next version of the organization and activates it. `None` if the organization
+    /// does not exist. The newest 1,000 versions are kept.
     pub async fn add_scoring(
         &self,
         organization: OrganizationId,
@@ -80,7 +80,8 @@ impl Store {
         .await
     }
 
-    /// An organization's scorings by version. What only a newer build can read is left out, with a warning.
+    /// The scorings of an organization by version. Versions that only a newer build can read are omitted with
+    /// a warning.
     pub async fn scorings(&self, organization: OrganizationId) -> Result<Vec<ScoringRecord>, StoreError> {
         let rows: Vec<ScoringRow> = self
             .read(move |session| session.load(session.sql.scorings.of, &[InOrganization { organization }]))
@@ -92,8 +93,8 @@ impl Store {
         Ok(rows.into_iter().filter_map(record).collect())
     }
 
-    /// Puts a version in force, or with `None` the one that the build brings. False if there is no such organization
-    /// or version.
+    /// Activates a version. `None` activates the standard scoring of the build. False if the organization or
+    /// the version does not exist.
     pub async fn activate_scoring(
         &self,
         organization: OrganizationId,
@@ -116,8 +117,8 @@ fn activate(session: &mut StoreConnection, activated: ScoringActivation) -> Resu
     Ok(session.execute(session.sql.scorings.activate, &[activated])? > 0)
 }
 
-/// `None`, and a warning, for what only a newer build can read. No lead waits for that: its organization's leads are
-/// scored by the standard scoring until this build is replaced, and their traces say so.
+/// `None`, and a warning, for what only a newer build can read. No lead waits for that: its organization's
+/// leads are scored by the standard scoring until this build is replaced, and their traces say so.
 pub(crate) fn read(version: u32, document: &Value) -> Option<ActiveScoring> {
     match Scoring::read(document) {
         Ok(scoring) => Some(ActiveScoring { version, scoring }),

@@ -1,4 +1,4 @@
-//! Organizations, sources and keys at one generation.
+//! The snapshot of organizations, sources and keys at one generation.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use rpds::HashTrieMapSync;
 
 use crate::installation::DirectoryChanges;
 
-/// Everything at one generation. Never changes; a look-up costs no lock.
+/// The directory at one generation. It never changes, and a look-up takes no lock.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(crate) generation: i64,
@@ -25,8 +25,8 @@ pub struct Snapshot {
     defaults: SharedMap<(OrganizationId, Dialect), SourceId>,
 }
 
-/// A copy shares everything with its original; an insertion into it copies the few nodes on the way to its place. So a
-/// key that comes costs the same in an installation of ten keys and of a million.
+/// A copy shares everything with its original; an insertion into it copies the few nodes on the way to its
+/// place. So a key that comes costs the same in an installation of ten keys and of a million.
 type SharedMap<K, V> = HashTrieMapSync<K, V>;
 
 impl Snapshot {
@@ -55,18 +55,18 @@ impl Snapshot {
         self.organizations.get(&id).cloned()
     }
 
-    /// By which an organization's leads are scored; the standard one for who is not known.
+    /// The active scoring of an organization. The standard scoring for an unknown organization.
     pub fn scoring(&self, organization: OrganizationId) -> Arc<ActiveScoring> {
         let known = self.organizations.get(&organization);
         known.map_or_else(ActiveScoring::standard, |organization| Arc::clone(&organization.scoring))
     }
 
-    /// The source that KickoffLabs's clients know by this campaign id.
+    /// The source with this KickoffLabs campaign id.
     pub fn campaign(&self, campaign: &str) -> Option<Arc<Source>> {
         self.source(*self.campaigns.get(campaign)?)
     }
 
-    /// The organization's source without a name for a dialect, if it was made yet.
+    /// The default source of the organization for a dialect, if it exists.
     pub fn default_source(&self, organization: OrganizationId, dialect: Dialect) -> Option<Arc<Source>> {
         self.source(*self.defaults.get(&(organization, dialect))?)
     }
@@ -156,8 +156,9 @@ mod tests {
         assert_eq!((snapshot.generation, snapshot.asked), (6, Some(quick)));
     }
 
-    /// Inserting copies a path and not the map: 50,000 keys, each into a copy of the snapshot before, take a second of
-    /// the processor in a debug build, and would take minutes if each copy copied the keys before it.
+    /// Inserting copies a path and not the map: 50,000 keys, each into a copy of the snapshot before, take a
+    /// second of the processor in a debug build, and would take minutes if each copy copied the keys before
+    /// it.
     #[test]
     fn a_key_is_added_to_many_as_quickly_as_to_few() {
         let one = key();

@@ -1,4 +1,4 @@
-//! Configured ways in.
+//! Sources.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,7 +143,7 @@ fn action(before: &SourceRow, after: &SourceRow) -> AuditAction {
 }
 
 impl Store {
-    /// The organization's source without a name for a dialect, made if it is not there.
+    /// The default source of the organization for a dialect. It is created if it does not exist.
     pub async fn ensure_default_source(
         &self,
         organization: OrganizationId,
@@ -173,9 +173,9 @@ impl Store {
             .ok_or_else(|| StoreError::Bug("a default source was not made".to_owned()))
     }
 
-    /// Its organization must be there; a second default source is refused, and a campaign that another source has
-    /// ([`StoreError::RowRefused`]). An organization has at most 1,000 ([`StoreError::RateLimitedBody`]). A mapping is added
-    /// afterwards, by [`Store::add_mapping`].
+    /// Stores a new source. Its organization must exist. A second default source, and a campaign that another
+    /// source has, are refused ([`StoreError::RowRefused`]). An organization has at most 1,000 sources
+    /// ([`StoreError::TooMany`]). Its mapping is added afterwards with [`Store::add_mapping`].
     pub async fn create_source(&self, source: &Source) -> Result<(), StoreError> {
         if source.mapping.is_some() {
             return Err(StoreError::Bug("a source was made with a mapping".to_owned()));
@@ -195,10 +195,10 @@ impl Store {
         entry.with_detail("dialect", source.dialect).with_detail("default", source.name.is_none())
     }
 
-    /// Changes all of a source that can be configured, except its mapping, unless it was changed since its
-    /// revision: then, and if there is no such source, `None`. Otherwise the source as it is now, one revision on.
+    /// Changes all settings of a source except its mapping. Returns the source with its next revision, or
+    /// `None` if the source does not exist or was changed since the given revision.
     ///
-    /// A source that is deleted with it loses its keys and tokens in the same transaction.
+    /// If the change deletes the source, its keys and tokens are revoked in the same transaction.
     pub async fn update_source(&self, source: &Source) -> Result<Option<Source>, StoreError> {
         let (row, store) = (SourceRow::of(source), self.clone());
         let changed: Option<SourceRow> = self
@@ -226,7 +226,7 @@ impl Store {
         Ok(changed.and_then(SourceRow::read))
     }
 
-    /// The source that KickoffLabs's clients know by this campaign id, whosever it is.
+    /// The source with this KickoffLabs campaign id, in any organization.
     pub async fn campaign(&self, campaign: &str) -> Result<Option<Source>, StoreError> {
         let id = campaign.to_owned();
         let row: Option<SourceRow> =
@@ -234,7 +234,7 @@ impl Store {
         Ok(row.and_then(SourceRow::read))
     }
 
-    /// An organization's sources, deleted ones too, in the order in which they were made.
+    /// The sources of an organization, including deleted ones, in the order of their creation.
     pub async fn sources(&self, organization: OrganizationId) -> Result<Vec<Source>, StoreError> {
         let all = AfterId { organization, id: SourceId::from_uuid(Uuid::nil()), most: u32::MAX };
         let rows: Vec<SourceRow> =
@@ -242,8 +242,8 @@ impl Store {
         Ok(rows.into_iter().filter_map(SourceRow::read).collect())
     }
 
-    /// At most `limit` of an organization's sources in the order in which they were made, beginning after one; fewer
-    /// where they are large, or deleted.
+    /// At most `limit` sources of an organization in the order of their creation, starting after one. A page
+    /// with large or deleted sources has fewer.
     pub async fn sources_page(
         &self,
         organization: OrganizationId,
@@ -270,8 +270,8 @@ impl Store {
         Ok(found.into_iter().find(|source| source.organization == organization))
     }
 
-    /// Those of the given sources that are there, of whatever organization: the worker has read their ids from
-    /// submissions, and compares.
+    /// The given sources that exist, in any organization. The worker reads the ids from submissions and
+    /// compares the organizations.
     pub async fn sources_by_id(&self, ids: &[SourceId]) -> Result<Vec<Source>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());

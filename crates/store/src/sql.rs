@@ -1,7 +1,7 @@
-//! Every statement of an adapter, by job: what it takes and what it gives.
+//! The statements of an adapter, by subject, with their input and output.
 //!
-//! Each takes at most one bind, `$1`, the JSON array of its rows, and each that gives rows gives one column of
-//! JSON text. "In" and "out" below name those rows' types.
+//! A statement has at most one bind, `$1`, which is the JSON array of its input rows. A statement that
+//! returns rows returns one column of JSON text. "In" and "Out" below are the types of these rows.
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct Sql {
@@ -76,7 +76,8 @@ pub(crate) struct SourceSql {
     pub(crate) count: &'static str,
     /// In: `ById<&str>`. Out: `SourceRow`.
     pub(crate) campaign: &'static str,
-    /// In: `WithGeneration<SourceRow>`. Changes one that is still at its revision, to the next. Out: `SourceRow`.
+    /// In: `WithGeneration<SourceRow>`. Changes one that is still at its revision, to the next. Out:
+    /// `SourceRow`.
     pub(crate) update: &'static str,
     /// In: `Since`. Out: `(i64, SourceId, SourceRow)`, by generation and id.
     pub(crate) since: &'static str,
@@ -144,8 +145,8 @@ pub(crate) struct SubmissionSql {
     pub(crate) page: &'static str,
     /// In: `InSource`. Out: [`crate::submissions::StoredSubmission`], newest first.
     pub(crate) recent: &'static str,
-    /// In: `ScopedId<LeadId>`. Out: [`crate::rebuild::Contributor`], those whose current outcome is that they made or changed
-    /// the lead, without those that were erased on request.
+    /// In: `ScopedId<LeadId>`. Out: [`crate::rebuild::Contributor`], those whose current outcome is that they
+    /// made or changed the lead, without those that were erased on request.
     pub(crate) of_leads: &'static str,
     /// The same. Out: `(LeadId, SubmissionId)`.
     pub(crate) makers: &'static str,
@@ -163,8 +164,8 @@ pub(crate) struct ClaimSql {
     pub(crate) write: &'static str,
     /// In: `ClaimKey`.
     pub(crate) release: &'static str,
-    /// In: `ScopedId<LeadId>`. Out: `ClaimKey`, the identity keys that only public submissions tied to these leads, locked
-    /// in the order of keys. `None` where there is one writer at a time anyway.
+    /// In: `ScopedId<LeadId>`. Out: `ClaimKey`, the identity keys that only public submissions tied to these
+    /// leads, locked in the order of keys. `None` where there is one writer at a time anyway.
     pub(crate) lock_public: Option<&'static str>,
     /// In: `ScopedId<LeadId>`. The same keys.
     pub(crate) release_public: &'static str,
@@ -174,10 +175,11 @@ pub(crate) struct ClaimSql {
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct LeadSql {
-    /// In: `Lock`, sorted. Each shared or alone, until the transaction ends. `None` where there is one writer at a time
-    /// anyway.
+    /// In: `Lock`, sorted. Each shared or alone, until the transaction ends. `None` where there is one writer
+    /// at a time anyway.
     pub(crate) hold: Option<&'static str>,
-    /// In: `Lock`. Out: names of the running transactions that hold one of the locks shared. `None` as for `hold`.
+    /// In: `Lock`. Out: names of the running transactions that hold one of the locks shared. `None` as for
+    /// `hold`.
     pub(crate) sharing: Option<&'static str>,
     /// In: `ScopedId`, sorted. Out: `Lead`, locked in that order.
     pub(crate) lock: &'static str,
@@ -215,12 +217,13 @@ pub(crate) struct LeadSql {
 pub(crate) struct QuarantineSql {
     /// In: `QuarantineRow`.
     pub(crate) insert: &'static str,
-    /// As `insert`, for those whose id is stored with another body, and that are not there yet. Where anything under
-    /// the id was erased, its body is unknown: all are treated as redeliveries. Out: the ids of the entries.
+    /// As `insert`, for those whose id is stored with another body, and that are not there yet. Where
+    /// anything under the id was erased, its body is unknown: all are treated as redeliveries. Out: the ids
+    /// of the entries.
     pub(crate) insert_reused: &'static str,
-    /// In: `ReleaseRow`, sorted. Locks and releases those that are open and were not released before by this release
-    /// or a later one. Out: `(OrganizationId, SubmissionId, bool)`: whether the submission came under the id of
-    /// another, so that only the entry holds it.
+    /// In: `ReleaseRow`, sorted. Locks and releases those that are open and were not released before by this
+    /// release or a later one. Out: `(OrganizationId, SubmissionId, bool)`: whether the submission came under
+    /// the id of another, so that only the entry holds it.
     pub(crate) release: &'static str,
     /// In: `QuarantineRow`. Opens released entries again.
     pub(crate) reopen: &'static str,
@@ -250,12 +253,12 @@ pub(crate) struct SuppressionSql {
     pub(crate) pending: &'static str,
     /// As `pending`, those that name one phone or one email.
     pub(crate) pending_contacts: &'static str,
-    /// In: `SettledRow`. Marks entries as applied to stored leads, unless they were changed since. Only what had
-    /// expired when it was marked is over: an entry that expired later may still have applied to a commit that is not
-    /// visible yet.
+    /// In: `SettledRow`. Marks entries as applied to stored leads, unless they were changed since. Only what
+    /// had expired when it was marked is over: an entry that expired later may still have applied to a commit
+    /// that is not visible yet.
     pub(crate) settle: &'static str,
-    /// In: `ExpiredEntries`. Marks those of an organization that have ended as such of which stored leads have yet to learn,
-    /// some at a time.
+    /// In: `ExpiredEntries`. Marks a number of expired entries of an organization as pending, so that their
+    /// end is applied to stored leads.
     pub(crate) lapse: &'static str,
     /// In: `DatabaseTime`. Out: the organizations with entries to mark.
     pub(crate) lapsing: &'static str,
@@ -287,7 +290,8 @@ pub(crate) struct AttemptSql {
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct ConsentSql {
-    /// In: `ConsentEvidence`. Keeps what is there. Out: `(OrganizationId, SubmissionId)` of those that were not.
+    /// In: `ConsentEvidence`. Keeps what is there. Out: `(OrganizationId, SubmissionId)` of those that were
+    /// not.
     pub(crate) insert: &'static str,
     /// In: `PersonRow`.
     pub(crate) insert_people: &'static str,
@@ -307,8 +311,8 @@ pub(crate) struct ErasureSql {
     pub(crate) contacts: &'static str,
     /// In: `ScopedId<LeadId>`. Out: the submissions that made or met them.
     pub(crate) submissions_of: &'static str,
-    /// In: `Between`. Out: `Entry`, by id: entries of the quarantine that are not erased. Of released ones only what
-    /// no submission holds.
+    /// In: `Between`. Out: `Entry`, by id: entries of the quarantine that are not erased. Of released ones
+    /// only what no submission holds.
     pub(crate) entries: &'static str,
     /// In: `ScopedId<SubmissionId>`. Out: `StoredSubmission`, those that are not erased.
     pub(crate) contents: &'static str,
@@ -316,7 +320,8 @@ pub(crate) struct ErasureSql {
     pub(crate) targets: &'static str,
     /// In: `Redaction`. Leaves what is erased alone.
     pub(crate) empty: &'static str,
-    /// In: `ScopedId<LeadId>`. Out: `TraceRedaction`, the traces of submissions that created or matched these leads.
+    /// In: `ScopedId<LeadId>`. Out: `TraceRedaction`, the traces of submissions that created or matched these
+    /// leads.
     pub(crate) traces: &'static str,
     /// In: `TraceRedaction`.
     pub(crate) retell: &'static str,
@@ -358,8 +363,8 @@ pub(crate) struct RetentionSql {
     pub(crate) submissions: &'static str,
     /// In: `Between`. Out: `(LeadId, Timestamp)`: when it was updated.
     pub(crate) leads: &'static str,
-    /// In: `ScopedId<LeadId>`. Out: some of the submissions that made or met these leads and are not erased, perhaps one
-    /// twice; none once all are.
+    /// In: `ScopedId<LeadId>`. Out: some of the submissions that made or met these leads and are not erased,
+    /// perhaps one twice; none once all are.
     pub(crate) submissions_of: &'static str,
     /// In: `Between`. Out: `OldEntry`, not erased, and not released: those go with their submissions.
     pub(crate) entries: &'static str,

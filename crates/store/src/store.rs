@@ -1,4 +1,4 @@
-//! The port: one enum over two databases, chosen once by the address.
+//! The store: one enum over two databases. The address selects the database when the store is opened.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const MAX_SLOW_READS: usize = 2;
 /// How long a caller waits for one of them, its turn included.
 const SLOW_READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where leads are kept. A clone is another handle to the same connections.
+/// The database of leads. A clone is another handle to the same connections.
 #[derive(Clone)]
 pub enum Store {
     Postgres(PostgresStore),
@@ -37,7 +37,7 @@ pub struct PostgresStore {
     default_region: Option<Region>,
 }
 
-/// One connection writes, several read beside it.
+/// A SQLite file with one connection for writes and several for reads.
 #[derive(Clone)]
 pub struct SqliteStore {
     pub(crate) address: sqlite::SqliteAddress,
@@ -50,7 +50,7 @@ pub struct SqliteStore {
 }
 
 impl Store {
-    /// Reads the address and connects to nothing yet: the first call does.
+    /// Parses the address. The first call connects.
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         let (actor, sealing) = (Arc::new(Actor::Leadgate), config.sealing.clone());
         let patient = Arc::new(Semaphore::new(MAX_SLOW_READS));
@@ -84,7 +84,8 @@ impl Store {
         Err(StoreError::Config("it begins with neither `sqlite:` nor `postgres:`".to_owned()))
     }
 
-    /// A source as its dialect's are by default, and with the installation's region where its dialect has none. It is not stored yet.
+    /// A new source with the defaults of its dialect. If the dialect has no default region, it gets the
+    /// installation's default region. It is not stored yet.
     pub fn new_source(
         &self,
         organization: OrganizationId,
@@ -99,8 +100,7 @@ impl Store {
         Source { default_region: source.default_region.or(region), ..source }
     }
 
-    /// The same store, in which everything that changes is recorded as this actor's doing; until then it is the
-    /// program's own.
+    /// The same store with an actor for the audit log. The default actor is the program itself.
     pub fn as_actor(&self, actor: Actor) -> Self {
         let actor = Arc::new(actor);
         match self.clone() {
@@ -145,11 +145,11 @@ impl Store {
         pool.run(work).await
     }
 
-    /// Runs statements that change nothing and take longer than other reads. They have a connection of their own, and
-    /// take no place from other readers.
+    /// Runs statements that change nothing and take longer than other reads. They have a connection of their
+    /// own, and take no place from other readers.
     ///
-    /// A caller who goes away leaves them running: until they have ended `permit` is kept. PostgreSQL ends them when
-    /// the caller is sent away. SQLite does not: diesel has no safe way to interrupt a statement.
+    /// A caller who goes away leaves them running: until they have ended `permit` is kept. PostgreSQL ends
+    /// them when the caller is sent away. SQLite does not: diesel has no safe way to interrupt a statement.
     pub(crate) async fn read_without_timeout<T, P, W>(&self, permit: P, work: W) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -182,8 +182,8 @@ impl Store {
         }
     }
 
-    /// Empties SQLite's write-ahead log, which holds what was deleted. To be called after an erasure, and when a
-    /// program starts and ends. Returns false if another connection still reads there.
+    /// Empties SQLite's write-ahead log, which may contain deleted data. It must be called after an erasure,
+    /// and when a program starts and stops. Returns false if another connection still reads the log.
     pub async fn empty_log(&self) -> Result<bool, StoreError> {
         let Self::Sqlite(store) = self else { return Ok(true) };
         store.writer.run(|session| Ok(session.empty_log()?)).await

@@ -1,4 +1,4 @@
-//! The steps of a commit, each one statement: rows out of what the domain says, and back.
+//! The steps of a commit. Each step is one statement and converts domain values to rows and back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,8 +70,8 @@ impl<'s> StoreTransaction<'s> {
         self.lock_organizations([(organization, LockMode::Exclusive)])
     }
 
-    /// Lists the people who asked not to be contacted, and decides anew the stored leads that this concerns. The caller
-    /// excludes all other writers from the organizations.
+    /// Adds opt-outs to the suppression list and decides the matching stored leads again. The caller excludes
+    /// all other writers from the organizations.
     pub(crate) fn opt_out_alone(
         &mut self,
         entries: &[Suppression],
@@ -114,8 +114,9 @@ impl<'s> StoreTransaction<'s> {
         Ok(fresh.into_iter().map(|(organization, id)| ScopedId { organization, id }).collect())
     }
 
-    /// Releases what is open in the quarantine and was not released by the same release before. The keys of those;
-    /// true for one that came under the id of another, whose submission has no row unless it was released before.
+    /// Releases what is open in the quarantine and was not released by the same release before. The keys of
+    /// those; true for one that came under the id of another, whose submission has no row unless it was
+    /// released before.
     pub(crate) fn release<'a>(
         &mut self,
         submissions: impl Iterator<Item = &'a Submission>,
@@ -136,7 +137,8 @@ impl<'s> StoreTransaction<'s> {
             .collect())
     }
 
-    /// Of submissions whose ids are taken, keeps those aside whose bodies are not the ones stored. Returns those.
+    /// Of submissions whose ids are taken, keeps those aside whose bodies are not the ones stored. Returns
+    /// those.
     pub(crate) fn quarantine_reused<'n>(
         &mut self,
         taken: &[&'n NormalizedSubmission],
@@ -230,9 +232,9 @@ impl<'s> StoreTransaction<'s> {
         self.execute(self.sql.claims.release, keys).map(drop)
     }
 
-    /// Locks what [`StoreTransaction::release_public_claims`] deletes later. A commit that this waited for may have tied
-    /// another key to one of the leads; it had to lock a key of the lead for that. So once all of them are locked none
-    /// is added.
+    /// Locks what [`StoreTransaction::release_public_claims`] deletes later. A commit that this waited for
+    /// may have tied another key to one of the leads; it had to lock a key of the lead for that. So once all
+    /// of them are locked none is added.
     pub(crate) fn lock_public_claims(
         &mut self,
         leads: &BTreeSet<(OrganizationId, LeadId)>,
@@ -322,8 +324,8 @@ impl<'s> StoreTransaction<'s> {
         }
     }
 
-    /// What was said about consent, once for each submission, and the persons beside it. A person of a row that was
-    /// there already would not be the one of its digest, and may have been forgotten.
+    /// What was said about consent, once for each submission, and the persons beside it. A person of a row
+    /// that was there already would not be the one of its digest, and may have been forgotten.
     pub(crate) fn record_consents(
         &mut self,
         cases: &[ResolvedSubmission<'_>],

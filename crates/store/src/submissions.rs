@@ -1,4 +1,4 @@
-//! Reading submissions.
+//! Reads of submissions.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,15 +17,15 @@ use crate::quarantine_entries::QuarantineState;
 use crate::rows::{AfterId, InSource, ScopedId};
 use crate::store::Store;
 
-/// A submission with everything that became of it.
+/// A submission with its history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SubmissionRecord {
     pub submission: Submission,
-    /// Since when nothing is left of what it said.
+    /// When its content was erased.
     pub erased_at: Option<Timestamp>,
-    /// Its history; the last one is current.
+    /// All its outcomes. The last one is current.
     pub outcomes: Vec<OutcomeRecord>,
-    /// Why it was kept aside; and others that were, because they came under its id.
+    /// Its quarantine entries, and those of other submissions with the same id.
     pub quarantine: Vec<QuarantineRecord>,
 }
 
@@ -36,7 +36,7 @@ impl SubmissionRecord {
     }
 }
 
-/// One entry of a submission's history.
+/// One outcome in the history of a submission.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct OutcomeRecord {
     pub revision: i32,
@@ -46,10 +46,10 @@ pub struct OutcomeRecord {
     pub trace: Trace,
 }
 
-/// One entry of the quarantine.
+/// One quarantine entry.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct QuarantineRecord {
-    /// The submission's id, or one of its own for what came under the id of another.
+    /// The id of the submission, or a new id if the submission's id was already used.
     pub id: uuid::Uuid,
     pub reason: QuarantineReason,
     pub state: QuarantineState,
@@ -63,7 +63,7 @@ pub struct SubmissionSummary {
     pub id: SubmissionId,
     pub body_hash: BodyHash,
     pub received_at: Timestamp,
-    /// The current one.
+    /// The current outcome.
     pub outcome: Option<Outcome>,
     pub lead: Option<LeadId>,
 }
@@ -80,7 +80,7 @@ impl Store {
         stored.into_iter().next().map(StoredSubmission::record).transpose()
     }
 
-    /// At most `limit` of the submissions that came in by a source, newest first, whatever became of them.
+    /// At most `limit` submissions of a source, newest first, with any outcome.
     pub async fn recent_submissions(
         &self,
         organization: OrganizationId,
@@ -93,7 +93,7 @@ impl Store {
         stored.into_iter().map(StoredSubmission::submission).collect()
     }
 
-    /// At most `limit` submissions in the order of their ids, beginning after the given one.
+    /// At most `limit` submissions in the order of their ids, starting after the given one.
     pub async fn submissions(
         &self,
         organization: OrganizationId,

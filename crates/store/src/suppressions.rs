@@ -1,4 +1,4 @@
-//! Adding to and taking from suppression lists, with the leads that this concerns.
+//! Adds and removes suppression entries, and re-screens the matching leads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,15 +22,15 @@ use crate::store_transaction::StoreTransaction;
 /// Entries per transaction: while one runs, no leads of the organization are committed.
 pub(crate) const CHUNK: usize = 1_000;
 
-/// What became of an entry that was to be added.
+/// The result of adding an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum AddOutcome {
     Added,
-    /// It was there, and holds for longer now.
+    /// The entry existed. Its expiry is later now.
     Extended,
-    /// It was there, and holds for as long or longer.
+    /// The entry existed with the same or a later expiry and did not change.
     Kept,
 }
 
@@ -40,7 +40,7 @@ impl AddOutcome {
     }
 }
 
-/// A place in an organization's entries. As text it is opaque to clients.
+/// A position in the entries of an organization. Its text is opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuppressionCursor {
     kind: SuppressionKind,
@@ -104,8 +104,8 @@ pub(crate) struct StoredSuppression {
 }
 
 impl StoredSuppression {
-    /// Whether it holds the leads that are judged now. Once it was marked as ended, no sweep looks for leads that it
-    /// holds, so the mark counts whatever a clock says.
+    /// Whether it holds the leads that are judged now. Once it was marked as ended, no sweep looks for leads
+    /// that it holds, so the mark counts whatever a clock says.
     pub(crate) fn is_active(&self) -> bool {
         let ended_when_marked = self.pending_since.is_some_and(|marked| !self.entry.is_active_at(marked));
         let now = self.now.unwrap_or_else(Timestamp::now);
@@ -138,12 +138,13 @@ impl<'a> PageAfterSuppression<'a> {
 }
 
 impl Store {
-    /// Adds entries; what became of each, in their order. One that is there is never shortened.
+    /// Adds entries. Returns the result of each entry, in their order. The expiry of an existing entry never
+    /// becomes earlier.
     ///
-    /// Stored leads with a phone or an email that is named are decided anew in the same transaction. Of a domain, a
-    /// digest, and what very many leads have they learn by [`Store::rescreen`], which is to be called then. Long lists
-    /// go in chunks: after an error the beginning may be in; add it again. A chunk that is in already costs one
-    /// look-up.
+    /// Stored leads with a listed phone or email are decided again in the same transaction. Domains, digests
+    /// and values that many leads have are applied by [`Store::rescreen`], which the caller must call
+    /// afterwards. Long lists are added in chunks. After an error the first chunks may be stored: add the
+    /// list again. A chunk that is already stored costs one look-up.
     pub async fn suppress(
         &self,
         organization: OrganizationId,
@@ -184,8 +185,8 @@ impl Store {
         .await
     }
 
-    /// Ends entries, on one list or on all, and decides stored leads anew, as [`Store::suppress`] does. Returns what
-    /// was ended.
+    /// Removes entries from one list or from all lists, and decides stored leads again like
+    /// [`Store::suppress`]. Returns the removed entries.
     pub async fn unsuppress(
         &self,
         organization: OrganizationId,
@@ -218,7 +219,7 @@ impl Store {
         Ok(removed)
     }
 
-    /// Every entry under these keys, on whichever list, those that have ended too.
+    /// All entries with these keys on all lists, including expired and removed ones.
     pub async fn suppressions_under(
         &self,
         organization: OrganizationId,
@@ -234,7 +235,7 @@ impl Store {
         Ok(found)
     }
 
-    /// At most `limit` entries that hold, in the order of kind and key, beginning after the given one.
+    /// At most `limit` active entries in the order of kind and key, starting after the given one.
     pub async fn suppressions(
         &self,
         organization: OrganizationId,
@@ -261,8 +262,8 @@ fn check<'a>(
     }
 }
 
-/// Writes what is new of the entries, and decides stored leads anew that are found by what they name. The caller
-/// excludes all other writers from the organization.
+/// Writes new and changed entries, and decides the stored leads with their values again. The caller excludes
+/// all other writers from the organization.
 pub(crate) fn add(
     session: &mut StoreConnection,
     entries: &[Suppression],
@@ -274,11 +275,12 @@ pub(crate) fn add(
     Ok(listed)
 }
 
-/// The same, concurrently with commits of the organization: in a busy organization most batches contain an opt-out, and
-/// an exclusive lock in each would serialize all commits. Returns the organizations of the entries that were written.
+/// The same, concurrently with commits of the organization: in a busy organization most batches contain an
+/// opt-out, and an exclusive lock in each would serialize all commits. Returns the organizations of the
+/// entries that were written.
 ///
-/// Two things are left to [`Store::rescreen`], which waits for the commits that run now: leads that are not visible
-/// yet, and leads that another transaction has locked. To wait for those here could deadlock.
+/// Two things are left to [`Store::rescreen`], which waits for the commits that run now: leads that are not
+/// visible yet, and leads that another transaction has locked. To wait for those here could deadlock.
 pub(crate) fn opt_out(
     session: &mut StoreConnection,
     entries: &[Suppression],
@@ -298,7 +300,7 @@ pub(crate) fn opt_out(
     Ok(changed.iter().map(|entry| entry.key.organization).collect())
 }
 
-/// Writes entries, and decides the stored leads anew that are found by what they name.
+/// Writes entries, and decides the stored leads with their values again.
 fn apply(
     session: &mut StoreConnection,
     entries: &[Suppression],

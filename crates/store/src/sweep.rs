@@ -1,4 +1,4 @@
-//! What has to be done from time to time, by one of all the workers.
+//! Periodic tasks, each of which one worker at a time runs.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -21,7 +21,8 @@ const STALE_PENDING_AFTER: Duration = Duration::from_secs(60);
 /// Organizations that are gone through at the same time.
 const SWEPT_AT_ONCE: usize = 3;
 
-/// An idempotency key counts for 24 hours by the time of its gateway; a submission may wait in the queue for longer.
+/// An idempotency key counts for 24 hours by the time of its gateway; a submission may wait in the queue for
+/// longer.
 const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// Idempotency keys per transaction.
@@ -42,7 +43,7 @@ struct ExpiredEntries {
     most: usize,
 }
 
-/// A task that this worker has for a time.
+/// The lease of a periodic task.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Lease {
     name: &'static str,
@@ -71,7 +72,7 @@ struct IdempotencyPurge {
 }
 
 impl Store {
-    /// Takes a task for a time, if no other worker has it.
+    /// Acquires the lease of a task for a time. `None` if another worker has it.
     pub async fn lease(&self, name: &'static str, for_: Duration) -> Result<Option<Lease>, StoreError> {
         self.write(move |session| {
             let taken_at = session.now()?;
@@ -81,7 +82,7 @@ impl Store {
         .await
     }
 
-    /// Gives a task back. Any worker may take it again after the pause.
+    /// Releases a lease. Any worker may acquire it again after the pause.
     pub async fn end_lease(&self, lease: Lease, pause: Duration) -> Result<(), StoreError> {
         self.write(move |session| {
             let ended = Lease { until: session.now()?.plus(pause), ..lease };
@@ -104,7 +105,8 @@ impl Store {
         self.write(move |session| session.execute(session.sql.sweeps.set_position, &row).map(drop)).await
     }
 
-    /// Deletes idempotency keys whose time was over a day ago; how many, and whether there was no time for all.
+    /// Deletes idempotency keys that expired more than a day ago. Returns their number, and whether keys
+    /// remain because the deadline was reached.
     pub async fn purge_idempotency_keys(&self, deadline: Instant) -> Result<(usize, bool), StoreError> {
         let last_seen = self.now().await?.minus(IDEMPOTENCY_KEPT);
         let purge = [IdempotencyPurge { before: first_id_at(last_seen), last_seen, most: PURGED_AT_ONCE }];
@@ -119,10 +121,9 @@ impl Store {
         Ok((purged, true))
     }
 
-    /// Re-screens stored leads after entries ended or whose re-screening was interrupted.
+    /// Re-screens stored leads for entries that expired, and for entries whose re-screening was interrupted.
     ///
-    /// What goes wrong with one organization keeps no other waiting, nor does one that takes long. Returns the
-    /// organizations that this concerned.
+    /// An organization that fails or takes long does not block others. Returns the number of organizations.
     pub async fn sweep_suppressions(&self, judge: Arc<dyn Judge>) -> Result<usize, StoreError> {
         let mut concerned = BTreeSet::new();
         loop {
@@ -159,7 +160,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         loop {
             let lapsed = self.write(move |session| {
-                // Commits that read the entry as current have written their leads by then, and the rescreen sees them.
+                // Commits that read the entry as current have written their leads by then, and the rescreen
+                // sees them.
                 StoreTransaction::new(session).lock_exclusive(organization)?;
                 let lapsing =
                     ExpiredEntries { organization, now: session.now()?, most: EXPIRED_PER_TRANSACTION };

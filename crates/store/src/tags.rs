@@ -1,4 +1,4 @@
-//! Tags that clients know by number.
+//! Numbered tags.
 
 use leadgate_domain::{AuditAction, OrganizationId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::store_transaction::StoreTransaction;
 /// A tag of an organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
-    /// Counts from 1 within its organization.
+    /// The number of the tag, from 1 within its organization.
     pub id: u64,
     pub name: String,
     pub created_at: Timestamp,
@@ -28,7 +28,7 @@ struct TagRow {
 }
 
 impl Store {
-    /// The tag of that name, made if it is not there.
+    /// The tag with this name. It is created if it does not exist.
     pub async fn create_tag(&self, organization: OrganizationId, name: &str) -> Result<Tag, StoreError> {
         let row = TagRow { organization, name: name.to_owned(), created_at: Timestamp::now() };
         let wanted = row.clone();
@@ -54,12 +54,12 @@ impl Store {
         made.ok_or_else(|| StoreError::Bug("a tag was not made".to_owned()))
     }
 
-    /// An organization's tags in the order in which they were made.
+    /// The tags of an organization in the order of their creation.
     pub async fn tags(&self, organization: OrganizationId) -> Result<Vec<Tag>, StoreError> {
         Ok(self.tags_page(organization, None, u32::MAX).await?.data)
     }
 
-    /// At most `limit` of an organization's tags in the order in which they were made, beginning after one.
+    /// At most `limit` tags of an organization in the order of their creation, starting after one.
     pub async fn tags_page(
         &self,
         organization: OrganizationId,

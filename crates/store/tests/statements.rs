@@ -1,8 +1,8 @@
-//! How many statements a batch costs, and that each is prepared once per connection.
+//! The number of statements per batch. Each statement is prepared once per connection.
 //!
-//! A binary of its own: diesel's instrumentation watches the whole process.
+//! These tests have their own binary, because diesel's instrumentation applies to the whole process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(dead_code, unused_macros, unused_imports, reason = "the world is the contract suite's")]
+#![allow(dead_code, unused_macros, unused_imports, reason = "the contract suite uses all of it")]
 
 #[path = "contract/world.rs"]
 mod world;
@@ -40,7 +40,7 @@ fn seen() -> Seen {
     std::mem::take(&mut *SEEN.lock().unwrap())
 }
 
-/// Commits `size` new leads, then `size` that meet them.
+/// Commits `size` new leads, then `size` duplicates of them.
 async fn commit(world: &World, size: usize, from: usize) -> Vec<Seen> {
     let phone = |n: usize| format!("+1415555{:04}", from + n);
     let mut all = Vec::new();
@@ -54,13 +54,13 @@ async fn commit(world: &World, size: usize, from: usize) -> Vec<Seen> {
     all
 }
 
-async fn a_batch_costs_the_same_whatever_its_size(world: &World) {
+async fn the_number_of_statements_does_not_depend_on_the_batch_size(world: &World) {
     let small = commit(world, 1, 0).await;
     let large = commit(world, 500, 1_000).await;
     for (small, large) in small.iter().zip(&large) {
         assert_eq!(small.run, large.run);
         assert!(small.run.len() <= 13, "BEGIN, COMMIT, a ping and ten steps: {:#?}", small.run);
-        assert_eq!(large.prepared, [""; 0], "everything was prepared before");
+        assert_eq!(large.prepared, [""; 0], "all statements were prepared before");
     }
     let prepared: BTreeSet<_> = small.iter().flat_map(|seen| &seen.prepared).collect();
     let not_prepared = small
@@ -69,63 +69,64 @@ async fn a_batch_costs_the_same_whatever_its_size(world: &World) {
         .filter(|text| !prepared.contains(text))
         .collect::<BTreeSet<_>>();
     let plain = ["BEGIN", "BEGIN IMMEDIATE", "COMMIT", "SELECT 1"];
-    // The ping of PostgreSQL was prepared with the connection.
+    // The ping of PostgreSQL is prepared when the connection is opened.
     let is_known = |text: &&String| plain.contains(&text.as_str()) || text.contains("leadgate.session");
     assert!(not_prepared.iter().all(is_known), "{not_prepared:#?}");
 }
 
-/// Releases `size` submissions that were kept aside.
+/// Releases `size` quarantined submissions.
 async fn release(world: &World, size: usize) -> Seen {
-    let aside: Vec<_> = (0..size)
+    let quarantined: Vec<_> = (0..size)
         .map(|n| {
             let fault = MappingFault { to: "phone".into(), code: MappingFaultCode::Missing };
             Submission { mapping_fault: Some(fault), ..world.phone(&format!("+1415556{:04}", size + n)) }
         })
         .collect();
-    world.commit(&aside).await;
-    let released = |one: Submission| {
-        let release = Some(QuarantineRelease { entry: one.id.as_uuid(), released_at: one.received_at });
-        Submission { mapping_fault: None, release, ..one }
+    world.commit(&quarantined).await;
+    let released = |submission: Submission| {
+        let (entry, released_at) = (submission.id.as_uuid(), submission.received_at);
+        let release = Some(QuarantineRelease { entry, released_at });
+        Submission { mapping_fault: None, release, ..submission }
     };
-    let batch: Vec<_> = aside.into_iter().map(released).collect();
+    let batch: Vec<_> = quarantined.into_iter().map(released).collect();
     seen();
     let committed = world.commit(&batch).await;
     assert_eq!(committed.settled.len(), size);
     seen()
 }
 
-async fn releases_cost_the_same_however_many(world: &World) {
+async fn the_number_of_statements_does_not_depend_on_the_number_of_releases(world: &World) {
     let (small, large) = (release(world, 1).await, release(world, 500).await);
     assert_eq!(small.run, large.run);
 }
 
-async fn a_consent_costs_two_statements_however_many(world: &World) {
+async fn consents_add_two_statements_per_batch(world: &World) {
     let commit = async |size: usize, from: usize| {
-        let one =
-            |n| world.consenting(&format!("+1415557{:04}", from + n), &format!("p{}@example.com", from + n));
-        let batch: Vec<_> = (0..size).map(one).collect();
+        let submission =
+            |n| world.eligible(&format!("+1415557{:04}", from + n), &format!("p{}@example.com", from + n));
+        let batch: Vec<_> = (0..size).map(submission).collect();
         seen();
         world.commit(&batch).await;
         seen().run
     };
     let (small, large) = (commit(1, 0).await, commit(500, 1_000).await);
     assert_eq!(small, large);
-    let about = |text: &&String| text.contains("INTO consents") || text.contains("INTO consent_people");
-    assert_eq!(small.iter().filter(about).count(), 2);
+    let is_consent = |text: &&String| text.contains("INTO consents") || text.contains("INTO consent_people");
+    assert_eq!(small.iter().filter(is_consent).count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_costs_the_same_over_both() {
+async fn statement_counts_are_constant_on_both_databases() {
     set_default_instrumentation(|| Some(Box::new(see))).unwrap();
-    let one = |url: String| StoreConfig { pool_size: 1, ..StoreConfig::worker(url) };
+    let one_connection = |url: String| StoreConfig { pool_size: 1, ..StoreConfig::worker(url) };
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let sqlite = World::at(one(url), folder).await;
+    let sqlite = World::at(one_connection(url), folder).await;
     let url = world::postgres().await.database().await.unwrap();
-    let postgres = World::at(one(url), tempfile::tempdir().unwrap()).await;
+    let postgres = World::at(one_connection(url), tempfile::tempdir().unwrap()).await;
     for world in [sqlite, postgres] {
-        a_batch_costs_the_same_whatever_its_size(&world).await;
-        releases_cost_the_same_however_many(&world).await;
-        a_consent_costs_two_statements_however_many(&world).await;
+        the_number_of_statements_does_not_depend_on_the_batch_size(&world).await;
+        the_number_of_statements_does_not_depend_on_the_number_of_releases(&world).await;
+        consents_add_two_statements_per_batch(&world).await;
     }
 }

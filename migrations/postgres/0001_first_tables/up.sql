@@ -1,7 +1,7 @@
--- One row: what belongs to the installation as a whole. `match_key` hashes what must match for ever (claims,
--- suppressions), and is encrypted under a key from LEADGATE_SECRET; `generation` grows in every transaction that changes
--- an organization, a source, a key or `shards`, the number of the broker's queues that leads are spread over; `epoch` is
--- another one after each restore from a backup.
+-- The installation, always one row. `match_key` is the key for the hashes in claims and suppressions. It is
+-- encrypted with a key from LEADGATE_SECRET. `generation` grows in every transaction that changes an
+-- organization, a source, a key or `shards`. `shards` is the number of broker queues for leads. `epoch`
+-- changes after each restore of a backup.
 CREATE TABLE installation (
     id         smallint PRIMARY KEY CHECK (id = 1),
     match_key  text     NOT NULL,
@@ -10,18 +10,18 @@ CREATE TABLE installation (
     epoch      uuid     NOT NULL
 );
 
--- Tenants. `generation` here and below: the installation's generation in which the row last changed.
+-- Tenants. `generation`, here and in other tables, is the installation's generation of the row's last change.
 CREATE TABLE organizations (
     id          uuid        PRIMARY KEY,
     name        text        NOT NULL UNIQUE,
     created_at  timestamptz NOT NULL,
-    -- Since then its keys and tokens are refused.
+    -- From this time its keys and tokens are refused.
     disabled_at timestamptz,
     generation  bigint      NOT NULL
 );
 CREATE INDEX organizations_by_generation ON organizations (generation, id);
 
--- Sources. The one without a name is its organization's default for the dialect.
+-- Sources. A source without a name is the organization's default source for its dialect.
 CREATE TABLE sources (
     id             uuid        PRIMARY KEY,
     organization   uuid        NOT NULL REFERENCES organizations (id),
@@ -38,9 +38,10 @@ CREATE TABLE sources (
     consent        text        NOT NULL,
     rate           text,
     created_at     timestamptz NOT NULL,
-    -- Since then it takes no leads in.
+    -- From this time it accepts no leads.
     disabled_at    timestamptz,
-    -- Since then it is listed no more, and its keys and tokens are revoked. The row stays: leads refer to it.
+    -- From this time it is not listed, and its keys and tokens are revoked. The row stays because leads refer
+    -- to it.
     deleted_at     timestamptz,
     generation     bigint      NOT NULL
 );
@@ -48,7 +49,7 @@ CREATE UNIQUE INDEX sources_default ON sources (organization, dialect) WHERE nam
 CREATE INDEX sources_by_organization ON sources (organization, id);
 CREATE INDEX sources_by_generation ON sources (generation, id);
 
--- API keys. `hash` is the HMAC of the secret, which is kept nowhere.
+-- API keys. `hash` is the HMAC of the secret. The secret is not stored.
 CREATE TABLE api_keys (
     id           text        PRIMARY KEY,
     organization uuid        NOT NULL REFERENCES organizations (id),
@@ -66,9 +67,9 @@ CREATE TABLE api_keys (
 CREATE INDEX api_keys_by_organization ON api_keys (organization, id);
 CREATE INDEX api_keys_by_generation ON api_keys (generation, id);
 
--- What a client sent, once; never changed. It is the inbox too: a redelivered id inserts nothing.
--- `raw_encoding`: `text`, `base64`, or `submission` for a row the database refused in any other form, where `raw`
--- is the base64 of the whole serialized submission.
+-- Submissions. A row never changes. A redelivered submission has the same id and inserts nothing.
+-- `raw_encoding` is `text`, `base64` or `submission`. `submission` is for a row that the database refused in
+-- any other form. Its `raw` is the base64 of the serialized submission.
 CREATE TABLE submissions (
     organization         uuid        NOT NULL,
     id                   uuid        NOT NULL,
@@ -90,8 +91,9 @@ CREATE TABLE submissions (
     PRIMARY KEY (organization, id)
 );
 
--- Who holds an identity key, or used an idempotency key first. `key` is a keyed hash of the value.
--- No foreign key to leads: a claim is taken before its lead is written. Room for in-place updates of `last_seen`.
+-- The lead of each identity key, and the first submission of each idempotency key. `key` is a keyed hash of
+-- the value. There is no foreign key to leads, because a claim is inserted before its lead. The fill factor
+-- leaves space for in-place updates of `last_seen`.
 CREATE TABLE claims (
     organization uuid        NOT NULL,
     kind         text        NOT NULL,
@@ -101,15 +103,15 @@ CREATE TABLE claims (
     trust        text        NOT NULL DEFAULT 'public',
     body_hash    bytea,
     last_seen    timestamptz NOT NULL,
-    held_until   timestamptz, -- NULL is for ever
+    held_until   timestamptz, -- NULL: no end
     PRIMARY KEY (organization, kind, key)
 ) WITH (fillfactor = 85);
--- The oldest idempotency keys, for purging them. By the submission, which does not change: an index over `last_seen`
--- would end updates in place for all claims.
+-- The oldest idempotency keys, to purge them. The index uses the submission, which does not change. An index
+-- over `last_seen` would prevent in-place updates of all claims.
 CREATE INDEX claims_of_requests ON claims (submission) WHERE kind = 'idempotency';
 
--- The current state about one person. `document` is the truth; the columns beside it repeat what queries
--- filter and sort by, and are written together with it from the same value.
+-- Leads: the current state about one person. `document` is authoritative. The other columns repeat the values
+-- by which queries filter and sort. They are written together with the document from the same value.
 CREATE TABLE leads (
     organization   uuid        NOT NULL,
     id             uuid        NOT NULL,
@@ -135,7 +137,8 @@ CREATE INDEX leads_of_source ON leads (organization, source, received_at, id);
 CREATE INDEX leads_by_phone ON leads (organization, phone_e164) WHERE phone_e164 IS NOT NULL;
 CREATE INDEX leads_by_email ON leads (organization, email_address) WHERE email_address IS NOT NULL;
 
--- How each submission ended, and why. Only grows: the highest revision is the current outcome.
+-- The outcomes of each submission with their traces. Rows are only added. The highest revision is the current
+-- outcome.
 CREATE TABLE outcomes (
     organization uuid        NOT NULL,
     submission   uuid        NOT NULL,
@@ -148,8 +151,8 @@ CREATE TABLE outcomes (
 );
 CREATE INDEX outcomes_by_lead ON outcomes (organization, lead) WHERE lead IS NOT NULL;
 
--- What could not be processed. `document` is the base64 of the whole serialized submission where `submissions`
--- does not hold it: when its id had been used before, with another body.
+-- Submissions that could not be processed. `document` is the base64 of the serialized submission if
+-- `submissions` does not contain it, because its id was already used with another body.
 CREATE TABLE quarantine (
     organization   uuid        NOT NULL,
     id             uuid        NOT NULL,
@@ -162,7 +165,7 @@ CREATE TABLE quarantine (
     UNIQUE (organization, submission, body_hash)
 );
 
--- Contacts that an organization must not call or write to. Only the keyed hash in `key` is ever matched.
+-- Contacts that an organization must not call or write to. Only the keyed hash in `key` is matched.
 CREATE TABLE suppressions (
     organization uuid        NOT NULL,
     kind         text        NOT NULL,
@@ -173,7 +176,8 @@ CREATE TABLE suppressions (
     PRIMARY KEY (organization, kind, key)
 );
 
--- How often a submission was begun alone, after its delivery came a third time. Gone when it is settled.
+-- How often the processing of a submission was started after its third delivery. The row is deleted when the
+-- submission is settled.
 CREATE TABLE attempts (
     submission uuid        PRIMARY KEY,
     attempts   integer     NOT NULL,

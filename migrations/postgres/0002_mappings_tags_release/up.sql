@@ -1,6 +1,6 @@
--- Only adds: the build before neither sees nor writes what is new here, and every new column has a default.
+-- Additions only. The previous build neither reads nor writes them, and every new column has a default.
 
--- Credentials of three kinds (`secret`, `publishable`, `token`).
+-- Credentials have three kinds: `secret`, `publishable` and `token`.
 ALTER TABLE api_keys
     ADD COLUMN kind       text   NOT NULL DEFAULT 'secret',
     ADD COLUMN name       text,
@@ -9,7 +9,7 @@ ALTER TABLE api_keys
     ADD COLUMN label      text,
     ADD COLUMN expires_at timestamptz;
 
--- `mapping` is the document of the version in force, repeated from `mappings`.
+-- `mapping` is a copy of the active version in `mappings`.
 ALTER TABLE sources
     ADD COLUMN campaign        text,
     ADD COLUMN networks        text[] NOT NULL DEFAULT '{}',
@@ -18,7 +18,7 @@ ALTER TABLE sources
     ADD COLUMN mapping         jsonb;
 CREATE UNIQUE INDEX sources_by_campaign ON sources (campaign) WHERE campaign IS NOT NULL;
 
--- How incoming names become fields. A version never changes.
+-- Mappings of submitted names to fields. A version never changes.
 CREATE TABLE mappings (
     organization uuid        NOT NULL,
     source       uuid        NOT NULL REFERENCES sources (id),
@@ -28,15 +28,15 @@ CREATE TABLE mappings (
     PRIMARY KEY (organization, source, version)
 );
 
--- Without `media` a body is JSON.
+-- A body without `media` is JSON.
 ALTER TABLE submissions
     ADD COLUMN media           jsonb,
     ADD COLUMN query           text,
     ADD COLUMN mapping_version integer,
     ADD COLUMN mapping_fault   jsonb;
 
--- `settled_at`: when it was last released or discarded. It stays when a released one comes back and is open again:
--- a release that is not later has been done.
+-- `settled_at` is the time of the last release or discard. It stays when a released entry fails and is open
+-- again. A release with this time or an earlier one was already processed.
 ALTER TABLE quarantine
     ADD COLUMN state      text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'released', 'discarded')),
     ADD COLUMN settled_at timestamptz,
@@ -44,7 +44,7 @@ ALTER TABLE quarantine
     ADD COLUMN note       text;
 CREATE INDEX quarantine_by_state ON quarantine (organization, state, id);
 
--- Tags that clients know by number.
+-- Tags with numbers, by which clients refer to them.
 CREATE TABLE tags (
     organization uuid        NOT NULL REFERENCES organizations (id),
     id           bigint      NOT NULL,

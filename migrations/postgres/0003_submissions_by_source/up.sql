@@ -1,3 +1,4 @@
--- The newest of a source. Ids are ordered by time, so each source appends at one place.
--- By itself, so that the table can be read meanwhile; commits wait, and what comes in waits in the queue.
+-- The newest submissions of a source. Ids are ordered by time, so each source appends at one place. This
+-- migration is separate so that the table stays readable meanwhile. Commits wait, and new submissions stay in
+-- the queue.
 CREATE INDEX submissions_by_source ON submissions (organization, source, id);

@@ -1,2 +1,2 @@
--- How old consent may be, in seconds; null for however old.
+-- The maximum age of consent in seconds. NULL: no maximum.
 ALTER TABLE sources ADD COLUMN consent_max_age BIGINT;

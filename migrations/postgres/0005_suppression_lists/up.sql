@@ -1,6 +1,7 @@
--- Several lists, digests, ends. `value` is null where an erasure left only the key. What has ended stays, for whoever
--- asks why somebody was called. `pending_since`: stored leads have yet to learn of its beginning or its end;
--- `ended_at`: when they had learnt of its end. A build before reads ended entries as if they still held.
+-- Several lists, digests and expiry times. `value` is null if an erasure left only the key. Expired and
+-- removed entries stay, so that an earlier decision can be explained. `pending_since` is set while the entry
+-- or its end is not applied to stored leads. `ended_at` is the time at which its end was applied. The
+-- previous build treats ended entries as active.
 ALTER TABLE suppressions
     ADD COLUMN list          text NOT NULL DEFAULT 'default',
     ADD COLUMN form          text NOT NULL DEFAULT 'plain' CHECK (form IN ('plain', 'sha256')),
@@ -15,7 +16,7 @@ CREATE INDEX suppressions_pending_contacts ON suppressions (organization, kind, 
     WHERE pending_since IS NOT NULL AND form = 'plain' AND kind <> 'domain' AND value IS NOT NULL;
 CREATE INDEX suppressions_lapsing ON suppressions (expires_at) WHERE expires_at IS NOT NULL AND ended_at IS NULL;
 
--- Tasks of which one worker at a time does each, and until when it is reserved. `position`: where its last run stopped.
+-- Leases of periodic tasks. One worker at a time runs a task. `position` is where its last run stopped.
 CREATE TABLE sweeps (
     name     text        PRIMARY KEY,
     taken_at timestamptz NOT NULL,

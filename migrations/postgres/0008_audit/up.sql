@@ -1,4 +1,5 @@
--- Who read or changed what. `detail` holds counts, ids and names of settings, never a value of a lead.
+-- The audit log of reads and changes. `detail` contains counts, ids and names of settings, never a value of a
+-- lead.
 CREATE TABLE audit (
     organization uuid        NOT NULL,
     id           uuid        NOT NULL,
@@ -12,7 +13,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_actor ON audit (organization, actor, id);
 CREATE INDEX audit_by_action ON audit (organization, action, id);
 
--- What was written stays as it is; only whole entries go, when they are old enough.
+-- Entries cannot be updated. Old entries can be deleted.
 CREATE FUNCTION audit_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'entries of the audit log do not change' USING ERRCODE = 'restrict_violation';

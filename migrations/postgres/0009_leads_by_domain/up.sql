@@ -1,3 +1,4 @@
--- Everybody at a domain and below it is one range of reversed addresses. Made beside those who write.
+-- All addresses of a domain and its subdomains are one range of reversed addresses. The index is created
+-- concurrently with writes.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_by_domain
     ON leads (organization, (reverse(email_address) COLLATE "C"), id) WHERE email_address IS NOT NULL;

@@ -1,11 +1,11 @@
--- Only adds. `erased_at`: nothing that was said is left in the row; `erased_by`: because a person asked for it, or
--- because of its age.
+-- Additions only. `erased_at`: from this time the row contains no submitted values. `erased_by`: by a
+-- person's request or by age.
 ALTER TABLE submissions
     ADD COLUMN erased_at timestamptz,
     ADD COLUMN erased_by text CHECK (erased_by IN ('request', 'retention'));
 ALTER TABLE quarantine ADD COLUMN erased_at timestamptz;
 
--- Leads that erased submissions made or changed, until they are without what these said.
+-- Leads with erased contributors, until they are rebuilt without the erased values.
 CREATE TABLE leads_to_rebuild (
     organization uuid        NOT NULL,
     lead         uuid        NOT NULL,
@@ -13,8 +13,8 @@ CREATE TABLE leads_to_rebuild (
     PRIMARY KEY (organization, lead)
 );
 
--- For how long an organization keeps what; null is for ever. `swept_to`: up to here its submissions were erased by
--- age; `swept_whole_at`: when a pass from the first one on last came to its end, null while the first is under way.
+-- The retention settings of an organization. NULL: no end. `swept_to`: submissions up to this id were erased
+-- by age. `swept_whole_at`: the end of the last full pass, NULL until the first one has ended.
 CREATE TABLE retention (
     organization        uuid PRIMARY KEY REFERENCES organizations (id),
     submissions_seconds bigint,

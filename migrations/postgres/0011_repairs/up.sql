@@ -1,4 +1,4 @@
--- `repair`: the base64 of the whole serialized submission as somebody mended it; what came in stays as it is.
+-- `repair` is the base64 of the repaired, serialized submission. The original submission does not change.
 ALTER TABLE quarantine
     ADD COLUMN repair      text,
     ADD COLUMN repaired_at timestamptz,

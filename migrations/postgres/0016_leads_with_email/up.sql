@@ -1,2 +1,2 @@
--- All leads with an email address, a page at a time. Made beside those who write.
+-- All leads with an email address, in pages. The index is created concurrently with writes.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS leads_with_email ON leads (organization, email_address, id) WHERE email_address IS NOT NULL;

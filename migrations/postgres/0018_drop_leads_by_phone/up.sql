@@ -1,2 +1,2 @@
--- leads_with_phone begins with the same columns.
+-- Replaced by leads_with_phone, which begins with the same columns.
 DROP INDEX CONCURRENTLY IF EXISTS leads_by_phone;

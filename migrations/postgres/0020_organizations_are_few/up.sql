@@ -1,5 +1,5 @@
--- Statistics of one row take its organization for unique: an index that begins with the organization then seems to find
--- a row as well as the index that finds it. Takes effect whenever statistics are gathered.
+-- With statistics of one row, the organization looks unique. Any index that begins with the organization then
+-- seems to be as selective as the right one. The setting takes effect at the next ANALYZE.
 ALTER TABLE submissions ALTER COLUMN organization SET (n_distinct = 10);
 ALTER TABLE claims ALTER COLUMN organization SET (n_distinct = 10);
 ALTER TABLE leads ALTER COLUMN organization SET (n_distinct = 10);

@@ -1,6 +1,6 @@
--- Several lists, digests, ends. `value` is null where an erasure left only the key. What has ended stays, for whoever
--- asks why somebody was called. `pending_since`: stored leads have yet to learn of its beginning or its end;
--- `ended_at`: when they had learnt of its end.
+-- Several lists, digests and expiry times. `value` is null if an erasure left only the key. Expired and
+-- removed entries stay, so that an earlier decision can be explained. `pending_since` is set while the entry
+-- or its end is not applied to stored leads. `ended_at` is the time at which its end was applied.
 CREATE TABLE suppressions_anew (
     organization  TEXT NOT NULL,
     kind          TEXT NOT NULL,
@@ -24,7 +24,7 @@ CREATE INDEX suppressions_pending_contacts ON suppressions (organization, kind, 
     WHERE pending_since IS NOT NULL AND form = 'plain' AND kind <> 'domain' AND value IS NOT NULL;
 CREATE INDEX suppressions_lapsing ON suppressions (expires_at) WHERE expires_at IS NOT NULL AND ended_at IS NULL;
 
--- Everybody at a domain and below it is one range of reversed addresses.
+-- All addresses of a domain and its subdomains are one range of reversed addresses.
 ALTER TABLE leads ADD COLUMN email_reversed TEXT;
 UPDATE leads SET email_reversed = (
     WITH RECURSIVE letters (rest, reversed) AS (
@@ -35,7 +35,7 @@ UPDATE leads SET email_reversed = (
 WHERE email_address IS NOT NULL;
 CREATE INDEX leads_by_domain ON leads (organization, email_reversed, id) WHERE email_reversed IS NOT NULL;
 
--- Tasks of which one worker at a time does each, and until when it is reserved. `position`: where its last run stopped.
+-- Leases of periodic tasks. One worker at a time runs a task. `position` is where its last run stopped.
 CREATE TABLE sweeps (
     name     TEXT NOT NULL PRIMARY KEY,
     taken_at TEXT NOT NULL,

@@ -1,8 +1,8 @@
--- Only adds: the build before writes neither table.
+-- Additions only. The previous build writes neither table.
 
--- That consent was given: one row for each submission that said so and was judged. Never changed and never deleted,
--- and without the person, who is in `consent_people`. `digest` is SHA-256 of that person's
--- document, after a salt that is derived from the match key and not stored.
+-- Evidence of consent: one row for each submission that has a consent and was judged. A row is never changed
+-- or deleted. The person is in `consent_people`. `digest` is the SHA-256 of a salt and the person's document.
+-- The salt is derived from the match key and not stored.
 CREATE TABLE consents (
     organization            TEXT    NOT NULL,
     submission              TEXT    NOT NULL,
@@ -27,13 +27,14 @@ CREATE TRIGGER consents_are_not_updated BEFORE UPDATE ON consents
 BEGIN SELECT RAISE(ABORT, 'evidence of consent is never changed'); END;
 CREATE TRIGGER consents_are_not_deleted BEFORE DELETE ON consents
 BEGIN SELECT RAISE(ABORT, 'evidence of consent is never deleted'); END;
--- INSERT OR REPLACE would delete without asking the trigger above.
+-- INSERT OR REPLACE would delete a row without running the trigger above.
 CREATE TRIGGER consents_are_not_replaced BEFORE INSERT ON consents
 WHEN EXISTS (SELECT 1 FROM consents AS c
              WHERE c.organization = NEW.organization AND c.submission = NEW.submission)
 BEGIN SELECT RAISE(IGNORE); END;
 
--- Who consented: the document that is digested, as text, to the byte. Deleted when the person is to be forgotten.
+-- The person who consented: the exact text of the digested document. The row is deleted when the person is
+-- erased.
 CREATE TABLE consent_people (
     organization TEXT NOT NULL,
     submission   TEXT NOT NULL,

@@ -1,6 +1,6 @@
--- Only adds: the build before neither sees nor writes what is new here.
+-- Additions only. The previous build neither reads nor writes them.
 
--- How leads are scored. A version never changes.
+-- Scorings of leads. A version never changes.
 CREATE TABLE scorings (
     organization TEXT    NOT NULL REFERENCES organizations (id),
     version      INTEGER NOT NULL,
@@ -9,5 +9,5 @@ CREATE TABLE scorings (
     PRIMARY KEY (organization, version)
 ) STRICT, WITHOUT ROWID;
 
--- The version in force; null for the scoring that the build brings.
+-- The active version. NULL: the standard scoring of the build.
 ALTER TABLE organizations ADD COLUMN scoring_version INTEGER;

@@ -1,4 +1,5 @@
--- Who read or changed what. `detail` holds counts, ids and names of settings, never a value of a lead.
+-- The audit log of reads and changes. `detail` contains counts, ids and names of settings, never a value of a
+-- lead.
 CREATE TABLE audit (
     organization TEXT NOT NULL,
     id           TEXT NOT NULL,
@@ -12,7 +13,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_actor ON audit (organization, actor, id);
 CREATE INDEX audit_by_action ON audit (organization, action, id);
 
--- What was written stays as it is; only whole entries go, when they are old enough.
+-- Entries cannot be updated. Old entries can be deleted.
 CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
 BEGIN
     SELECT RAISE(ABORT, 'entries of the audit log do not change');

@@ -1,2 +1,2 @@
--- Only adds. How far the pass over old leads has come that is under way; null is from the first on.
+-- Additions only. The position of the current pass over old leads. NULL: at the first lead.
 ALTER TABLE retention ADD COLUMN leads_swept_to TEXT;

@@ -1,4 +1,4 @@
-//! Finds what an organization holds about a person: by indexed keys, and by reading the quarantine.
+//! Finds the data of a person in an organization: by indexed keys, and by reading the quarantine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,13 +18,13 @@ use crate::submissions::{StoredSubmission, unwrap};
 /// Whole submissions per page.
 const PAGE: u32 = 50;
 
-/// What was found about a person.
+/// The data that was found about a person.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SubjectRecords {
     pub submissions: BTreeSet<SubmissionId>,
-    /// Entries of the quarantine that hold a submission of their own.
+    /// Quarantine entries that contain a submission themselves.
     pub entries: BTreeSet<Uuid>,
-    /// The person's leads: those with the phone or the email, and those that were named.
+    /// The person's leads: leads with the phone or the email, and leads in the request.
     pub leads: BTreeSet<LeadId>,
 }
 
@@ -40,10 +40,10 @@ pub(crate) struct UuidRangePage {
 type SourceRegions = BTreeMap<SourceId, Region>;
 
 impl Store {
-    /// A person, out of values and leads that are given.
+    /// The person with these values and leads.
     ///
-    /// Both values of the named leads are given. The other value of a lead that has a given one is taken for the
-    /// person's own, unless others have it too.
+    /// The phone and the email of a requested lead count as requested. If a lead has one requested value, its
+    /// other value also belongs to the person, unless other leads have it too.
     pub async fn find_subject(
         &self,
         organization: OrganizationId,
@@ -79,7 +79,8 @@ impl Store {
         Ok(ErasureSubject { given, sought, leads, shared })
     }
 
-    /// Finds a person's leads and submissions. `read` is called with the number of further submissions that were read.
+    /// Finds a person's leads and submissions. `read` is called with the number of further submissions that
+    /// were read.
     pub async fn find_person(
         &self,
         organization: OrganizationId,
@@ -106,8 +107,8 @@ impl Store {
         Ok(found.await?.into_iter().collect())
     }
 
-    /// A lead of another holds the person's claim where it was once given the person's value. Of its submissions
-    /// those are the person's that name one.
+    /// A lead of another holds the person's claim where it was once given the person's value. Of its
+    /// submissions those are the person's that name one.
     async fn find_in_leads_of_others(
         &self,
         organization: OrganizationId,

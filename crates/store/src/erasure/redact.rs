@@ -1,4 +1,4 @@
-//! Leaving of submissions what is needed to count them and to know them again.
+//! Redacts submissions: only the data that is needed to count and to recognize them remains.
 
 use std::collections::BTreeSet;
 
@@ -77,10 +77,11 @@ struct RebuildRow {
     since: Timestamp,
 }
 
-/// Empties submissions that are not empty yet, their traces and their entries of the quarantine, and other entries.
+/// Empties submissions that are not empty yet, their traces and their entries of the quarantine, and other
+/// entries.
 ///
-/// On request their consents lose their person, too, and the leads that they made or changed are to be rebuilt. By
-/// age alone the person of a consent stays for as long as the lead.
+/// On request their consents lose their person, too, and the leads that they made or changed are to be
+/// rebuilt. By age alone the person of a consent stays for as long as the lead.
 pub(crate) fn redact(
     session: &mut StoreConnection,
     organization: OrganizationId,

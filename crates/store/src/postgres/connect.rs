@@ -1,4 +1,4 @@
-//! Opening a connection.
+//! Opens PostgreSQL connections.
 
 use std::fmt;
 use std::time::Duration;
@@ -71,7 +71,8 @@ impl PostgresAddress {
     }
 
     fn connect_with(&self, timeouts: &str) -> Result<StoreConnection, StoreError> {
-        // libpq's message names host, port, user and database. It quotes a part of the password where that is not encoded.
+        // libpq's message names host, port, user and database. It quotes a part of the password where that is
+        // not encoded.
         let unreachable = |error: diesel::ConnectionError| StoreError::Unavailable {
             trouble: StoreFailure::Connection,
             detail: Some(without_password(error.to_string().trim(), &self.url)),
@@ -86,16 +87,17 @@ impl PostgresAddress {
     }
 }
 
-/// A commit is on the disk when it is answered, whatever is set for the role, the database or the server: the queue forgets
-/// what was committed. `remote_write` is at least as durable as `on` without a standby, and stays.
+/// A commit is on the disk when it is answered, whatever is set for the role, the database or the server: the
+/// queue forgets what was committed. `remote_write` is at least as durable as `on` without a standby, and
+/// stays.
 const DURABILITY: &str = "
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') IN ('off', 'local');";
 
-/// A plan that was made while a table was small, or by what was known of it then, reads the whole table for as long as
-/// it is kept. So plans are made anew by the table's size of the moment; and as all our look-ups have an index and
-/// batches are small, the plans that are better only for small tables are not on offer. (Their cost would otherwise
-/// call for compilation.) Measured: `docs/decisions/store-statements.md`.
+/// A plan that was made while a table was small scans the whole table as long as the plan is cached. So each
+/// execution is planned with the table's current size. All look-ups have an index and batches are small, so
+/// plans that are better only for small tables are disabled. (Their cost would otherwise start JIT
+/// compilation.) Measured in `docs/decisions/store-statements.md`.
 const PLANS: &str = "
     SET default_transaction_isolation = 'read committed';
     SET enable_seqscan = off;

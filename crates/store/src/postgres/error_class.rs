@@ -1,9 +1,9 @@
-//! What PostgreSQL's errors mean.
+//! Classifies the errors of PostgreSQL.
 //!
-//! An SQLSTATE says it, but diesel keeps that to itself, except for a handful of kinds, and the message is in
-//! whatever language the server speaks. So a statement that failed for another reason is run once more, alone,
-//! inside a block that catches the error and returns its SQLSTATE, and is rolled back. What a value did once it
-//! does again; what does not happen again (a deadlock, above all) asks for another try anyway.
+//! The SQLSTATE has the meaning of an error, but diesel exposes it for a few kinds only, and the message is
+//! in the server's language. So a statement that failed for another reason is run once more, alone, in a
+//! block that catches the error and returns its SQLSTATE, and is rolled back. A refused value fails again. An
+//! error that does not occur again (above all a deadlock) is retried anyway.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use diesel::sql_types::{BigInt, Text};
 use crate::connection::FailedStatement;
 use crate::error::{ErrorClass, StoreError, StoreFailure};
 
-/// A statement that ran for so long did not fail over a value. Above the second after which deadlocks are found.
+/// A statement that ran for so long did not fail over a value. Above the second after which deadlocks are
+/// found.
 const LONG: Duration = Duration::from_millis(1_800);
 
 /// The verdict, and whether the connection is spoiled.
@@ -50,16 +51,16 @@ pub(crate) fn classify(
         }
         _ => match failed {
             None => unavailable(StoreFailure::Internal),
-            // Lock time-outs take as long. Only a statement time-out is recognizable by its (English) message;
-            // everything else is treated as a lock time-out.
+            // Lock time-outs take as long. Only a statement time-out is recognizable by its (English)
+            // message; everything else is treated as a lock time-out.
             Some(failed) if failed.took >= LONG => {
                 let own = information.message().contains("statement timeout");
                 unavailable(if own { StoreFailure::Timeout } else { StoreFailure::Locked })
             }
             Some(failed) => match rerun_and_roll_back(connection, &failed) {
                 Ok(ProbeResult { code, .. }) if code == "00000" => ErrorClass::Retry,
-                // The retry waits for a lock now, but the failed statement did not wait for as long as `lock_timeout`.
-                // So it was a deadlock, and the other transaction still holds the lock.
+                // The retry waits for a lock now, but the failed statement did not wait for as long as
+                // `lock_timeout`. So it was a deadlock, and the other transaction still holds the lock.
                 Ok(ProbeResult { code, lock_timeout }) if code == "55P03" && failed.took < lock_timeout => {
                     ErrorClass::Retry
                 }

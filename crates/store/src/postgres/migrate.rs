@@ -1,4 +1,4 @@
-//! Bringing the schema up to this build.
+//! Migrates the schema of PostgreSQL.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use crate::error::{StoreError, TransactionError};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
 
-/// How often it is looked whether somebody else has finished migrating.
+/// The pause between two attempts to get the migration lock.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Waits for the lock of migrations without a statement that waits: an index that is made concurrently would wait for
-/// that statement in turn, for ever.
+/// Waits for the lock of migrations without a statement that waits: an index that is made concurrently would
+/// wait for that statement in turn, for ever.
 fn lock(session: &mut StoreConnection) -> Result<(), TransactionError> {
     // "leadgate" in ASCII. Organizations' locks are halves of random ids.
     const LOCK: &str = "SELECT to_json(pg_try_advisory_lock(x'6c65616467617465'::bigint))::text";
@@ -24,8 +24,9 @@ fn lock(session: &mut StoreConnection) -> Result<(), TransactionError> {
     Ok(())
 }
 
-/// Indexes that are made beside those who write, and by which migration. One whose making was cut off stays behind,
-/// slows every write and serves nobody; `IF NOT EXISTS` would then take it for made.
+/// Indexes that are created concurrently with writes, and their migrations. An index whose creation was
+/// interrupted stays invalid: it slows every write and is never used, and `IF NOT EXISTS` would skip its
+/// creation.
 const MADE_CONCURRENTLY: [(&str, &str); 5] = [
     ("leads_by_domain", "0009"),
     ("claims_by_lead", "0013"),
@@ -34,7 +35,8 @@ const MADE_CONCURRENTLY: [(&str, &str); 5] = [
     ("leads_with_email", "0016"),
 ];
 
-/// Removes those whose making was cut off, so that it is begun again. Whoever calls this has the lock: nobody is making any.
+/// Drops invalid indexes, so that they are created again. The caller has the migration lock, so no index is
+/// being created.
 fn drop_invalid_indexes(session: &mut StoreConnection) -> Result<(), TransactionError> {
     const HALVES: &str = "
         SELECT to_json(c.relname)::text
@@ -55,7 +57,8 @@ fn drop_invalid_indexes(session: &mut StoreConnection) -> Result<(), Transaction
 impl PostgresAddress {
     /// Runs what was not run yet, and `then`; who migrates at the same time waits.
     ///
-    /// Each migration is a transaction of its own; the lock is the session's, and goes when the connection does.
+    /// Each migration is a transaction of its own; the lock is the session's, and goes when the connection
+    /// does.
     pub(crate) fn migrate(
         &self,
         mut then: impl FnMut(&mut StoreConnection) -> Result<(), TransactionError>,

@@ -1,4 +1,4 @@
-//! PostgreSQL: the store of many workers.
+//! PostgreSQL, the store of the distributed shape.
 
 mod audit;
 mod claims;

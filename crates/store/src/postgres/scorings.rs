@@ -1,7 +1,8 @@
 use crate::sql::ScoringSql;
 
 pub(super) const SCORINGS: ScoringSql = ScoringSql {
-    // Whoever adds one holds the installation's row, so nobody else counts at the same time.
+    // The transaction has locked the installation's row, so versions are counted by one transaction at a
+    // time.
     add: "
         INSERT INTO scorings AS n (organization, version, document, created_at)
         SELECT o.id,

@@ -1,4 +1,4 @@
-//! Entries that name one phone or one email.
+//! Re-screening for entries of one phone or one email.
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ struct LeadsWithValue {
 }
 
 impl Store {
-    /// [`Store::rescreen`] for the entries that name a phone or an email which few leads have, as most opt-outs do. It
-    /// takes a moment, however many other entries are pending.
+    /// Applies the pending entries of phones and emails that few leads have, like those of most opt-outs. It
+    /// is fast, also if many other entries are pending.
     ///
-    /// Returns whether an entry was left because many leads have its value: call [`Store::rescreen`] then.
+    /// Returns whether entries remain whose value many leads have. Then call [`Store::rescreen`].
     pub async fn rescreen_contacts(
         &self,
         organization: OrganizationId,
@@ -47,7 +47,7 @@ impl Store {
         }
     }
 
-    /// Decides the leads anew that have values which few leads have, in one transaction. Returns the other entries.
+    /// Applies the entries whose value few leads have, in one transaction. Returns the other entries.
     pub(super) async fn rescreen_few(
         &self,
         organization: OrganizationId,
@@ -74,7 +74,7 @@ impl Store {
         .await
     }
 
-    /// Decides the leads anew that have the value of an entry, page by page.
+    /// Decides the leads with the value of an entry again, in pages.
     pub(super) async fn rescreen_many(
         &self,
         entry: &Suppression,

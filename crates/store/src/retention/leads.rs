@@ -1,4 +1,4 @@
-//! Leads that are older than their organization keeps them.
+//! Retention of leads.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,8 +24,8 @@ struct LeadSweepProgress {
 }
 
 impl Store {
-    /// A lead is never older than its id, so that what is old is a range of ids and those among them that were
-    /// not updated since. Where there was no time for all of them the next turn goes on.
+    /// A lead is never older than its id, so that what is old is a range of ids and those among them that
+    /// were not updated since. Where there was no time for all of them the next turn goes on.
     pub(super) async fn sweep_leads(
         &self,
         row: RetentionRow,
@@ -79,8 +79,8 @@ impl Store {
         }
     }
 
-    /// Empties what these leads are made of, in small transactions beside other commits; a lead may have very many
-    /// submissions. Whether there was time for all of them: the next turn goes on with the rest.
+    /// Empties what these leads are made of, in small transactions beside other commits; a lead may have very
+    /// many submissions. Whether there was time for all of them: the next turn goes on with the rest.
     async fn empty_submissions_of(
         &self,
         organization: OrganizationId,
@@ -110,8 +110,8 @@ impl Store {
         }
     }
 
-    /// Deletes the old leads of a page with what came for them meanwhile; `None` if that is too much for a transaction
-    /// that no other commit of the organization runs beside.
+    /// Deletes the old leads of a page with what came for them meanwhile; `None` if that is too much for a
+    /// transaction that no other commit of the organization runs beside.
     async fn delete_leads_older_than(
         &self,
         limit: Timestamp,

@@ -1,4 +1,4 @@
-//! Opening the file.
+//! Opens SQLite files.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -38,8 +38,8 @@ impl SqliteAddress {
         &self.file
     }
 
-    /// Makes the file if it is not there. It holds personal data: nobody but its owner reads it, and SQLite gives
-    /// the write-ahead log the same mode.
+    /// Creates the file if it does not exist. It contains personal data, so only its owner may read it.
+    /// SQLite gives the write-ahead log the same mode.
     pub(crate) fn create(&self) -> Result<(), StoreError> {
         let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.file);
         made.map(|_: File| ())

@@ -1,11 +1,13 @@
-//! What SQLite's errors mean. diesel passes on the message only, but SQLite's messages are constant English.
+//! Classifies the errors of SQLite. diesel exposes only the message, and SQLite's messages are constant
+//! English texts.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
 use crate::error::{ErrorClass, StoreError, StoreFailure};
 
-/// Beginnings of the messages that ask for patience (`sqlite3_errstr`), and whether the connection is still good.
-/// After a failed fsync nobody knows what is on the disk: the connection's cache may be ahead of it.
+/// The beginnings of messages of temporary errors (`sqlite3_errstr`), and whether the connection stays
+/// usable. After a failed fsync the contents of the disk are unknown: the connection's cache may be ahead of
+/// it.
 const TRANSIENT: &[(&str, StoreFailure, bool)] = &[
     ("database is locked", StoreFailure::Locked, true),
     ("database table is locked", StoreFailure::Locked, true),

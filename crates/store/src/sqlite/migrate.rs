@@ -1,4 +1,4 @@
-//! Bringing the schema up to this build.
+//! Migrates the schema of SQLite.
 
 use std::time::{Duration, Instant};
 
@@ -29,8 +29,8 @@ impl SqliteAddress {
         migrated.map_err(|fault| session.classify_failure(fault))
     }
 
-    /// A new file becomes a write-ahead log's with the first connection. Who comes in the middle of that is turned
-    /// away at once, whatever its busy time-out.
+    /// A new file becomes a write-ahead log's with the first connection. Who comes in the middle of that is
+    /// turned away at once, whatever its busy time-out.
     fn connect_first(&self) -> Result<StoreConnection, StoreError> {
         let begun = Instant::now();
         loop {

@@ -1,4 +1,4 @@
-//! SQLite: the embedded shape's store.
+//! SQLite, the store of the embedded shape.
 
 mod audit;
 mod claims;

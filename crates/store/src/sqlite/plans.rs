@@ -1,4 +1,4 @@
-//! Every statement finds its rows by an index.
+//! Tests that every statement finds its rows by an index.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! The rows of the table, by crossing what may be said with what may be listed, and when.
+//! The cases: combinations of submitted values, suppression entries and the order of events.
 
 mod consents;
 mod erasures;
@@ -10,7 +10,7 @@ mod writing;
 use crate::story::{Case, Event};
 use crate::values::Person;
 
-/// All rows; their numbers are also their people's.
+/// All cases. The number of a case is also the number of its person.
 pub(crate) fn all() -> Vec<Case> {
     let mut table = Table::default();
     lists::add(&mut table);
@@ -29,7 +29,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// What the following rows are about.
+    /// Starts a chapter. The following rows belong to it.
     fn chapter(&mut self, chapter: &'static str) {
         self.chapter = chapter;
     }
@@ -39,11 +39,11 @@ impl Table {
         self.cases.push(Case { number, chapter: self.chapter, events: events(Person { number }) });
     }
 
-    /// A row for each of the values that a person has many of.
+    /// Adds one row for each of the values.
     fn rows<T>(&mut self, values: impl Fn(Person) -> Vec<T>, events: impl Fn(Person, T) -> Vec<Event>) {
         let count = values(Person { number: 0 }).len();
-        for place in 0..count {
-            self.row(|person| events(person, values(person).swap_remove(place)));
+        for index in 0..count {
+            self.row(|person| events(person, values(person).swap_remove(index)));
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Who may be called: stories of leads, suppression lists and consents, played over both stores and compared with an
-//! oracle that knows nothing of the product. `docs/compliance.md` is the table of them.
+//! Which leads may be called. Generated cases with leads, suppression lists and consents run on both stores.
+//! The stored leads are compared with an oracle that calls no product code. `docs/compliance.md` is the table
+//! of the cases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(clippy::print_stdout, reason = "the numbers of the run, with --nocapture")]
+#![allow(clippy::print_stdout, reason = "prints the duration of the run, with --nocapture")]
 
 mod cases;
 mod oracle;
@@ -10,47 +11,48 @@ mod play;
 mod story;
 mod values;
 
-#[path = "../contract/hooked.rs"]
-#[allow(dead_code, reason = "the hooks are the contract suite's")]
-mod hooked;
+#[path = "../contract/hooked_judge.rs"]
+#[allow(dead_code, reason = "the contract suite uses all of it")]
+mod hooked_judge;
 #[path = "../contract/world.rs"]
-#[allow(dead_code, reason = "the world is the contract suite's")]
+#[allow(dead_code, reason = "the contract suite uses all of it")]
 mod world;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use leadgate_domain::{Eligibility, Lead, Reason};
-use play::Ending;
+use play::CaseResult;
 use serde_json::json;
 use world::{World, over_both};
 
 over_both!(every_stored_lead_is_as_expected);
 
 async fn every_stored_lead_is_as_expected(world: World) {
-    let (cases, begun) = (cases::all(), Instant::now());
-    let endings = play::play(&world, &cases).await;
-    let (mut wrongly_eligible, mut wrongly_held, mut otherwise) = (Vec::new(), Vec::new(), Vec::new());
-    for (case, Ending { lead, traced }) in cases.iter().zip(&endings) {
+    let (cases, started_at) = (cases::all(), Instant::now());
+    let results = play::play(&world, &cases).await;
+    let (mut wrongly_eligible, mut wrongly_held, mut other_reasons) = (Vec::new(), Vec::new(), Vec::new());
+    for (case, CaseResult { lead, last_decision }) in cases.iter().zip(&results) {
         let is_erased = oracle::is_erased(&case.events);
         assert_eq!(lead.is_none(), is_erased, "{}. {}", case.number, case.words());
         let Some(lead) = lead else { continue };
         let expected = oracle::reasons(&case.events);
-        let told =
+        let message =
             format!("{}. {}: expected {expected:?}, found {:?}", case.number, case.words(), lead.reasons);
         match (expected.is_empty(), lead.eligibility) {
-            (false, Eligibility::Eligible) => wrongly_eligible.push(told),
-            (true, Eligibility::Held) => wrongly_held.push(told),
-            _ if expected != lead.reasons || until(lead) != oracle::until(&case.events) => {
-                otherwise.push(told)
+            (false, Eligibility::Eligible) => wrongly_eligible.push(message),
+            (true, Eligibility::Held) => wrongly_held.push(message),
+            _ if expected != lead.reasons || eligible_until(lead) != oracle::eligible_until(&case.events) => {
+                other_reasons.push(message)
             }
             _ => {}
         }
-        let decided = json!([lead.eligibility, lead.reasons]);
-        assert_eq!(json!([traced["eligibility"], traced["reasons"]]), decided, "{}", case.words());
+        let stored = json!([lead.eligibility, lead.reasons]);
+        let traced = json!([last_decision["eligibility"], last_decision["reasons"]]);
+        assert_eq!(traced, stored, "{}", case.words());
     }
-    println!("{} cases in {:.1} s", cases.len(), begun.elapsed().as_secs_f32());
-    let all = [wrongly_eligible, wrongly_held, otherwise];
+    println!("{} cases in {:.1} s", cases.len(), started_at.elapsed().as_secs_f32());
+    let all = [wrongly_eligible, wrongly_held, other_reasons];
     let [eligible, held, other] = all.each_ref().map(Vec::len);
     assert_eq!(
         (eligible, held, other),
@@ -60,13 +62,13 @@ async fn every_stored_lead_is_as_expected(world: World) {
     );
 }
 
-/// For how long a lead is eligible, in microseconds from when it was first heard of.
-fn until(lead: &Lead) -> Option<i64> {
+/// When the eligibility of a lead ends, in microseconds after its first submission.
+fn eligible_until(lead: &Lead) -> Option<i64> {
     Some(lead.eligible_until?.as_microseconds() - play::FIRST_RECEIVED)
 }
 
 #[test]
-fn the_table_is_large_and_says_nothing_twice() {
+fn there_are_at_least_300_different_cases() {
     let cases = cases::all();
     assert!(cases.len() >= 300, "{}", cases.len());
     let mut seen = BTreeSet::new();
@@ -76,14 +78,14 @@ fn the_table_is_large_and_says_nothing_twice() {
 }
 
 #[test]
-fn every_reason_is_in_the_table() {
+fn every_reason_is_expected_by_some_case() {
     let cases = cases::all();
-    let made = cases.iter().filter(|case| !oracle::is_erased(&case.events));
-    let found: BTreeSet<_> = made.flat_map(|case| oracle::reasons(&case.events)).collect();
+    let with_lead = cases.iter().filter(|case| !oracle::is_erased(&case.events));
+    let found: BTreeSet<_> = with_lead.flat_map(|case| oracle::reasons(&case.events)).collect();
     assert_eq!(found, BTreeSet::from(Reason::ALL));
 }
 
 #[test]
-fn the_page_is_that_of_the_cases() {
+fn the_page_matches_the_cases() {
     page::compare(&cases::all());
 }

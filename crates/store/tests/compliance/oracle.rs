@@ -1,34 +1,37 @@
-//! What ought to become of a story, by the rules as people are told them (`docs/compliance.md`, `docs/suppression.md`,
-//! `docs/reasons.md`), out of what each value means. Nothing of the product is called here.
+//! The expected result of a case. It follows the documented rules (`docs/compliance.md`,
+//! `docs/suppression.md`, `docs/reasons.md`) and uses the stated meaning of each value. It calls no product
+//! code.
 
 use leadgate_domain::{Reason, SuppressionKind};
 
-use crate::story::{Entry, Event, From, Lasts, PolicyName, Post, Test, Way, Which, Whose};
-use crate::values::{Consented, DAY, MINUTE, Means, SECOND};
+use crate::story::{
+    Entry, EntryExpiry, Event, Owner, PolicyName, Post, RemovedFrom, SourceSettings, Test, Which,
+};
+use crate::values::{ConsentMeaning, DAY, MINUTE, Meaning, SECOND};
 
-/// All reasons that hold the lead which the last submission made or met; none for one that may be called.
+/// All reasons that hold the lead which the last submission created or matched. An eligible lead has none.
 pub(crate) fn reasons(events: &[Event]) -> Vec<Reason> {
-    let lead = Told::of(events);
+    let lead = ExpectedLead::of(events);
     let listed = listed(events);
-    let on = |kind, held: Option<Means>| {
-        let holds = |entry: &&Entry| entry.kind == kind && entry.holds.map(Means::Own) == held;
-        held.is_some() && listed.iter().any(holds)
+    let is_listed = |kind, value: Option<Meaning>| {
+        let matches = |entry: &&Entry| entry.kind == kind && entry.holds.map(Meaning::Own) == value;
+        value.is_some() && listed.iter().any(matches)
     };
-    let phone = lead.last(|post| post.phone.as_ref().map(|phone| phone.means));
-    let email = lead.last(|post| post.email.as_ref().map(|email| email.means));
+    let phone = lead.last(|post| post.phone.as_ref().map(|phone| phone.meaning));
+    let email = lead.last(|post| post.email.as_ref().map(|email| email.meaning));
     let all = [
         (Reason::TestLead, lead.posts[0].test != Test::No),
-        (Reason::PhoneMissing, phone.is_none_or(|phone| phone == Means::Nothing)),
+        (Reason::PhoneMissing, phone.is_none_or(|phone| phone == Meaning::Absent)),
         (
             Reason::NoContact,
-            [phone, email].iter().all(|means| means.is_none_or(|means| means == Means::Nothing)),
+            [phone, email].iter().all(|meaning| meaning.is_none_or(|meaning| meaning == Meaning::Absent)),
         ),
-        (Reason::PhoneInvalid, phone == Some(Means::Unreadable)),
-        (Reason::PhoneAmbiguous, phone == Some(Means::Ambiguous)),
+        (Reason::PhoneInvalid, phone == Some(Meaning::Unreadable)),
+        (Reason::PhoneAmbiguous, phone == Some(Meaning::Ambiguous)),
         (Reason::OptedOut, lead.opted_out),
-        (Reason::SuppressedPhone, on(SuppressionKind::Phone, phone)),
-        (Reason::SuppressedEmail, on(SuppressionKind::Email, email)),
-        (Reason::SuppressedDomain, on(SuppressionKind::Domain, email)),
+        (Reason::SuppressedPhone, is_listed(SuppressionKind::Phone, phone)),
+        (Reason::SuppressedEmail, is_listed(SuppressionKind::Email, email)),
+        (Reason::SuppressedDomain, is_listed(SuppressionKind::Domain, email)),
         (Reason::ConsentRefused, lead.consent_is(Consent::Refused)),
         (Reason::ConsentMissing, lead.consent_is(Consent::Missing)),
         (Reason::ConsentIncomplete, lead.consent_is(Consent::Incomplete)),
@@ -39,51 +42,58 @@ pub(crate) fn reasons(events: &[Event]) -> Vec<Reason> {
     all.into_iter().filter_map(|(reason, applies)| applies.then_some(reason)).collect()
 }
 
-/// Whether the last submission names a person who was erased while it was in the queue: then nothing is left of it.
+/// Whether the person of the last submission was erased while it was in the queue. Then the submission is
+/// erased too.
 pub(crate) fn is_erased(events: &[Event]) -> bool {
-    let on_the_way = events.iter().rposition(|event| matches!(event, Event::Accepted(_)));
-    let since = on_the_way.map_or(&[][..], |at| &events[at..]);
-    let Some(Event::Accepted(post)) = since.first() else { return false };
-    if since.iter().any(|event| matches!(event, Event::Posted(_) | Event::Raced(..))) {
+    let queued = events.iter().rposition(|event| matches!(event, Event::Accepted(_)));
+    let since_queued = queued.map_or(&[][..], |at| &events[at..]);
+    let Some(Event::Accepted(post)) = since_queued.first() else { return false };
+    if since_queued.iter().any(|event| matches!(event, Event::Posted(_) | Event::ListedDuringCommit(..))) {
         return false;
     }
-    let own = Told { posts: vec![post], opted_out: false };
-    let mut erased = since.iter().filter_map(|event| match event {
+    let queued_lead = ExpectedLead { posts: vec![post], opted_out: false };
+    let mut erasures = since_queued.iter().filter_map(|event| match event {
         Event::Erased(erasure) => Some(erasure),
         _ => None,
     });
-    erased.any(|erasure| erasure.entries().any(|entry| own.has(entry)))
+    erasures.any(|erasure| erasure.entries().any(|entry| queued_lead.has(entry)))
 }
 
-/// When the consent of a lead that may be called ends, in microseconds after the first submission.
-pub(crate) fn until(events: &[Event]) -> Option<i64> {
-    let lead = Told::of(events);
+/// When the consent of an eligible lead expires, in microseconds after the first submission.
+pub(crate) fn eligible_until(events: &[Event]) -> Option<i64> {
+    let lead = ExpectedLead::of(events);
     match lead.consent() {
         Consent::Good { until } if reasons(events).is_empty() => until,
         _ => None,
     }
 }
 
-/// The entries of the organization's own lists that hold somebody after everything has happened.
+/// The entries of the organization's own lists that are active after all events.
 fn listed(events: &[Event]) -> Vec<&Entry> {
     let mut listed: Vec<&Entry> = Vec::new();
     for event in events {
         match event {
-            Event::Listed(entry) | Event::Raced(_, entry) if entry.lasts != Lasts::Over => listed.push(entry),
+            Event::Listed(entry) | Event::ListedDuringCommit(_, entry)
+                if entry.expiry != EntryExpiry::Past =>
+            {
+                listed.push(entry)
+            }
             Event::Erased(erasure) => listed.extend(erasure.entries()),
-            Event::Removed(gone, From::AllLists) => listed.retain(|entry| entry.value != gone.value),
-            Event::Removed(gone, From::ItsList) | Event::Ended(gone) => {
-                listed.retain(|entry| (&entry.value, entry.list) != (&gone.value, gone.list));
+            Event::Removed(removed, RemovedFrom::AllLists) => {
+                listed.retain(|entry| entry.value != removed.value);
+            }
+            Event::Removed(removed, RemovedFrom::ItsList) | Event::Expired(removed) => {
+                listed.retain(|entry| (&entry.value, entry.list) != (&removed.value, removed.list));
             }
             _ => {}
         }
     }
-    listed.retain(|entry| entry.whose == Whose::Ours);
+    listed.retain(|entry| entry.owner == Owner::OwnOrganization);
     listed
 }
 
-fn is_old(held: &Held, post: &Post) -> bool {
-    matches!(held.key, Key::Phone(_)) && (post.after - held.seen) * SECOND > 30 * DAY
+fn is_expired(claim: &ExpectedClaim, post: &Post) -> bool {
+    matches!(claim.key, IdentityKey::Phone(_)) && (post.after - claim.last_seen) * SECOND > 30 * DAY
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,59 +107,61 @@ enum Consent {
     Good { until: Option<i64> },
 }
 
-/// What was said about a lead.
+/// A lead as the rules expect it.
 #[derive(Default)]
-struct Told<'e> {
-    /// Those that it is made of, in the order of their receipt.
+struct ExpectedLead<'e> {
+    /// Its contributors, in the order of their receipt.
     posts: Vec<&'e Post>,
     opted_out: bool,
 }
 
-/// By what a lead is recognized: an id for ever, a phone for 30 days after it was last seen.
+/// What identifies a lead: an id for ever, a phone for 30 days after it was last seen.
 #[derive(Clone, Copy, PartialEq)]
-enum Key {
-    Id(Way),
+enum IdentityKey {
+    Id(SourceSettings),
     Phone(Which),
 }
 
-/// Who holds a key, and when it was last seen.
-struct Held {
-    key: Key,
+/// The lead that a key belongs to, and when the key was last seen.
+struct ExpectedClaim {
+    key: IdentityKey,
     lead: usize,
-    seen: i64,
+    last_seen: i64,
 }
 
-/// A test holds no key and meets nobody.
-fn keys(post: &Post) -> Vec<Key> {
-    let phone = match post.phone.as_ref().map(|phone| phone.means) {
-        Some(Means::Own(which)) => Some(Key::Phone(which)),
+/// The identity keys of a submission. A test lead has none.
+fn keys(post: &Post) -> Vec<IdentityKey> {
+    let phone = match post.phone.as_ref().map(|phone| phone.meaning) {
+        Some(Meaning::Own(which)) => Some(IdentityKey::Phone(which)),
         _ => None,
     };
-    let id = post.by_id.then_some(Key::Id(post.way));
+    let id = post.by_id.then_some(IdentityKey::Id(post.settings));
     id.into_iter().chain(phone).filter(|_| post.test == Test::No).collect()
 }
 
-impl<'e> Told<'e> {
-    /// The lead that the last submission made or met.
+impl<'e> ExpectedLead<'e> {
+    /// The lead that the last submission created or matched.
     fn of(events: &'e [Event]) -> Self {
-        let (mut leads, mut held, mut last) = (Vec::<Self>::new(), Vec::<Held>::new(), 0);
-        // Who asked not to be contacted, by phone or email: nobody contacts them as whichever lead.
-        let mut opted = Vec::<(SuppressionKind, Means)>::new();
-        let mut on_the_way = None;
+        let (mut leads, mut claims, mut last) = (Vec::<Self>::new(), Vec::<ExpectedClaim>::new(), 0);
+        // Opted-out phones and emails hold every lead that has one of them.
+        let mut opted_out_contacts = Vec::<(SuppressionKind, Meaning)>::new();
+        let mut queued = None;
         for event in events {
             let stored = match event {
                 Event::Accepted(post) => {
-                    on_the_way = Some(post);
+                    queued = Some(post);
                     None
                 }
-                Event::Committed => on_the_way.take(),
+                Event::Committed => queued.take(),
                 Event::Erased(erasure) => {
-                    held.retain(|one| !erasure.entries().any(|entry| leads[one.lead].has(entry)));
+                    claims.retain(|claim| !erasure.entries().any(|entry| leads[claim.lead].has(entry)));
                     None
                 }
-                Event::Removed(gone, From::AllLists) => {
-                    opted.retain(|one| {
-                        gone.is_digest() || Some(one.1) != gone.holds.map(Means::Own) || one.0 != gone.kind
+                Event::Removed(removed, RemovedFrom::AllLists) => {
+                    opted_out_contacts.retain(|(kind, value)| {
+                        removed.is_digest()
+                            || Some(*value) != removed.holds.map(Meaning::Own)
+                            || *kind != removed.kind
                     });
                     None
                 }
@@ -157,99 +169,101 @@ impl<'e> Told<'e> {
             };
             let Some(post) = stored else { continue };
             let keys = keys(post);
-            held.retain(|one| !(is_old(one, post) && keys.contains(&one.key)));
-            let holder = |key: &Key| Some(held.iter().find(|one| one.key == *key)?.lead);
-            let named: Vec<usize> = keys.iter().filter_map(holder).collect();
-            last = match named.first() {
-                Some(met) if post.way.policy != PolicyName::Create => *met,
+            claims.retain(|claim| !(is_expired(claim, post) && keys.contains(&claim.key)));
+            let owner = |key: &IdentityKey| Some(claims.iter().find(|claim| claim.key == *key)?.lead);
+            let matched: Vec<usize> = keys.iter().filter_map(owner).collect();
+            last = match matched.first() {
+                Some(lead) if post.settings.policy != PolicyName::Create => *lead,
                 _ => leads.len(),
             };
             if last == leads.len() {
                 leads.push(Self { posts: vec![post], opted_out: post.opt_out });
-            } else if post.way.policy == PolicyName::Update {
+            } else if post.settings.policy == PolicyName::Update {
                 leads[last].posts.push(post);
             }
-            // Whoever asks not to be contacted is heard, whatever else is made of what they sent.
-            named.iter().for_each(|lead| leads[*lead].opted_out |= post.opt_out);
+            // An opt-out applies to every matched lead, whatever the policy does with the submission.
+            matched.iter().for_each(|lead| leads[*lead].opted_out |= post.opt_out);
             if post.opt_out && post.test == Test::No {
-                let made = post.way.policy == PolicyName::Update || last == leads.len() - 1;
-                let reached = named.iter().copied().chain(made.then_some(last));
-                opted.extend(reached.flat_map(|lead| leads[lead].contacts()));
-                opted.extend(Self { posts: vec![post], opted_out: true }.contacts());
+                let contributed = post.settings.policy == PolicyName::Update || last == leads.len() - 1;
+                let reached = matched.iter().copied().chain(contributed.then_some(last));
+                opted_out_contacts.extend(reached.flat_map(|lead| leads[lead].contacts()));
+                opted_out_contacts.extend(Self { posts: vec![post], opted_out: true }.contacts());
             }
             for key in keys {
-                match held.iter_mut().find(|one| one.key == key) {
-                    Some(one) if one.lead == last => one.seen = one.seen.max(post.after),
+                match claims.iter_mut().find(|claim| claim.key == key) {
+                    Some(claim) if claim.lead == last => claim.last_seen = claim.last_seen.max(post.after),
                     Some(_) => {}
-                    None => held.push(Held { key, lead: last, seen: post.after }),
+                    None => claims.push(ExpectedClaim { key, lead: last, last_seen: post.after }),
                 }
             }
         }
         let mut lead = leads.swap_remove(last);
         lead.posts.sort_by_key(|post| post.after);
-        lead.opted_out |= lead.contacts().iter().any(|contact| opted.contains(contact));
+        lead.opted_out |= lead.contacts().iter().any(|contact| opted_out_contacts.contains(contact));
         lead
     }
 
-    /// Its phone and its email, as far as they are somebody's.
-    fn contacts(&self) -> Vec<(SuppressionKind, Means)> {
+    /// Its phone and its email, if they can be read.
+    fn contacts(&self) -> Vec<(SuppressionKind, Meaning)> {
         let mut posts = self.posts.clone();
         posts.sort_by_key(|post| std::cmp::Reverse(post.after));
-        let phone = posts.iter().find_map(|post| Some((SuppressionKind::Phone, post.phone.as_ref()?.means)));
-        let email = posts.iter().find_map(|post| Some((SuppressionKind::Email, post.email.as_ref()?.means)));
-        phone.into_iter().chain(email).filter(|(_, means)| matches!(means, Means::Own(_))).collect()
+        let phone =
+            posts.iter().find_map(|post| Some((SuppressionKind::Phone, post.phone.as_ref()?.meaning)));
+        let email =
+            posts.iter().find_map(|post| Some((SuppressionKind::Email, post.email.as_ref()?.meaning)));
+        phone.into_iter().chain(email).filter(|(_, meaning)| matches!(meaning, Meaning::Own(_))).collect()
     }
 
-    /// Whether it has the phone or the email that an entry is about.
+    /// Whether it has the phone or the email of an entry.
     fn has(&self, entry: &Entry) -> bool {
         self.contacts()
             .iter()
-            .any(|(kind, means)| *kind == entry.kind && Some(*means) == entry.holds.map(Means::Own))
+            .any(|(kind, meaning)| *kind == entry.kind && Some(*meaning) == entry.holds.map(Meaning::Own))
     }
 
-    /// What was said last about something; what is not said changes nothing.
-    fn last<T>(&self, said: impl Fn(&'e Post) -> Option<T>) -> Option<T> {
-        self.posts.iter().rev().find_map(|post| said(post))
+    /// The value of the last contributor that has one.
+    fn last<T>(&self, value: impl Fn(&'e Post) -> Option<T>) -> Option<T> {
+        self.posts.iter().rev().find_map(|post| value(post))
     }
 
     fn consent_is(&self, consent: Consent) -> bool {
         self.consent() == consent
     }
 
-    /// Whether a phone came with the consent that counts, and it is not the one that counts.
+    /// Whether the last consent was submitted with a phone, and the lead now has another one.
     fn consent_is_for_other_phone(&self) -> bool {
         let phone = self.last(|post| post.phone.as_ref());
-        let consented = self.last(|post| Some((post.consent.as_ref()?.means, post.phone.as_ref())));
-        let (Some((means, Some(consented))), Some(phone)) = (consented, phone) else { return false };
-        let is_required =
-            !matches!(self.consent(), Consent::NotRequired | Consent::Refused) && means != Consented::Nothing;
+        let consented = self.last(|post| Some((post.consent.as_ref()?.meaning, post.phone.as_ref())));
+        let (Some((meaning, Some(consented))), Some(phone)) = (consented, phone) else { return false };
+        let is_required = !matches!(self.consent(), Consent::NotRequired | Consent::Refused)
+            && meaning != ConsentMeaning::Absent;
         is_required
-            && match (consented.means, phone.means) {
-                (Means::Nothing, _) | (_, Means::Nothing) => false,
-                (Means::Unreadable, Means::Unreadable) => consented.text != phone.text,
-                (with, now) => with != now,
+            && match (consented.meaning, phone.meaning) {
+                (Meaning::Absent, _) | (_, Meaning::Absent) => false,
+                (Meaning::Unreadable, Meaning::Unreadable) => consented.text != phone.text,
+                (consented, current) => consented != current,
             }
     }
 
     fn consent(&self) -> Consent {
-        let said = self.last(|post| Some((post.consent.as_ref()?.means, post.after * SECOND)));
-        if matches!(said, Some((Consented::Refused, _))) {
+        let last_consent = self.last(|post| Some((post.consent.as_ref()?.meaning, post.after * SECOND)));
+        if matches!(last_consent, Some((ConsentMeaning::Refused, _))) {
             return Consent::Refused;
         }
-        if !self.posts.iter().any(|post| post.way.consent_required) {
+        if !self.posts.iter().any(|post| post.settings.consent_required) {
             return Consent::NotRequired;
         }
-        let (given, received) = match said {
-            None | Some((Consented::Nothing | Consented::Refused, _)) => return Consent::Missing,
-            Some((Consented::Incomplete, _)) => return Consent::Incomplete,
-            Some((Consented::Given(offset), received)) => (received + offset, received),
+        let (given, received) = match last_consent {
+            None | Some((ConsentMeaning::Absent | ConsentMeaning::Refused, _)) => return Consent::Missing,
+            Some((ConsentMeaning::Incomplete, _)) => return Consent::Incomplete,
+            Some((ConsentMeaning::Given(offset), received)) => (received + offset, received),
         };
-        let last_heard = self.posts.iter().map(|post| post.after * SECOND).max().unwrap();
-        let shortest = self.posts.iter().filter_map(|post| post.way.max_age_days).min();
-        let until = shortest.map(|days| given + days * DAY);
+        let last_received = self.posts.iter().map(|post| post.after * SECOND).max().unwrap();
+        let shortest_max_age = self.posts.iter().filter_map(|post| post.settings.max_age_days).min();
+        let until = shortest_max_age.map(|days| given + days * DAY);
         if given > received + 5 * MINUTE {
             Consent::InFuture
-        } else if until.is_some_and(|until| until < last_heard) {
+        } else if until.is_some_and(|until| until < last_received) {
             Consent::Expired
         } else {
             Consent::Good { until }

@@ -1,4 +1,4 @@
-//! `docs/compliance.md`: what compliance officers read, written from the very cases that are played.
+//! `docs/compliance.md`, the page for compliance officers. It is generated from the cases that the test runs.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::story::Case;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/compliance.md");
 
-/// Set to anything, it has the page written instead of compared.
+/// If this environment variable is set, the page is written instead of compared.
 const WRITE: &str = "LEADGATE_WRITE_COMPLIANCE";
 
 pub(crate) fn compare(cases: &[Case]) {
@@ -19,24 +19,24 @@ pub(crate) fn compare(cases: &[Case]) {
         std::fs::write(Path::new(PAGE), page).unwrap();
         return;
     }
-    let written = std::fs::read_to_string(PAGE).unwrap_or_default();
-    let differs = page.lines().zip(written.lines()).find(|(one, other)| one != other);
+    let stored_page = std::fs::read_to_string(PAGE).unwrap_or_default();
+    let difference = page.lines().zip(stored_page.lines()).find(|(generated, stored)| generated != stored);
     assert!(
-        page == written,
-        "docs/compliance.md is of other cases; `just compliance` writes it: {differs:?}"
+        page == stored_page,
+        "docs/compliance.md does not match the cases (run `just compliance`): {difference:?}"
     );
 }
 
 fn page(cases: &[Case]) -> String {
     let judged: Vec<_> = cases.iter().map(|case| (case, Expected::of(case))).collect();
-    let count = |what: &str| judged.iter().filter(|(_, expected)| expected.word() == what).count();
-    let [eligible, held, erased] = ["eligible", "held", "erased"].map(|what| count(what).to_string());
+    let count = |word: &str| judged.iter().filter(|(_, expected)| expected.word() == word).count();
+    let [eligible, held, erased] = ["eligible", "held", "erased"].map(|word| count(word).to_string());
     let mut page = include_str!("page.md")
         .replace("{cases}", &cases.len().to_string())
         .replace("{eligible}", &eligible)
         .replace("{held}", &held)
         .replace("{erased}", &erased)
-        .replace("{reasons}", &per_reason(&judged));
+        .replace("{reasons}", &reason_rows(&judged));
     let mut chapter = "";
     for (case, expected) in &judged {
         if case.chapter != chapter {
@@ -49,9 +49,9 @@ fn page(cases: &[Case]) -> String {
     page
 }
 
-/// What is to become of the last submission of a case.
+/// The expected result of the last submission of a case.
 enum Expected {
-    /// Its lead is held for these reasons; eligible without any.
+    /// Its lead has these reasons. Without reasons it is eligible.
     Lead(Vec<Reason>),
     Erased,
 }
@@ -83,8 +83,8 @@ fn row(case: &Case, expected: &Expected) -> String {
     format!("| {} | {words} | {} | {} |", case.number, expected.word(), reasons.join(", "))
 }
 
-/// In how many cases each reason holds.
-fn per_reason(judged: &[(&Case, Expected)]) -> String {
+/// The number of cases with each reason, as table rows.
+fn reason_rows(judged: &[(&Case, Expected)]) -> String {
     let row = |reason: Reason| {
         let count = judged.iter().filter(|(_, expected)| expected.reasons().contains(&reason)).count();
         format!("| `{reason}` | {} | {count} |", reason.sentence())

@@ -1,17 +1,17 @@
-//! What may happen to a person's lead: said in words, played against a store, judged by the oracle.
+//! The events of a case. A case is described in words, run against a store, and judged by the oracle.
 
 use leadgate_domain::{DuplicatePolicy, SuppressionKind};
 
-use crate::values::{Consenting, Written};
+use crate::values::{SubmittedConsent, SubmittedValue};
 
-/// Which of a person's two phones, or two emails at two domains.
+/// One of a person's two phones, or of two emails at two domains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {
     First,
     Second,
 }
 
-/// A row of the table: what happens about one person, and nobody else.
+/// A row of the table: events about one person who is in no other case.
 pub(crate) struct Case {
     pub(crate) number: usize,
     pub(crate) chapter: &'static str,
@@ -23,8 +23,8 @@ impl Case {
         self.events.iter().map(Event::words).collect::<Vec<_>>().join("; ")
     }
 
-    pub(crate) fn comes_after_erasure(&self, post: &Post) -> bool {
-        let is_this = |event: &&Event| event.post().is_some_and(|one| std::ptr::eq(one, post));
+    pub(crate) fn is_after_erasure(&self, post: &Post) -> bool {
+        let is_this = |event: &&Event| event.post().is_some_and(|other| std::ptr::eq(other, post));
         let before = self.events.iter().take_while(|event| !is_this(event));
         before.into_iter().any(|event| matches!(event, Event::Erased(_)))
     }
@@ -36,21 +36,21 @@ impl Case {
 
 pub(crate) enum Event {
     Listed(Entry),
-    /// Taken off the list it names, or off all.
-    Removed(Entry, From),
-    /// The time comes until which an entry was to hold.
-    Ended(Entry),
+    /// The entry is removed from its list or from all lists.
+    Removed(Entry, RemovedFrom),
+    /// The entry expires.
+    Expired(Entry),
     Posted(Post),
-    /// Accepted and read by a worker that has not begun its transaction.
+    /// A worker has normalized the submission and has not begun its transaction.
     Accepted(Post),
     Committed,
-    /// The entry is added while the transaction of the post is under way and has read the lists.
-    Raced(Post, Entry),
+    /// The entry is added while the transaction of the post is open and has already read the lists.
+    ListedDuringCommit(Post, Entry),
     Erased(Erasure),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum RemovedFrom {
     ItsList,
     AllLists,
 }
@@ -58,22 +58,28 @@ pub(crate) enum From {
 impl Event {
     pub(crate) fn post(&self) -> Option<&Post> {
         match self {
-            Self::Posted(post) | Self::Accepted(post) | Self::Raced(post, _) => Some(post),
-            Self::Listed(_) | Self::Removed(..) | Self::Ended(_) | Self::Committed | Self::Erased(_) => None,
+            Self::Posted(post) | Self::Accepted(post) | Self::ListedDuringCommit(post, _) => Some(post),
+            Self::Listed(_) | Self::Removed(..) | Self::Expired(_) | Self::Committed | Self::Erased(_) => {
+                None
+            }
         }
     }
 
     fn words(&self) -> String {
         match self {
-            Self::Listed(entry) => format!("{} is listed{}", entry.words, entry.lasts.words()),
-            Self::Removed(entry, From::AllLists) => format!("{} is taken off all lists", entry.words),
-            Self::Removed(entry, From::ItsList) => format!("{} is taken off that list", entry.words),
-            Self::Ended(entry) => format!("the time of {} on the list ends", entry.words),
+            Self::Listed(entry) => format!("{} is listed{}", entry.words, entry.expiry.words()),
+            Self::Removed(entry, RemovedFrom::AllLists) => {
+                format!("{} is removed from all lists", entry.words)
+            }
+            Self::Removed(entry, RemovedFrom::ItsList) => {
+                format!("{} is removed from that list", entry.words)
+            }
+            Self::Expired(entry) => format!("the entry for {} expires", entry.words),
             Self::Posted(post) => post.words(),
             Self::Accepted(post) => format!("{}, and is queued", post.words()),
-            Self::Committed => "the lead reaches the store".to_owned(),
-            Self::Raced(post, entry) => {
-                format!("{}; while it is being stored {} is listed", post.words(), entry.words)
+            Self::Committed => "the lead is stored".to_owned(),
+            Self::ListedDuringCommit(post, entry) => {
+                format!("{}; while it is being stored, {} is listed", post.words(), entry.words)
             }
             Self::Erased(erasure) => erasure.words(),
         }
@@ -85,75 +91,75 @@ impl Event {
 pub(crate) struct Entry {
     pub(crate) words: String,
     pub(crate) kind: SuppressionKind,
-    pub(crate) value: Listing,
+    pub(crate) value: ListedValue,
     pub(crate) list: &'static str,
-    pub(crate) lasts: Lasts,
-    pub(crate) whose: Whose,
-    /// Whom it holds: leads with this phone or email; `None` for nobody of this story.
+    pub(crate) expiry: EntryExpiry,
+    pub(crate) owner: Owner,
+    /// The entry holds leads with this phone or email. `None`: it holds no lead of this case.
     pub(crate) holds: Option<Which>,
 }
 
-/// How the value is given.
+/// The value of an entry: plain, or as a digest.
 #[derive(Clone, PartialEq)]
-pub(crate) enum Listing {
+pub(crate) enum ListedValue {
     Plain {
         text: String,
         region: Option<&'static str>,
     },
-    /// The SHA-256 of this text.
+    /// Listed as the SHA-256 of this text.
     DigestOf(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lasts {
-    ForEver,
-    /// Until a time that has not come.
-    Long,
-    /// Until a time that was over when it was added.
-    Over,
+pub(crate) enum EntryExpiry {
+    Never,
+    /// Expires a year after it is added.
+    InAYear,
+    /// Has expired before it is added.
+    Past,
 }
 
-impl Lasts {
+impl EntryExpiry {
     fn words(self) -> &'static str {
         match self {
-            Self::ForEver => "",
-            Self::Long => " for a year",
-            Self::Over => " until yesterday",
+            Self::Never => "",
+            Self::InAYear => " with an entry that expires in a year",
+            Self::Past => " with an entry that expired yesterday",
         }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whose {
-    Ours,
-    AnotherOrganizations,
+pub(crate) enum Owner {
+    OwnOrganization,
+    OtherOrganization,
 }
 
 impl Entry {
     pub(crate) fn is_digest(&self) -> bool {
-        matches!(self.value, Listing::DigestOf(_))
+        matches!(self.value, ListedValue::DigestOf(_))
     }
 
     pub(crate) fn on(self, list: &'static str) -> Self {
-        Self { words: format!("{} on `{list}`", self.words), list, ..self }
+        Self { words: format!("{} (list `{list}`)", self.words), list, ..self }
     }
 
-    pub(crate) fn lasting(self, lasts: Lasts) -> Self {
-        Self { lasts, ..self }
+    pub(crate) fn with_expiry(self, expiry: EntryExpiry) -> Self {
+        Self { expiry, ..self }
     }
 
-    pub(crate) fn of_another(self) -> Self {
-        let words = format!("{}, by another organization,", self.words);
-        Self { words, whose: Whose::AnotherOrganizations, holds: None, ..self }
+    pub(crate) fn of_other_organization(self) -> Self {
+        let words = format!("{} (in another organization)", self.words);
+        Self { words, owner: Owner::OtherOrganization, holds: None, ..self }
     }
 }
 
-/// Everything about a person is erased.
+/// The erasure of a person.
 pub(crate) struct Erasure {
-    /// What is known of the person.
+    /// The values in the erasure request.
     pub(crate) given: Vec<Entry>,
-    /// What stored leads show to be the person's, too.
-    pub(crate) beside: Vec<Entry>,
+    /// Further values of the person, from stored leads.
+    pub(crate) found_in_leads: Vec<Entry>,
 }
 
 impl Erasure {
@@ -163,20 +169,20 @@ impl Erasure {
     }
 
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.given.iter().chain(&self.beside)
+        self.given.iter().chain(&self.found_in_leads)
     }
 }
 
-/// What a source asks for.
+/// The settings of a source that decide about eligibility.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Way {
+pub(crate) struct SourceSettings {
     pub(crate) policy: PolicyName,
     pub(crate) consent_required: bool,
     pub(crate) max_age_days: Option<i64>,
     pub(crate) region: Option<&'static str>,
 }
 
-/// [`Policy`] in an order.
+/// [`DuplicatePolicy`] with an order, so that the settings can be a map's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PolicyName {
     ReturnExisting,
@@ -196,22 +202,26 @@ impl PolicyName {
     }
 }
 
-pub(crate) const PLAIN: Way =
-    Way { policy: PolicyName::ReturnExisting, consent_required: true, max_age_days: None, region: None };
-pub(crate) const UPDATING: Way = Way { policy: PolicyName::Update, ..PLAIN };
-pub(crate) const OPTIONAL: Way = Way { consent_required: false, ..UPDATING };
+pub(crate) const PLAIN: SourceSettings = SourceSettings {
+    policy: PolicyName::ReturnExisting,
+    consent_required: true,
+    max_age_days: None,
+    region: None,
+};
+pub(crate) const UPDATING: SourceSettings = SourceSettings { policy: PolicyName::Update, ..PLAIN };
+pub(crate) const OPTIONAL: SourceSettings = SourceSettings { consent_required: false, ..UPDATING };
 
-impl Way {
-    /// What of it is not as usual.
+impl SourceSettings {
+    /// The settings that differ from the defaults, in words.
     fn words(self) -> Option<String> {
         let policy = match self.policy {
             PolicyName::ReturnExisting | PolicyName::Update => None,
-            PolicyName::Link => Some("links".to_owned()),
-            PolicyName::Create => Some("makes a lead of every post".to_owned()),
+            PolicyName::Link => Some("links duplicates".to_owned()),
+            PolicyName::Create => Some("creates a lead for every submission".to_owned()),
         };
-        let consent = (!self.consent_required).then(|| "requires no consent".to_owned());
-        let age = self.max_age_days.map(|days| format!("takes consent of up to {days} days"));
-        let region = self.region.map(|region| format!("reads phones as of {region}"));
+        let consent = (!self.consent_required).then(|| "does not require consent".to_owned());
+        let age = self.max_age_days.map(|days| format!("accepts consent of up to {days} days"));
+        let region = self.region.map(|region| format!("has the default region {region}"));
         let all: Vec<_> = [policy, consent, age, region].into_iter().flatten().collect();
         (!all.is_empty()).then(|| format!("to a source that {}", all.join(" and ")))
     }
@@ -220,7 +230,9 @@ impl Way {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Test {
     No,
-    Said,
+    /// The submission is marked as a test.
+    Marked,
+    /// The submission is posted with a test key.
     ByKey,
 }
 
@@ -229,25 +241,25 @@ pub(crate) enum Test {
 pub(crate) struct Post {
     pub(crate) verb: &'static str,
     pub(crate) with: Vec<String>,
-    pub(crate) way: Way,
-    /// The person's number in somebody's records, by which a lead is recognized besides its phone.
+    pub(crate) settings: SourceSettings,
+    /// Whether it has an external id. The id identifies the lead, as the phone does.
     pub(crate) by_id: bool,
-    /// Seconds between the person's first submission and this one, in the order of receipt.
+    /// Seconds from the receipt of the person's first submission to the receipt of this one.
     pub(crate) after: i64,
-    pub(crate) phone: Option<Written>,
-    pub(crate) email: Option<Written>,
-    pub(crate) consent: Option<Consenting>,
+    pub(crate) phone: Option<SubmittedValue>,
+    pub(crate) email: Option<SubmittedValue>,
+    pub(crate) consent: Option<SubmittedConsent>,
     pub(crate) opt_out: bool,
     pub(crate) test: Test,
 }
 
 impl Post {
-    /// Says nothing yet.
-    pub(crate) fn nothing(verb: &'static str) -> Self {
+    /// A submission without any value.
+    pub(crate) fn empty(verb: &'static str) -> Self {
         Self {
             verb,
             with: Vec::new(),
-            way: PLAIN,
+            settings: PLAIN,
             by_id: false,
             after: 0,
             phone: None,
@@ -258,25 +270,25 @@ impl Post {
         }
     }
 
-    /// What it says, or does not say, in words; nothing for what is usual.
+    /// Its values and missing values in words. Default values are not mentioned.
     fn words(&self) -> String {
         let with = self.with.iter().filter(|words| !words.is_empty()).cloned().collect::<Vec<_>>().join(", ");
         let with = if with.is_empty() { with } else { format!(" {with}") };
-        let way = self.way.words().map(|way| format!(" {way}")).unwrap_or_default();
-        format!("{}{with}{way}", self.verb)
+        let settings = self.settings.words().map(|settings| format!(" {settings}")).unwrap_or_default();
+        format!("{}{with}{settings}", self.verb)
     }
 
-    /// Says something more about itself than its values do.
-    pub(crate) fn told(mut self, words: impl Into<String>) -> Self {
+    /// Adds words that its values do not supply.
+    pub(crate) fn with_words(mut self, words: impl Into<String>) -> Self {
         self.with.push(words.into());
         self
     }
 
-    pub(crate) fn to(self, way: Way) -> Self {
-        Self { way, ..self }
+    pub(crate) fn to(self, settings: SourceSettings) -> Self {
+        Self { settings, ..self }
     }
 
-    pub(crate) fn known_by_id(self) -> Self {
+    pub(crate) fn with_external_id(self) -> Self {
         Self { by_id: true, ..self }
     }
 
@@ -284,43 +296,43 @@ impl Post {
         Self { after: seconds, ..self }
     }
 
-    pub(crate) fn phone(self, phone: Written) -> Self {
+    pub(crate) fn phone(self, phone: SubmittedValue) -> Self {
         let words = phone.words.clone();
-        Self { phone: Some(phone), ..self.told(words) }
+        Self { phone: Some(phone), ..self.with_words(words) }
     }
 
     pub(crate) fn without_phone(self) -> Self {
-        Self { phone: None, ..self.told("without a phone") }
+        Self { phone: None, ..self.with_words("without a phone") }
     }
 
-    pub(crate) fn email(self, email: Written) -> Self {
+    pub(crate) fn email(self, email: SubmittedValue) -> Self {
         let words = email.words.clone();
-        Self { email: Some(email), ..self.told(words) }
+        Self { email: Some(email), ..self.with_words(words) }
     }
 
     pub(crate) fn without_email(self) -> Self {
-        Self { email: None, ..self.told("without an email") }
+        Self { email: None, ..self.with_words("without an email") }
     }
 
-    pub(crate) fn consent(self, consent: Consenting) -> Self {
+    pub(crate) fn consent(self, consent: SubmittedConsent) -> Self {
         let words = consent.words.clone();
-        Self { consent: Some(consent), ..self.told(words) }
+        Self { consent: Some(consent), ..self.with_words(words) }
     }
 
     pub(crate) fn without_consent(self) -> Self {
-        Self { consent: None, ..self.told("without consent") }
+        Self { consent: None, ..self.with_words("without consent") }
     }
 
     pub(crate) fn opted_out(self) -> Self {
-        Self { opt_out: true, ..self.told("with an opt-out") }
+        Self { opt_out: true, ..self.with_words("with an opt-out") }
     }
 
     pub(crate) fn test(self, test: Test) -> Self {
         let words = match test {
             Test::No => "",
-            Test::Said => "that says it is a test",
-            Test::ByKey => "posted with a test key",
+            Test::Marked => "marked as a test",
+            Test::ByKey => "with a test key",
         };
-        Self { test, ..self.told(words) }
+        Self { test, ..self.with_words(words) }
     }
 }

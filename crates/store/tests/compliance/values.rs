@@ -1,48 +1,50 @@
-//! What people say: phones, emails and consents in the ways in which they are written, each with what it means.
+//! Submitted values: phones, emails and consents in their spellings, each with its meaning.
 //!
-//! The meaning is stated beside the text and never read out of it, so that the oracle needs no reader.
+//! The meaning is stated next to the text. The oracle uses it and needs no parser.
 
 mod consents;
 mod emails;
 mod phones;
 
-pub(crate) use consents::{Consented, Consenting, DAY, HOUR, MINUTE, SECOND, complete, given, shapes, times};
+pub(crate) use consents::{
+    ConsentMeaning, DAY, HOUR, MINUTE, SECOND, SubmittedConsent, bad_consents, complete, consent_times, given,
+};
 
-use crate::story::{Entry, Lasts, Listing, Post, Test, Which, Whose};
+use crate::story::{Entry, EntryExpiry, ListedValue, Owner, Post, Test, Which};
 use leadgate_domain::SuppressionKind;
 
-/// Somebody in a story of their own: no other story has these phones and domains.
+/// The person of one case. No other case has these phones and domains.
 #[derive(Clone, Copy)]
 pub(crate) struct Person {
     pub(crate) number: usize,
 }
 
-/// A phone or an email as it is written, and what it is.
+/// A phone or an email as submitted, with its meaning.
 #[derive(Clone)]
-pub(crate) struct Written {
+pub(crate) struct SubmittedValue {
     pub(crate) words: String,
     /// `None` for an explicit null.
     pub(crate) text: Option<String>,
-    /// The country that the sender says a phone is of.
+    /// The country of the phone, as submitted.
     pub(crate) region: Option<&'static str>,
-    pub(crate) means: Means,
+    pub(crate) meaning: Meaning,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Means {
-    /// One of the person's own.
+pub(crate) enum Meaning {
+    /// One of the person's two phones or emails.
     Own(Which),
-    /// Something that cannot be called or written to.
+    /// Not a valid phone or email.
     Unreadable,
-    /// It can be read as two different numbers.
+    /// A phone that can be read as two different numbers.
     Ambiguous,
-    /// Null or blank: the same as having none.
-    Nothing,
+    /// Null or blank.
+    Absent,
 }
 
-impl Written {
-    fn new(words: impl Into<String>, text: impl Into<String>, means: Means) -> Self {
-        Self { words: words.into(), text: Some(text.into()), region: None, means }
+impl SubmittedValue {
+    fn new(words: impl Into<String>, text: impl Into<String>, meaning: Meaning) -> Self {
+        Self { words: words.into(), text: Some(text.into()), region: None, meaning }
     }
 
     fn of(self, region: &'static str) -> Self {
@@ -52,25 +54,25 @@ impl Written {
 }
 
 impl Person {
-    /// A submission of a lead that nothing holds.
+    /// A submission of an eligible lead.
     pub(crate) fn lead(self) -> Post {
-        let silent = |written: Written| Some(Written { words: String::new(), ..written });
+        let without_words = |value: SubmittedValue| Some(SubmittedValue { words: String::new(), ..value });
         Post {
-            phone: silent(self.phone(Which::First)),
-            email: silent(self.email(Which::First)),
+            phone: without_words(self.phone(Which::First)),
+            email: without_words(self.email(Which::First)),
             consent: Some(complete()),
-            ..Post::nothing("a lead is posted")
+            ..Post::empty("a lead is posted")
         }
     }
 
-    /// A later submission about the same person that says no more than who it is.
+    /// A later submission about the same person, with the phone only.
     pub(crate) fn update(self) -> Post {
-        let phone = Written { words: String::new(), ..self.phone(Which::First) };
-        Post { phone: Some(phone), after: 60, ..Post::nothing("it is posted again") }
+        let phone = SubmittedValue { words: String::new(), ..self.phone(Which::First) };
+        Post { phone: Some(phone), after: 60, ..Post::empty("it is posted again") }
     }
 
-    /// The same for somebody who is known by an id, so that the phone need not be said.
-    pub(crate) fn update_by_id(self) -> Post {
+    /// A later submission about the same person, with the external id only.
+    pub(crate) fn update_with_id(self) -> Post {
         Post { phone: None, by_id: true, ..self.update() }
     }
 
@@ -82,16 +84,16 @@ impl Person {
         Entry {
             words: words.to_owned(),
             kind,
-            value: Listing::Plain { text, region: None },
+            value: ListedValue::Plain { text, region: None },
             list: "default",
-            lasts: Lasts::ForEver,
-            whose: Whose::Ours,
+            expiry: EntryExpiry::Never,
+            owner: Owner::OwnOrganization,
             holds,
         }
     }
 
     /// An entry by the SHA-256 of a text.
     fn digest(self, words: &str, kind: SuppressionKind, of: String, holds: Option<Which>) -> Entry {
-        Entry { value: Listing::DigestOf(of), ..self.entry(words, kind, String::new(), holds) }
+        Entry { value: ListedValue::DigestOf(of), ..self.entry(words, kind, String::new(), holds) }
     }
 }

@@ -1,4 +1,4 @@
-//! Who read or changed what.
+//! The audit log.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::releases::faulty;
+use crate::releases::unmappable;
 use crate::world::{World, over_both, postgres};
 
 over_both!(
-    entries_come_newest_first_in_pages_by_actor_action_and_time,
-    an_entry_is_written_once_and_never_changes,
-    every_change_leaves_its_entry,
-    what_changed_nothing_leaves_none,
-    what_was_refused_leaves_none,
-    a_change_and_its_entry_are_one,
-    nobody_sees_the_log_of_others,
-    actions_of_another_build_are_told,
+    entries_are_listed_newest_first_and_filtered,
+    an_entry_is_written_once_and_cannot_be_updated,
+    every_change_writes_an_entry,
+    a_call_that_changes_nothing_writes_no_entry,
+    a_refused_change_writes_no_entry,
+    a_change_fails_if_its_entry_cannot_be_written,
+    the_log_of_another_organization_is_not_visible,
+    unknown_actions_and_actors_are_listed,
 );
 
 fn ann() -> Actor {
@@ -53,17 +53,17 @@ async fn all(world: &World, filter: AuditFilter) -> Vec<AuditRecord> {
     }
 }
 
-/// What `ann` did, oldest first.
-async fn done(world: &World) -> Vec<(String, Option<String>, Value)> {
+/// The entries of `ann`, oldest first.
+async fn entries_of_ann(world: &World) -> Vec<(String, Option<String>, Value)> {
     let mut all = all(world, AuditFilter { actor: Some(ann()), ..AuditFilter::default() }).await;
     all.reverse();
-    all.into_iter().map(|one| (one.action, one.target, Value::Object(one.detail))).collect()
+    all.into_iter().map(|entry| (entry.action, entry.target, Value::Object(entry.detail))).collect()
 }
 
-async fn entries_come_newest_first_in_pages_by_actor_action_and_time(world: World) {
+async fn entries_are_listed_newest_first_and_filtered(world: World) {
     let key = Actor::Key(KeyId::parse("abcdefghij").unwrap());
     let mut written = Vec::new();
-    let begun = Timestamp::now();
+    let started_at = Timestamp::now();
     for n in 0..10 {
         let actor = if n % 2 == 0 { key.clone() } else { ann() };
         let action = if n % 3 == 0 { AuditAction::LeadRead } else { AuditAction::LeadsListed };
@@ -72,23 +72,23 @@ async fn entries_come_newest_first_in_pages_by_actor_action_and_time(world: Worl
         );
     }
     world.store.record(written.clone()).await.unwrap();
-    let told = |chosen: &dyn Fn(&AuditEntry) -> bool| {
-        let chosen = written.iter().rev().filter(|entry| chosen(entry));
-        chosen.map(|entry| entry.id).collect::<Vec<_>>()
+    let expected = |matches: &dyn Fn(&AuditEntry) -> bool| {
+        let matching = written.iter().rev().filter(|entry| matches(entry));
+        matching.map(|entry| entry.id).collect::<Vec<_>>()
     };
-    let asked = async |actor: Option<Actor>, action: Option<AuditAction>| {
-        let found = all(&world, AuditFilter { actor, action, since: Some(begun) }).await;
+    let listed = async |actor: Option<Actor>, action: Option<AuditAction>| {
+        let found = all(&world, AuditFilter { actor, action, since: Some(started_at) }).await;
         found.into_iter().map(|entry| entry.id).collect::<Vec<_>>()
     };
-    assert_eq!(asked(None, None).await, told(&|_| true));
-    assert_eq!(asked(Some(key.clone()), None).await, told(&|entry| entry.actor == key));
+    assert_eq!(listed(None, None).await, expected(&|_| true));
+    assert_eq!(listed(Some(key.clone()), None).await, expected(&|entry| entry.actor == key));
     let read = AuditAction::LeadRead;
-    assert_eq!(asked(None, Some(read)).await, told(&|entry| entry.action == read));
+    assert_eq!(listed(None, Some(read)).await, expected(&|entry| entry.action == read));
     assert_eq!(
-        asked(Some(ann()), Some(read)).await,
-        told(&|entry| entry.actor == ann() && entry.action == read)
+        listed(Some(ann()), Some(read)).await,
+        expected(&|entry| entry.actor == ann() && entry.action == read)
     );
-    assert!(asked(Some(Actor::at_command_line(None)), None).await.is_empty());
+    assert!(listed(Some(Actor::at_command_line(None)), None).await.is_empty());
 
     let last = all(&world, AuditFilter::default()).await.remove(0);
     let entry = written.last().unwrap();
@@ -105,14 +105,14 @@ async fn entries_come_newest_first_in_pages_by_actor_action_and_time(world: Worl
     assert_eq!(all(&world, AuditFilter { since: later, ..AuditFilter::default() }).await, []);
 }
 
-async fn an_entry_is_written_once_and_never_changes(world: World) {
+async fn an_entry_is_written_once_and_cannot_be_updated(world: World) {
     let entry = AuditEntry::now(world.organization.id, ann(), AuditAction::LeadRead);
     let other = AuditEntry { actor: Actor::Leadgate, ..entry.clone() };
     for entries in [vec![entry.clone()], vec![entry.clone(), other], vec![]] {
         world.store.record(entries).await.unwrap();
     }
-    assert_eq!(done(&world).await.len(), 1, "what is there stays as it is");
-    let change = "UPDATE audit SET actor = 'nobody'";
+    assert_eq!(entries_of_ann(&world).await.len(), 1, "a written entry does not change");
+    let change = "UPDATE audit SET actor = 'eve'";
     match world.config.url.strip_prefix("sqlite:") {
         Some(file) => {
             use diesel::connection::{Connection, SimpleConnection};
@@ -125,12 +125,12 @@ async fn an_entry_is_written_once_and_never_changes(world: World) {
             assert!(refused.to_string().contains("do not change"), "{refused}");
         }
     }
-    assert_eq!(done(&world).await.len(), 1);
+    assert_eq!(entries_of_ann(&world).await.len(), 1);
     world.sql("DELETE FROM audit WHERE at < '2100-01-01T00:00:00Z'").await;
-    assert_eq!(done(&world).await, [], "whole entries may go when they are old enough");
+    assert_eq!(entries_of_ann(&world).await, [], "old entries can be deleted");
 }
 
-async fn every_change_leaves_its_entry(world: World) {
+async fn every_change_writes_an_entry(world: World) {
     let store = world.store.as_actor(ann());
     let organization = world.organization.id;
     let mut source = Source::new(
@@ -153,9 +153,9 @@ async fn every_change_leaves_its_entry(world: World) {
     store.rotate_key(&key.id, None, &other, Timestamp::now()).await.unwrap().unwrap();
     store.revoke_key(&other.id, None).await.unwrap().unwrap();
     let tag = store.create_tag(organization, "spring").await.unwrap();
-    let aside = faulty(&world, "+14155550132");
-    world.commit(std::slice::from_ref(&aside)).await;
-    store.discard(organization, aside.id.as_uuid(), "ann", Some("spam")).await.unwrap().unwrap();
+    let quarantined = unmappable(&world, "+14155550132");
+    world.commit(std::slice::from_ref(&quarantined)).await;
+    store.discard(organization, quarantined.id.as_uuid(), "ann", Some("spam")).await.unwrap().unwrap();
 
     let entry = |action: &str, target: &dyn ToString, detail: Value| {
         (action.to_owned(), Some(target.to_string()), detail)
@@ -173,25 +173,26 @@ async fn every_change_leaves_its_entry(world: World) {
         entry("key.rotated", &key.id, json!({"replacement": other.id})),
         entry("key.revoked", &other.id, json!({})),
         entry("tag.created", &tag.id, json!({})),
-        entry("quarantine.discarded", &aside.id, json!({})),
+        entry("quarantine.discarded", &quarantined.id, json!({})),
     ];
-    assert_eq!(done(&world).await, expected);
-    let made = store.ensure_organization("other").await.unwrap().id;
+    assert_eq!(entries_of_ann(&world).await, expected);
+    let other_organization = store.ensure_organization("other").await.unwrap().id;
     let native = store
         .ensure_default_source(
-            made,
+            other_organization,
             &leadgate_dialect::protocol(leadgate_domain::Dialect::Native).source_defaults,
         )
         .await
         .unwrap();
-    let theirs = store.audit(made, AuditFilter::default(), None, 10).await.unwrap().data;
-    let theirs: Vec<_> = theirs.iter().map(|one| (one.action.as_str(), one.target.clone())).collect();
-    assert_eq!(theirs, [("source.created", Some(native.id.to_string())), ("organization.created", None)]);
-    let founded = all(&world, AuditFilter { actor: Some(Actor::Leadgate), ..AuditFilter::default() }).await;
-    assert_eq!(founded.len(), 2, "the world's own organization and source: {founded:?}");
+    let entries = store.audit(other_organization, AuditFilter::default(), None, 10).await.unwrap().data;
+    let entries: Vec<_> = entries.iter().map(|entry| (entry.action.as_str(), entry.target.clone())).collect();
+    assert_eq!(entries, [("source.created", Some(native.id.to_string())), ("organization.created", None)]);
+    let by_leadgate =
+        all(&world, AuditFilter { actor: Some(Actor::Leadgate), ..AuditFilter::default() }).await;
+    assert_eq!(by_leadgate.len(), 2, "the test's organization and source: {by_leadgate:?}");
 }
 
-async fn what_changed_nothing_leaves_none(world: World) {
+async fn a_call_that_changes_nothing_writes_no_entry(world: World) {
     let store = world.store.as_actor(ann());
     let organization = world.organization.id;
     store.ensure_organization(&world.organization.name).await.unwrap();
@@ -216,20 +217,20 @@ async fn what_changed_nothing_leaves_none(world: World) {
     let stale = Source { revision: 77, ..Source::clone(&world.source) };
     assert_eq!(store.update_source(&stale).await.unwrap(), None);
     assert_eq!(store.discard(organization, Uuid::now_v7(), "ann", None).await.unwrap(), None);
-    assert_eq!(done(&world).await, []);
+    assert_eq!(entries_of_ann(&world).await, []);
 }
 
-async fn what_was_refused_leaves_none(world: World) {
+async fn a_refused_change_writes_no_entry(world: World) {
     let store = world.store.as_actor(ann());
     let key = key_of(&world.source);
     store.create_key(&key).await.unwrap();
     let refused = store.create_key(&key).await;
     assert!(matches!(refused, Err(StoreError::RowRefused { .. })), "{refused:?}");
-    assert_eq!(done(&world).await.len(), 1);
+    assert_eq!(entries_of_ann(&world).await.len(), 1);
 }
 
-/// A log that takes nothing takes the change with it.
-async fn a_change_and_its_entry_are_one(world: World) {
+/// Without the audit table every change fails.
+async fn a_change_fails_if_its_entry_cannot_be_written(world: World) {
     let store: Store = world.store.as_actor(ann());
     world.sql("ALTER TABLE audit RENAME TO elsewhere").await;
     assert!(store.create_key(&key_of(&world.source)).await.is_err());
@@ -237,7 +238,7 @@ async fn a_change_and_its_entry_are_one(world: World) {
     world.sql("ALTER TABLE elsewhere RENAME TO audit").await;
     assert_eq!(store.keys(world.organization.id).await.unwrap(), []);
     assert_eq!(store.tags(world.organization.id).await.unwrap(), []);
-    // Many at once, each with its own.
+    // Concurrent changes write one entry each.
     let store = Arc::new(store);
     let mut tasks = JoinSet::new();
     for n in 0..12 {
@@ -246,23 +247,23 @@ async fn a_change_and_its_entry_are_one(world: World) {
             async move { store.create_tag(organization, &format!("tag {}", n % 6)).await.unwrap().id },
         );
     }
-    let made: BTreeSet<_> = tasks.join_all().await.into_iter().map(|id| Some(id.to_string())).collect();
-    let told: Vec<_> = done(&world).await.into_iter().map(|(_, target, _)| target).collect();
-    assert_eq!((told.len(), told.into_iter().collect::<BTreeSet<_>>()), (6, made));
+    let created: BTreeSet<_> = tasks.join_all().await.into_iter().map(|id| Some(id.to_string())).collect();
+    let targets: Vec<_> = entries_of_ann(&world).await.into_iter().map(|(_, target, _)| target).collect();
+    assert_eq!((targets.len(), targets.into_iter().collect::<BTreeSet<_>>()), (6, created));
 }
 
-async fn nobody_sees_the_log_of_others(world: World) {
+async fn the_log_of_another_organization_is_not_visible(world: World) {
     let theirs = world.store.ensure_organization("other").await.unwrap().id;
     world.store.record(vec![AuditEntry::now(theirs, ann(), AuditAction::LeadRead)]).await.unwrap();
-    assert_eq!(done(&world).await, []);
+    assert_eq!(entries_of_ann(&world).await, []);
     for action in [None, Some(AuditAction::LeadRead)] {
         let filter = AuditFilter { action, ..AuditFilter::default() };
-        let nobody = world.store.audit(OrganizationId::generate(), filter, None, 10).await.unwrap();
-        assert_eq!((nobody.data, nobody.next), (vec![], None));
+        let page = world.store.audit(OrganizationId::generate(), filter, None, 10).await.unwrap();
+        assert_eq!((page.data, page.next), (vec![], None));
     }
 }
 
-async fn actions_of_another_build_are_told(world: World) {
+async fn unknown_actions_and_actors_are_listed(world: World) {
     let id = Uuid::now_v7();
     let organization = world.organization.id;
     world

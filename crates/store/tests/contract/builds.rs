@@ -1,4 +1,4 @@
-//! What the build before wrote, which knew nothing of the newer columns.
+//! Rows of the previous build, which has no values in the newer columns.
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::{BodyFormat, KeyId, KeyKind, SourceId, Submission, SubmissionId};
@@ -7,12 +7,12 @@ use leadgate_store::QuarantineState;
 use crate::world::{World, over_both};
 
 over_both!(
-    a_key_and_a_source_of_the_build_before_have_what_they_had,
-    a_submission_of_the_build_before_is_read_whole,
-    the_build_before_quarantines_what_this_one_releases,
+    a_key_and_a_source_of_the_previous_build_have_default_values,
+    a_submission_of_the_previous_build_is_read_completely,
+    a_quarantine_entry_of_the_previous_build_is_open,
 );
 
-/// `array` and `bytes` as the database at hand writes them.
+/// An empty array, and the literal for bytes, in the syntax of the database.
 fn dialect(world: &World) -> (&'static str, fn(&str) -> String) {
     match world.config.url.starts_with("sqlite:") {
         true => ("'[]'", |hex| format!("x'{hex}'")),
@@ -20,7 +20,7 @@ fn dialect(world: &World) -> (&'static str, fn(&str) -> String) {
     }
 }
 
-async fn a_key_and_a_source_of_the_build_before_have_what_they_had(world: World) {
+async fn a_key_and_a_source_of_the_previous_build_have_default_values(world: World) {
     let (none, _) = dialect(&world);
     let (organization, source) = (world.organization.id, SourceId::generate());
     world
@@ -58,7 +58,7 @@ async fn insert(world: &World, id: SubmissionId, extra: &str) {
         .await;
 }
 
-async fn a_submission_of_the_build_before_is_read_whole(world: World) {
+async fn a_submission_of_the_previous_build_is_read_completely(world: World) {
     let read =
         async |id| world.store.submission(world.organization.id, id).await.unwrap().unwrap().submission;
     let plain = world.phone("+14155550132").id;
@@ -66,7 +66,7 @@ async fn a_submission_of_the_build_before_is_read_whole(world: World) {
     let Submission { media, query, mapping_version, mapping_fault, .. } = read(plain).await;
     assert_eq!((media, query, mapping_version, mapping_fault), (BodyFormat::Json, None, None, None));
 
-    // A newer gateway had posted it; what the older worker did not know it kept beside what nobody knows yet.
+    // A newer gateway had posted it, and the older worker had kept the unknown members in `extra`.
     let newer = world.phone("+14155550132").id;
     let extra = r#"{"media":{"multipart":"x"},"query":"a=1","mapping_version":7,"reply_to":"gateway-1",
                     "mapping_fault":{"to":"phone","code":"missing"},"from_tomorrow":[1],
@@ -80,7 +80,7 @@ async fn a_submission_of_the_build_before_is_read_whole(world: World) {
     assert_eq!(serde_json::Value::from(read.unknown), serde_json::json!({"from_tomorrow": [1]}));
 }
 
-async fn the_build_before_quarantines_what_this_one_releases(world: World) {
+async fn a_quarantine_entry_of_the_previous_build_is_open(world: World) {
     let (_, bytes) = dialect(&world);
     let (organization, id) = (world.organization.id, world.phone("+14155550132").id);
     insert(&world, id, "{}").await;

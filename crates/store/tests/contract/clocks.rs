@@ -1,4 +1,4 @@
-//! Clocks that differ, settings that are weaker than a commit needs, stores that were restored.
+//! Clock skew, weak durability settings, and restored stores.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use leadgate_store::{ClockSkew, Directory, Store};
 use crate::races::suppression;
 use crate::world::{World, over_both};
 
-over_both!(a_restored_store_is_another_epoch, a_clock_that_stands_still_is_ahead);
+over_both!(a_renewed_epoch_reaches_the_directory, a_process_clock_that_is_ahead_is_reported);
 
 /// A PostgreSQL whose clock is ahead of this machine's by an interval.
 async fn with_clock(ahead: &str) -> World {
     let mut world = World::postgres().await;
     let database = world.config.url.rsplit('/').next().unwrap();
-    // Names are looked up in `pg_catalog` first, unless that stands later in the path.
+    // PostgreSQL searches `pg_catalog` first, unless the search path lists it later.
     let sql = format!(
         "CREATE SCHEMA skewed;
          CREATE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
@@ -26,39 +26,39 @@ async fn with_clock(ahead: &str) -> World {
     world
 }
 
-/// What a suppression that ends after a while, by this machine's clock, makes of a lead.
-async fn held_by_an_entry_that_ends_in(world: &World, end: Timestamp) -> Vec<Reason> {
+/// The reasons of a lead whose phone is suppressed until `end`, by this machine's clock.
+async fn reasons_with_entry_until(world: &World, end: Timestamp) -> Vec<Reason> {
     let mut entry = suppression(world, SuppressionKind::Phone, "+14155550132").await;
     entry.expires_at = Some(end);
     world.store.suppress(world.organization.id, vec![entry], world.judge()).await.unwrap();
-    let lead = world.consenting("+14155550132", "ann@example.com");
+    let lead = world.eligible("+14155550132", "ann@example.com");
     world.commit(std::slice::from_ref(&lead)).await;
     let lead = world.store.lead(world.organization.id, lead.id.into()).await.unwrap().unwrap();
     lead.reasons.clone()
 }
 
-/// A worker whose clock is ahead must not let leads out before their time.
+/// A worker with a fast clock must not release leads too early.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_holds_until_the_database_says_that_it_ended() {
+async fn an_entry_holds_until_it_expires_by_the_database_clock() {
     let world = with_clock("-1 hour").await;
     let past = Timestamp::now().minus(Duration::from_secs(30 * 60));
-    assert_eq!(held_by_an_entry_that_ends_in(&world, past).await, [Reason::SuppressedPhone]);
+    assert_eq!(reasons_with_entry_until(&world, past).await, [Reason::SuppressedPhone]);
     world.store.sweep_suppressions(world.judge()).await.unwrap();
     assert!(!world.store.has_pending(world.organization.id).await.unwrap());
     let listed = world.store.suppressions(world.organization.id, None, 10).await.unwrap().data;
-    assert_eq!(listed.len(), 1, "lists show it as well");
+    assert_eq!(listed.len(), 1, "the listing contains it too");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_ends_when_the_database_says_so() {
+async fn an_entry_expires_by_the_database_clock() {
     let world = with_clock("1 hour").await;
     let soon = Timestamp::now().plus(Duration::from_secs(30 * 60));
-    assert_eq!(held_by_an_entry_that_ends_in(&world, soon).await, []);
+    assert_eq!(reasons_with_entry_until(&world, soon).await, []);
 }
 
-/// Programs ask in the same query that follows changes; nothing waits for it.
+/// The query that reads the changes also measures the skew.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_sees_how_far_the_clocks_are_apart() {
+async fn a_directory_measures_the_clock_skew() {
     for (ahead, skew) in [
         ("0 seconds", ClockSkew::Small),
         ("10 seconds", ClockSkew::Large),
@@ -73,9 +73,10 @@ async fn a_directory_sees_how_far_the_clocks_are_apart() {
     }
 }
 
-/// The queue forgets what was committed, so a commit has to be on the disk, whatever somebody set to make it faster.
+/// The queue deletes committed messages, so a commit must be durable, also if the database has weaker
+/// settings.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_is_on_the_disk_whatever_the_database_is_set_to() {
+async fn a_commit_is_durable_whatever_the_database_is_set_to() {
     let mut world = World::postgres().await;
     let database = world.config.url.rsplit('/').next().unwrap().to_owned();
     world
@@ -87,7 +88,7 @@ async fn a_commit_is_on_the_disk_whatever_the_database_is_set_to() {
              CREATE TRIGGER see BEFORE INSERT ON leads FOR EACH ROW EXECUTE FUNCTION see()",
         )
         .await;
-    for (n, (set, used)) in [
+    for (n, (configured, used)) in [
         ("off", "on"),
         ("local", "on"),
         ("remote_write", "remote_write"),
@@ -97,14 +98,14 @@ async fn a_commit_is_on_the_disk_whatever_the_database_is_set_to() {
     .into_iter()
     .enumerate()
     {
-        world.sql(&format!("ALTER DATABASE {database} SET synchronous_commit = {set}")).await;
+        world.sql(&format!("ALTER DATABASE {database} SET synchronous_commit = {configured}")).await;
         world.store = Store::open(&world.config).unwrap();
         world.commit(&[world.phone(&format!("+1415555013{n}"))]).await;
-        assert_eq!(world.lines("SELECT setting AS line FROM seen"), [used], "{set}");
+        assert_eq!(world.lines("SELECT setting AS line FROM seen"), [used], "{configured}");
     }
 }
 
-async fn a_restored_store_is_another_epoch(world: World) {
+async fn a_renewed_epoch_reaches_the_directory(world: World) {
     let directory = Directory::new(world.store.clone());
     assert_eq!(directory.epoch(), None);
     directory.refresh().await.unwrap();
@@ -116,8 +117,8 @@ async fn a_restored_store_is_another_epoch(world: World) {
     assert!(directory.epoch().is_some_and(|epoch| epoch != before));
 }
 
-/// A machine's clock that was set back is right again; the times that submissions are stamped with are not.
-async fn a_clock_that_stands_still_is_ahead(world: World) {
+/// After a machine's clock was set back, the monotonic clock of the process stays ahead.
+async fn a_process_clock_that_is_ahead_is_reported(world: World) {
     for (ahead, skew) in [(0, ClockSkew::Small), (10, ClockSkew::Large), (60, ClockSkew::TooLarge)] {
         let directory = Directory::new(world.store.clone());
         directory.clock().at_least(Timestamp::now().plus(Duration::from_secs(ahead)));

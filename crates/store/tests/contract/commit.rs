@@ -1,43 +1,43 @@
-//! What a batch becomes.
+//! Commits of batches and their outcomes.
 
 use leadgate_domain::{BodyHash, Outcome, Patch, QuarantineReason, RawBody, Stage, Submission, Timestamp};
 
 use crate::world::{World, over_both};
 
 over_both!(
-    the_first_makes_a_lead_and_the_second_meets_it,
-    one_batch_resolves_in_the_order_of_receipt,
-    what_is_stored_is_what_was_sent,
+    the_first_submission_creates_a_lead_and_a_later_one_is_a_duplicate,
+    a_batch_is_resolved_in_the_order_of_receipt,
+    a_submission_is_stored_as_it_was_sent,
     a_redelivery_changes_nothing,
-    an_id_with_another_body_is_kept_aside,
-    an_opt_out_under_the_id_of_another_counts,
+    a_reused_id_with_another_body_is_quarantined,
+    an_opt_out_with_a_reused_id_is_effective,
     an_update_merges_into_the_stored_lead,
-    an_idempotency_key_is_claimed_with_its_body,
-    keys_of_what_made_no_lead_are_free_again,
-    an_empty_batch_is_nothing,
+    an_idempotency_key_is_bound_to_its_body,
+    keys_of_a_quarantined_submission_are_not_claimed,
+    an_empty_batch_settles_nothing,
 );
 
-async fn the_first_makes_a_lead_and_the_second_meets_it(world: World) {
+async fn the_first_submission_creates_a_lead_and_a_later_one_is_a_duplicate(world: World) {
     let (first, second) = (world.phone("+1 415 555 0132"), world.phone("(415) 555-0132"));
-    let made = world.commit(std::slice::from_ref(&first)).await;
-    assert_eq!(made.settled[0].outcome, Outcome::Created);
-    assert_eq!(made.settled[0].lead, Some(first.id.into()));
+    let created = world.commit(std::slice::from_ref(&first)).await;
+    assert_eq!(created.settled[0].outcome, Outcome::Created);
+    assert_eq!(created.settled[0].lead, Some(first.id.into()));
 
-    // Without a region the second phone cannot be read: it makes a lead of its own, held for review.
+    // Without a region the second phone cannot be read. It creates another lead, which is held.
     let held = world.commit(std::slice::from_ref(&second)).await;
     assert_eq!(held.settled[0].outcome, Outcome::Created);
 
     let third = world.phone("+14155550132");
-    let met = world.commit(std::slice::from_ref(&third)).await;
-    assert_eq!(met.settled[0].outcome, Outcome::Duplicate);
-    assert_eq!(met.settled[0].lead, Some(first.id.into()));
+    let duplicate = world.commit(std::slice::from_ref(&third)).await;
+    assert_eq!(duplicate.settled[0].outcome, Outcome::Duplicate);
+    assert_eq!(duplicate.settled[0].lead, Some(first.id.into()));
 
     let found = world.store.find(world.organization.id, third.id.as_uuid()).await.unwrap().unwrap();
     assert_eq!((found.submission, found.outcome), (third.id, Some(Outcome::Duplicate)));
     assert_eq!(found.lead.unwrap().id, first.id.into());
 }
 
-async fn one_batch_resolves_in_the_order_of_receipt(world: World) {
+async fn a_batch_is_resolved_in_the_order_of_receipt(world: World) {
     let submissions: Vec<_> = (0..5).map(|_| world.phone("+14155550132")).collect();
     let mut shuffled = submissions.clone();
     shuffled.reverse();
@@ -49,8 +49,8 @@ async fn one_batch_resolves_in_the_order_of_receipt(world: World) {
     assert_eq!(world.store.leads(world.organization.id, None, None, 10).await.unwrap().data.len(), 1);
 }
 
-async fn what_is_stored_is_what_was_sent(world: World) {
-    let mut submission = world.consenting("+81 3-3224-9999", "Ann.Lee@example.com");
+async fn a_submission_is_stored_as_it_was_sent(world: World) {
+    let mut submission = world.eligible("+81 3-3224-9999", "Ann.Lee@example.com");
     submission
         .fields
         .texts
@@ -90,45 +90,45 @@ async fn a_redelivery_changes_nothing(world: World) {
     let twice: Vec<_> = submissions.iter().chain(&submissions[..2]).cloned().collect();
     let first = world.commit(&twice).await;
     assert_eq!((first.settled.len(), first.repeated, first.reused), (4, 2, 0));
-    let before = world.stored().await;
+    let before = world.stored_submissions().await;
 
     let again = world.commit(&submissions).await;
     assert_eq!((again.settled.len(), again.repeated, again.reused), (0, 4, 0));
     let mixed = world.commit(&[submissions[0].clone(), world.phone("+14155550139")]).await;
     assert_eq!((mixed.settled.len(), mixed.repeated), (1, 1));
-    assert_eq!(world.stored().await[..4], before[..]);
+    assert_eq!(world.stored_submissions().await[..4], before[..]);
 }
 
 pub(crate) fn with_body(submission: &Submission, body: &[u8]) -> Submission {
     Submission { raw: RawBody::new(body), body_hash: BodyHash::of(body), ..submission.clone() }
 }
 
-async fn an_id_with_another_body_is_kept_aside(world: World) {
+async fn a_reused_id_with_another_body_is_quarantined(world: World) {
     let first = world.phone("+14155550132");
     let (second, third) = (with_body(&first, b"another"), with_body(&first, b"a third"));
-    // Within a batch …
+    // Within a batch,
     let committed = world.commit(&[first.clone(), second.clone(), first.clone(), second.clone()]).await;
     assert_eq!((committed.settled.len(), committed.repeated, committed.reused), (1, 2, 1));
-    // … against what is stored, and again and again.
+    // against stored submissions, and repeatedly.
     for (reused, repeated) in [(1, 2), (0, 3)] {
         let again = world.commit(&[third.clone(), second.clone(), first.clone()]).await;
         assert_eq!((again.settled.len(), again.reused, again.repeated), (0, reused, repeated));
     }
     let record = world.store.submission(world.organization.id, first.id).await.unwrap().unwrap();
-    assert_eq!(record.submission, first, "the first submission is untouched");
+    assert_eq!(record.submission, first, "the first submission does not change");
     assert_eq!(record.outcomes.len(), 1);
     assert_eq!(record.outcome().unwrap().outcome, Outcome::Created);
-    let mut aside: Vec<_> = record.quarantine.iter().map(|entry| entry.body_hash).collect();
-    aside.sort();
+    let mut quarantined: Vec<_> = record.quarantine.iter().map(|entry| entry.body_hash).collect();
+    quarantined.sort();
     let mut expected = [second.body_hash, third.body_hash];
     expected.sort();
-    assert_eq!(aside, expected);
+    assert_eq!(quarantined, expected);
     assert!(record.quarantine.iter().all(|entry| entry.reason == QuarantineReason::IdReused));
     let found = world.store.find(world.organization.id, first.id.as_uuid()).await.unwrap().unwrap();
     assert_eq!((found.outcome, found.quarantine), (Some(Outcome::Created), None));
 }
 
-async fn an_opt_out_under_the_id_of_another_counts(world: World) {
+async fn an_opt_out_with_a_reused_id_is_effective(world: World) {
     let first = world.phone("+14155550132");
     let mut second = with_body(&first, b"another");
     second.fields.email = Patch::Value("ann@example.com".into());
@@ -141,12 +141,12 @@ async fn an_opt_out_under_the_id_of_another_counts(world: World) {
     for entry in &listed.data {
         world.unsuppress(entry, None).await;
     }
-    assert!(world.commit(&[second]).await.pending.is_empty(), "a redelivery asks for nothing");
+    assert!(world.commit(&[second]).await.pending.is_empty(), "a redelivery needs no rescreen");
 }
 
 async fn an_update_merges_into_the_stored_lead(world: World) {
     let source = world.updating_source().await;
-    let first = world.consenting("+14155550132", "ann@example.com");
+    let first = world.eligible("+14155550132", "ann@example.com");
     let mut second = world.phone("+14155550132");
     second.fields.email = Patch::Value("lee@example.com".into());
     let commit = async |submission: &Submission| {
@@ -163,11 +163,11 @@ async fn an_update_merges_into_the_stored_lead(world: World) {
     assert_eq!((lead.received_at, lead.updated_at), (first.received_at, second.received_at));
 }
 
-async fn an_idempotency_key_is_claimed_with_its_body(world: World) {
+async fn an_idempotency_key_is_bound_to_its_body(world: World) {
     let keyed = |phone: &str| {
         let mut submission = world.phone(phone);
-        let matching = leadgate_domain::KeyHash::parse(&"ab".repeat(16));
-        submission.idempotency_key_hash = matching;
+        let key_hash = leadgate_domain::KeyHash::parse(&"ab".repeat(16));
+        submission.idempotency_key_hash = key_hash;
         submission
     };
     let first = keyed("+14155550132");
@@ -183,12 +183,12 @@ async fn an_idempotency_key_is_claimed_with_its_body(world: World) {
     assert!(found.lead.is_none());
 }
 
-async fn keys_of_what_made_no_lead_are_free_again(world: World) {
+async fn keys_of_a_quarantined_submission_are_not_claimed(world: World) {
     let key = leadgate_domain::KeyHash::parse(&"cd".repeat(16));
     let mut first = world.phone("+14155550132");
     first.idempotency_key_hash = key;
     world.commit(&[first]).await;
-    // Quarantined over its idempotency key, so the phone it was the first to name stays free.
+    // It is quarantined because of its idempotency key, so it does not claim its phone.
     let mut mismatch = world.phone("+14155550133");
     mismatch.idempotency_key_hash = key;
     world.commit(&[mismatch]).await;
@@ -196,6 +196,6 @@ async fn keys_of_what_made_no_lead_are_free_again(world: World) {
     assert_eq!(next.settled[0].outcome, Outcome::Created);
 }
 
-async fn an_empty_batch_is_nothing(world: World) {
+async fn an_empty_batch_settles_nothing(world: World) {
     assert_eq!(world.commit(&[]).await.settled, []);
 }

@@ -1,4 +1,4 @@
-//! Organizations, sources, keys, and the snapshot of them.
+//! Organizations, sources, keys, and their snapshot.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use tokio::task::JoinSet;
 use crate::world::{World, over_both};
 
 over_both!(
-    a_name_makes_one_organization_however_many_ask,
-    a_dialect_has_one_default_source_however_many_ask,
-    a_source_comes_back_as_it_was_made,
-    a_key_comes_back_and_is_revoked_once,
-    only_an_operator_revokes_the_keys_of_others,
-    a_generation_tells_what_changed_since,
-    a_directory_follows,
-    more_changes_than_one_page_are_all_read,
-    the_number_of_shards_only_grows_and_is_followed,
-    a_looked_up_key_never_undoes_a_revocation,
+    concurrent_calls_create_one_organization_per_name,
+    concurrent_calls_create_one_default_source_per_dialect,
+    a_source_is_read_as_it_was_created,
+    a_key_is_read_as_it_was_created_and_revoked_once,
+    another_organization_cannot_revoke_a_key,
+    changes_since_a_generation_are_read,
+    a_directory_follows_changes,
+    changes_of_several_pages_are_read_completely,
+    the_number_of_shards_never_decreases_and_reaches_the_directory,
+    a_looked_up_key_does_not_undo_a_revocation,
 );
 
 fn key(id: &str, source: &Source) -> ApiKey {
@@ -38,7 +38,7 @@ fn key(id: &str, source: &Source) -> ApiKey {
     }
 }
 
-async fn the_number_of_shards_only_grows_and_is_followed(world: World) {
+async fn the_number_of_shards_never_decreases_and_reaches_the_directory(world: World) {
     let directory = Directory::new(world.store.clone());
     let mut shards = directory.shards();
     directory.refresh().await.unwrap();
@@ -46,7 +46,7 @@ async fn the_number_of_shards_only_grows_and_is_followed(world: World) {
 
     let before = world.store.generation().await.unwrap();
     world.store.raise_shards(4).await.unwrap();
-    assert!(world.store.generation().await.unwrap() > before, "snapshots follow");
+    assert!(world.store.generation().await.unwrap() > before, "snapshots read the change");
     directory.refresh().await.unwrap();
     assert!(shards.has_changed().unwrap());
     assert_eq!(*shards.borrow_and_update(), 4);
@@ -60,20 +60,19 @@ async fn the_number_of_shards_only_grows_and_is_followed(world: World) {
     assert_eq!(world.store.generation().await.unwrap(), before);
 }
 
-async fn a_name_makes_one_organization_however_many_ask(world: World) {
+async fn concurrent_calls_create_one_organization_per_name(world: World) {
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
         let store = world.store.clone();
         tasks.spawn(async move { store.ensure_organization("Über & Söhne").await.unwrap() });
     }
-    let made = tasks.join_all().await;
-    assert!(made.iter().all(|one| *one == made[0]));
-    let names: Vec<_> = world.store.organizations().await.unwrap().into_iter().map(|one| one.name).collect();
-    assert_eq!(names.len(), 2);
-    assert_eq!(world.store.organization_named("nobody").await.unwrap(), None);
+    let created = tasks.join_all().await;
+    assert!(created.iter().all(|result| *result == created[0]));
+    assert_eq!(world.store.organizations().await.unwrap().len(), 2);
+    assert_eq!(world.store.organization_named("unknown").await.unwrap(), None);
 }
 
-async fn a_dialect_has_one_default_source_however_many_ask(world: World) {
+async fn concurrent_calls_create_one_default_source_per_dialect(world: World) {
     let organization = world.store.ensure_organization("other").await.unwrap();
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
@@ -88,9 +87,9 @@ async fn a_dialect_has_one_default_source_however_many_ask(world: World) {
                 .unwrap()
         });
     }
-    let made = tasks.join_all().await;
-    assert!(made.iter().all(|one| *one == made[0]));
-    assert_eq!(world.store.sources(organization.id).await.unwrap(), [made[0].clone()]);
+    let created = tasks.join_all().await;
+    assert!(created.iter().all(|result| *result == created[0]));
+    assert_eq!(world.store.sources(organization.id).await.unwrap(), [created[0].clone()]);
     let second = Source::new(
         organization.id,
         &leadgate_dialect::protocol(Dialect::Native).source_defaults,
@@ -101,7 +100,7 @@ async fn a_dialect_has_one_default_source_however_many_ask(world: World) {
     assert!(matches!(refused, Err(StoreError::RowRefused { .. })), "{refused:?}");
 }
 
-async fn a_source_comes_back_as_it_was_made(world: World) {
+async fn a_source_is_read_as_it_was_created(world: World) {
     let mut source = Source::new(
         world.organization.id,
         &leadgate_dialect::protocol(Dialect::Native).source_defaults,
@@ -120,7 +119,7 @@ async fn a_source_comes_back_as_it_was_made(world: World) {
     assert_eq!(store.source(OrganizationId::generate(), source.id).await.unwrap(), None);
     let wanted = [source.id, SourceId::generate(), world.source.id];
     let mut found: Vec<_> =
-        store.sources_by_id(&wanted).await.unwrap().into_iter().map(|one| one.id).collect();
+        store.sources_by_id(&wanted).await.unwrap().into_iter().map(|source| source.id).collect();
     found.sort();
     let mut expected = [source.id, world.source.id];
     expected.sort();
@@ -135,53 +134,53 @@ async fn a_source_comes_back_as_it_was_made(world: World) {
     assert!(matches!(refused, Err(StoreError::RowRefused { .. })), "{refused:?}");
 }
 
-async fn a_key_comes_back_and_is_revoked_once(world: World) {
-    let made = key("abcdefghij", &world.source);
-    world.store.create_key(&made).await.unwrap();
-    assert_eq!(world.store.find_key(&made.id).await.unwrap(), Some(made.clone()));
-    assert_eq!(world.store.keys(world.organization.id).await.unwrap(), std::slice::from_ref(&made));
-    let refused = world.store.create_key(&made).await;
+async fn a_key_is_read_as_it_was_created_and_revoked_once(world: World) {
+    let created = key("abcdefghij", &world.source);
+    world.store.create_key(&created).await.unwrap();
+    assert_eq!(world.store.find_key(&created.id).await.unwrap(), Some(created.clone()));
+    assert_eq!(world.store.keys(world.organization.id).await.unwrap(), std::slice::from_ref(&created));
+    let refused = world.store.create_key(&created).await;
     assert!(matches!(refused, Err(StoreError::RowRefused { .. })), "{refused:?}");
 
-    let revoked = world.store.revoke_key(&made.id, Some(world.organization.id)).await.unwrap().unwrap();
+    let revoked = world.store.revoke_key(&created.id, Some(world.organization.id)).await.unwrap().unwrap();
     assert!(revoked.revoked_at.is_some());
-    let again = world.store.revoke_key(&made.id, None).await.unwrap().unwrap();
-    assert_eq!(again, revoked, "the first revocation counts");
-    assert_eq!(world.store.find_key(&made.id).await.unwrap(), Some(revoked));
+    let again = world.store.revoke_key(&created.id, None).await.unwrap().unwrap();
+    assert_eq!(again, revoked, "the first revocation stays");
+    assert_eq!(world.store.find_key(&created.id).await.unwrap(), Some(revoked));
 }
 
-async fn only_an_operator_revokes_the_keys_of_others(world: World) {
-    let made = key("abcdefghij", &world.source);
-    world.store.create_key(&made).await.unwrap();
+async fn another_organization_cannot_revoke_a_key(world: World) {
+    let created = key("abcdefghij", &world.source);
+    world.store.create_key(&created).await.unwrap();
     let other = world.store.ensure_organization("other").await.unwrap();
-    assert_eq!(world.store.revoke_key(&made.id, Some(other.id)).await.unwrap(), None);
+    assert_eq!(world.store.revoke_key(&created.id, Some(other.id)).await.unwrap(), None);
     assert_eq!(world.store.keys(other.id).await.unwrap(), []);
-    assert_eq!(world.store.find_key(&made.id).await.unwrap().unwrap().revoked_at, None);
-    assert!(world.store.revoke_key(&made.id, None).await.unwrap().is_some());
-    assert_eq!(world.store.find_key(&KeyId::parse("nobodyskey").unwrap()).await.unwrap(), None);
+    assert_eq!(world.store.find_key(&created.id).await.unwrap().unwrap().revoked_at, None);
+    assert!(world.store.revoke_key(&created.id, None).await.unwrap().is_some());
+    assert_eq!(world.store.find_key(&KeyId::parse("unknownkey").unwrap()).await.unwrap(), None);
 }
 
-async fn a_generation_tells_what_changed_since(world: World) {
+async fn changes_since_a_generation_are_read(world: World) {
     let all = world.store.changes_since(-1).await.unwrap();
     assert_eq!((all.organizations.len(), all.sources.len(), all.keys.len()), (1, 1, 0));
     assert_eq!(all.generation, world.store.generation().await.unwrap());
     let none = world.store.changes_since(all.generation).await.unwrap();
     assert_eq!((none.organizations.len(), none.sources.len(), none.keys.len()), (0, 0, 0));
 
-    let made = key("abcdefghij", &world.source);
-    world.store.create_key(&made).await.unwrap();
+    let created = key("abcdefghij", &world.source);
+    world.store.create_key(&created).await.unwrap();
     let first = world.store.changes_since(all.generation).await.unwrap();
     assert_eq!(
         (first.organizations.len(), first.sources.len(), &first.keys[..]),
-        (0, 0, &[made.clone()][..])
+        (0, 0, &[created.clone()][..])
     );
     assert!(first.generation > all.generation);
-    world.store.revoke_key(&made.id, None).await.unwrap();
+    world.store.revoke_key(&created.id, None).await.unwrap();
     let second = world.store.changes_since(first.generation).await.unwrap();
     assert!(second.keys[0].revoked_at.is_some());
 }
 
-async fn a_directory_follows(world: World) {
+async fn a_directory_follows_changes(world: World) {
     let directory = Directory::new(world.store.clone());
     assert_eq!(directory.age(), None);
     assert!(directory.source(world.source.id).is_none());
@@ -190,20 +189,20 @@ async fn a_directory_follows(world: World) {
     assert_eq!(directory.source(world.source.id), Some(Arc::clone(&world.source)));
     assert_eq!(directory.organization(world.organization.id).as_deref(), Some(&world.organization));
 
-    let made = key("abcdefghij", &world.source);
-    world.store.create_key(&made).await.unwrap();
-    assert!(directory.key(&made.id).is_none());
+    let created = key("abcdefghij", &world.source);
+    world.store.create_key(&created).await.unwrap();
+    assert!(directory.key(&created.id).is_none());
     directory.refresh().await.unwrap();
-    assert_eq!(directory.key(&made.id).as_deref(), Some(&made));
-    world.store.revoke_key(&made.id, None).await.unwrap();
+    assert_eq!(directory.key(&created.id).as_deref(), Some(&created));
+    world.store.revoke_key(&created.id, None).await.unwrap();
     directory.refresh().await.unwrap();
-    assert!(directory.key(&made.id).unwrap().revoked_at.is_some());
+    assert!(directory.key(&created.id).unwrap().revoked_at.is_some());
     assert_eq!(directory.generation(), world.store.generation().await.unwrap());
 }
 
-async fn more_changes_than_one_page_are_all_read(world: World) {
+async fn changes_of_several_pages_are_read_completely(world: World) {
     let before = world.store.changes_since(-1).await.unwrap();
-    // All of one generation, so that ids alone tell the pages apart.
+    // All rows have one generation, so only the ids separate the pages.
     let rows: Vec<_> = (0..5_001)
         .map(|n| {
             format!(
@@ -213,8 +212,8 @@ async fn more_changes_than_one_page_are_all_read(world: World) {
             )
         })
         .collect();
-    for some in rows.chunks(500) {
-        let values = some.join(", ");
+    for chunk in rows.chunks(500) {
+        let values = chunk.join(", ");
         let insert = format!("INSERT INTO organizations (id, name, created_at, generation) VALUES {values}");
         world.sql(&insert).await;
     }
@@ -227,19 +226,19 @@ async fn more_changes_than_one_page_are_all_read(world: World) {
     assert_eq!(world.store.organizations().await.unwrap().len(), all.organizations.len());
 }
 
-async fn a_looked_up_key_never_undoes_a_revocation(world: World) {
+async fn a_looked_up_key_does_not_undo_a_revocation(world: World) {
     let directory = Directory::new(world.store.clone());
-    let made = key("abcdefghij", &world.source);
-    world.store.create_key(&made).await.unwrap();
-    let looked_up = world.store.find_key(&made.id).await.unwrap().unwrap();
-    world.store.revoke_key(&made.id, None).await.unwrap();
+    let created = key("abcdefghij", &world.source);
+    world.store.create_key(&created).await.unwrap();
+    let looked_up = world.store.find_key(&created.id).await.unwrap().unwrap();
+    world.store.revoke_key(&created.id, None).await.unwrap();
     directory.refresh().await.unwrap();
     directory.insert_key(looked_up.clone());
-    assert!(directory.key(&made.id).unwrap().revoked_at.is_some());
+    assert!(directory.key(&created.id).unwrap().revoked_at.is_some());
 
     let early = Directory::new(world.store.clone());
     early.insert_key(looked_up);
-    assert_eq!(early.key(&made.id).unwrap().revoked_at, None);
+    assert_eq!(early.key(&created.id).unwrap().revoked_at, None);
     early.refresh().await.unwrap();
-    assert!(early.key(&made.id).unwrap().revoked_at.is_some(), "the next refresh knows better");
+    assert!(early.key(&created.id).unwrap().revoked_at.is_some(), "the next refresh reads the revocation");
 }

@@ -1,4 +1,4 @@
-//! A person is erased from everything, for good, and nobody else is.
+//! The erasure of one person, without effects on other people.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,34 +20,34 @@ use crate::releases::released;
 use crate::world::{World, over_both};
 
 over_both!(
-    nothing_is_left_of_a_person_and_everything_of_others,
-    a_second_erasure_does_nothing,
-    what_was_cut_off_is_finished_by_the_next,
-    whoever_comes_back_is_held,
-    what_is_delivered_again_changes_nothing,
-    the_proof_of_consent_remains,
-    a_lead_of_another_loses_what_was_erased,
-    what_others_have_too_is_left_alone,
-    a_mention_elsewhere_is_not_found,
-    a_lead_that_is_named_goes_whatever_it_has,
-    nothing_is_read_but_what_belongs_to_the_person,
-    other_organizations_are_left_alone,
-    a_long_history_goes_in_chunks,
+    an_erasure_removes_the_person_and_keeps_other_data,
+    a_second_erasure_finds_nothing,
+    an_interrupted_erasure_is_finished_by_the_next_one,
+    a_later_lead_of_an_erased_person_is_held,
+    a_redelivery_after_an_erasure_changes_nothing,
+    the_evidence_of_consent_remains,
+    a_lead_of_another_person_loses_the_erased_values,
+    a_shared_email_does_not_erase_the_other_lead,
+    a_mention_in_another_lead_is_not_found,
+    a_lead_can_be_erased_by_its_id,
+    only_data_of_the_person_is_read,
+    other_organizations_are_not_affected,
+    a_long_history_is_erased_in_chunks,
 );
 
 const OLD_PHONE: &str = "+14155550131";
 pub(crate) const PHONE: &str = "+14155550132";
 pub(crate) const EMAIL: &str = "ann.lee@example.com";
-/// Whatever of her may not be found anywhere.
+/// Texts that must not be found anywhere after her erasure.
 const ANN: [&str; 7] =
     ["4155550131", "4155550132", "555-0132", "ann.lee", "Annabel", "203.0.113.7", "Mozilla/5.0 (Ann)"];
 
 impl World {
-    pub(crate) fn sought(phones: &[&str], emails: &[&str]) -> DataSubject {
-        let mut sought = DataSubject::default();
-        phones.iter().for_each(|phone| sought.add_phone(Phone::parse(phone, None).unwrap()));
-        emails.iter().for_each(|email| sought.add_email(Email::parse(email).unwrap()));
-        sought
+    pub(crate) fn subject(phones: &[&str], emails: &[&str]) -> DataSubject {
+        let mut subject = DataSubject::default();
+        phones.iter().for_each(|phone| subject.add_phone(Phone::parse(phone, None).unwrap()));
+        emails.iter().for_each(|email| subject.add_email(Email::parse(email).unwrap()));
+        subject
     }
 
     pub(crate) async fn person(&self, given: DataSubject, leads: &[LeadId]) -> ErasureSubject {
@@ -59,28 +59,28 @@ impl World {
         self.store.erase(self.organization.id, &person, reason, self.judge(), |_| {}).await.unwrap()
     }
 
-    pub(crate) async fn record(&self, one: &Submission) -> SubmissionRecord {
-        self.store.submission(self.organization.id, one.id).await.unwrap().unwrap()
+    pub(crate) async fn record(&self, submission: &Submission) -> SubmissionRecord {
+        self.store.submission(self.organization.id, submission.id).await.unwrap().unwrap()
     }
 
     async fn rebuild_all(&self, leads: &[LeadId], sources: &[Arc<Source>]) -> Vec<RebuildResult> {
         let mut rebuilds: BTreeMap<LeadId, Vec<Contribution>> = BTreeMap::new();
-        for maker in self.store.contributors(self.organization.id, leads).await.unwrap() {
-            let source = sources.iter().find(|source| source.id == maker.submission.source).cloned();
+        for contributor in self.store.contributors(self.organization.id, leads).await.unwrap() {
+            let source = sources.iter().find(|source| source.id == contributor.submission.source).cloned();
             let scoring = ActiveScoring::standard();
-            let normalized = self.pipeline.normalize(maker.submission, source, scoring);
+            let normalized = self.pipeline.normalize(contributor.submission, source, scoring);
             let keys = normalized.claim_keys().copied().collect();
-            let part = Contribution { normalized, outcome: maker.outcome, keys };
-            rebuilds.entry(maker.lead).or_default().push(part);
+            let part = Contribution { normalized, outcome: contributor.outcome, keys };
+            rebuilds.entry(contributor.lead).or_default().push(part);
         }
         let rebuilds = rebuilds.into_iter().map(|(lead, parts)| LeadRebuild { lead, parts }).collect();
         self.store.rebuild(self.organization.id, rebuilds, self.judge(), false).await.unwrap()
     }
 }
 
-/// Ann as she says everything about herself.
+/// A submission of Ann with a value in every kind of field.
 pub(crate) fn ann(world: &World, phone: &str, email: &str) -> Submission {
-    let mut ann = world.consenting(phone, email);
+    let mut ann = world.eligible(phone, email);
     ann.client.address = Some("203.0.113.7".into());
     ann.client.user_agent = Some("Mozilla/5.0 (Ann)".into());
     ann.fields.texts.insert(TextField::FullName, Some("Annabel Lee".into()));
@@ -92,14 +92,14 @@ pub(crate) fn ann(world: &World, phone: &str, email: &str) -> Submission {
     with_body(&ann, &body)
 }
 
-struct Traces {
+struct AnnsData {
     submissions: Vec<Submission>,
     bob: Submission,
     source: Arc<Source>,
 }
 
-/// Everything that Ann may leave, and Bob beside her.
-async fn traces_of_ann(world: &World) -> Traces {
+/// Stores Ann's data in every table, and a lead of Bob.
+async fn store_ann(world: &World) -> AnnsData {
     let source = world.updating_source().await;
     let numbered = |mut submission: Submission| {
         submission.source = source.id;
@@ -112,15 +112,15 @@ async fn traces_of_ann(world: &World) -> Traces {
         fields: leadgate_domain::Fields { phone_country: "US".parse().ok(), ..second.fields.clone() },
         ..second
     };
-    let updates = [&first, &second].map(|one| world.normalize_by(&source, one.clone()));
+    let updates = [&first, &second].map(|submission| world.normalize_by(&source, submission.clone()));
     let updated = world.store.commit(updates.to_vec(), world.judge()).await.unwrap();
     assert_eq!(updated.settled[1].outcome, Outcome::Updated);
 
     let again = ann(world, PHONE, "");
-    let bob = world.consenting("+14155550199", "bob@example.org");
+    let bob = world.eligible("+14155550199", "bob@example.org");
     world.commit(&[again.clone(), bob.clone()]).await;
 
-    // Kept aside: with fields, without them, whole, under the id of Bob, and mended.
+    // Quarantined: with fields, without fields, as a document, with the id of Bob's submission, and repaired.
     let fault = MappingFault { to: "Annabel".into(), code: MappingFaultCode::Missing };
     let faulty = Submission { mapping_fault: Some(fault.clone()), ..ann(world, PHONE, EMAIL) };
     let mut unmapped = Submission { mapping_fault: Some(fault), ..ann(world, PHONE, EMAIL) };
@@ -132,15 +132,15 @@ async fn traces_of_ann(world: &World) -> Traces {
     wrapped.raw = RawBody::Text("Annabel\0".into());
     wrapped.fields.texts.insert(TextField::Company, Some("a\0b".into()));
     world.store.quarantine_alone(wrapped.clone(), QuarantineReason::RowRefused).await.unwrap();
-    let mut mended = faulty.clone();
-    mended.fields.texts.insert(TextField::FullName, Some("Annabel Lee-Mended".into()));
-    let repaired = world.store.repair(world.organization.id, faulty.id.as_uuid(), &mended, "ann").await;
+    let mut repair = faulty.clone();
+    repair.fields.texts.insert(TextField::FullName, Some("Annabel Lee-Repaired".into()));
+    let repaired = world.store.repair(world.organization.id, faulty.id.as_uuid(), &repair, "ann").await;
     assert!(repaired.unwrap().is_some());
 
     let listed = suppression(world, SuppressionKind::Phone, PHONE).await;
-    let listed = leadgate_domain::Suppression { reason: Some("Annabel asked".into()), ..listed };
+    let listed = leadgate_domain::Suppression { reason: Some("Annabel called".into()), ..listed };
     world.store.suppress(world.organization.id, vec![listed], world.judge()).await.unwrap();
-    Traces { submissions: vec![first, second, again, faulty, unmapped, wrapped], bob, source }
+    AnnsData { submissions: vec![first, second, again, faulty, unmapped, wrapped], bob, source }
 }
 
 pub(crate) fn found_in(dump: &str) -> Vec<&'static str> {
@@ -148,15 +148,15 @@ pub(crate) fn found_in(dump: &str) -> Vec<&'static str> {
     ANN.into_iter().filter(|text| folded.contains(&text.to_lowercase())).collect()
 }
 
-async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
-    let Traces { submissions, bob, .. } = traces_of_ann(&world).await;
+async fn an_erasure_removes_the_person_and_keeps_other_data(world: World) {
+    let AnnsData { submissions, bob, .. } = store_ann(&world).await;
     let before = world.dump();
-    assert_eq!(found_in(&before).len(), ANN.len(), "the dump shows whatever is stored");
+    assert_eq!(found_in(&before).len(), ANN.len(), "the dump contains all stored values");
     let organization = world.organization.id;
     let bob_before = world.store.submission(organization, bob.id).await.unwrap();
     let bobs_lead = world.store.lead(organization, bob.id.into()).await.unwrap();
 
-    let erased = world.erase(World::sought(&[PHONE], &[])).await;
+    let erased = world.erase(World::subject(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads, erased.suppressed), (6, 1, 2), "{erased:?}");
     assert_eq!((erased.quarantined, erased.traces, erased.consents), (4, 8, 3), "{erased:?}");
     assert_eq!((erased.to_rebuild.len(), erased.shared, erased.left_in_log), (0, 0, false), "{erased:?}");
@@ -166,23 +166,23 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
     if let Some(file) = world.config.url.strip_prefix("sqlite:") {
         for file in [file.to_owned(), format!("{file}-wal")] {
             let bytes = std::fs::read(&file).unwrap_or_default();
-            assert_eq!(found_in(&String::from_utf8_lossy(&bytes)), [""; 0], "nor in {file} itself");
+            assert_eq!(found_in(&String::from_utf8_lossy(&bytes)), [""; 0], "not in {file} either");
         }
     }
 
-    // What counts and reports are made of.
-    for one in &submissions {
-        let record = world.store.submission(organization, one.id).await.unwrap().unwrap();
+    // The data that reports count remains.
+    for submission in &submissions {
+        let record = world.store.submission(organization, submission.id).await.unwrap().unwrap();
         assert!(record.erased_at.is_some());
-        assert_eq!((record.submission.source, record.submission.dialect), (one.source, one.dialect));
-        let fields = &record.submission.fields;
-        assert_eq!((fields, record.submission.raw.bytes().unwrap().len()), (&Default::default(), 0));
+        let erased = &record.submission;
+        assert_eq!((erased.source, erased.dialect), (submission.source, submission.dialect));
+        assert_eq!((&erased.fields, erased.raw.bytes().unwrap().len()), (&Default::default(), 0));
         assert!(record.outcomes.iter().all(|outcome| outcome.trace.is_erased()));
     }
     let found = world.store.find(organization, submissions[0].id.as_uuid()).await.unwrap().unwrap();
     assert_eq!((found.outcome, found.lead, found.erased_at.is_some()), (Some(Outcome::Created), None, true));
-    let summaries = world.stored().await;
-    assert_eq!(summaries.iter().filter(|one| one.outcome == Some(Outcome::Quarantined)).count(), 3);
+    let summaries = world.stored_submissions().await;
+    assert_eq!(summaries.iter().filter(|summary| summary.outcome == Some(Outcome::Quarantined)).count(), 3);
     let entries = world.store.quarantine_entries(organization, None, None, 10).await.unwrap().data;
     assert_eq!(entries.len(), 4);
     assert!(entries.iter().all(|entry| {
@@ -190,10 +190,10 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
     }));
     for entry in entries {
         let (_, content) = world.store.quarantine_entry(organization, entry.id).await.unwrap().unwrap();
-        assert_eq!(content.fields, Default::default(), "nor Bob's in her place");
+        assert_eq!(content.fields, Default::default(), "Bob's fields do not replace hers");
     }
     let listed = world.store.suppressions(organization, None, 10).await.unwrap().data;
-    assert_eq!(listed.len(), 3, "the list that she was on, and two keys");
+    assert_eq!(listed.len(), 3, "the entry that listed her, and two keys");
     assert!(listed.iter().all(|entry| entry.value.is_none()));
     assert_eq!(listed.iter().filter(|entry| entry.list == ERASED_LIST).count(), 2);
 
@@ -202,103 +202,99 @@ async fn nothing_is_left_of_a_person_and_everything_of_others(world: World) {
     assert_eq!(world.store.lead(organization, bob.id.into()).await.unwrap(), bobs_lead);
 }
 
-async fn a_second_erasure_does_nothing(world: World) {
-    traces_of_ann(&world).await;
-    world.erase(World::sought(&[PHONE], &[])).await;
+async fn a_second_erasure_finds_nothing(world: World) {
+    store_ann(&world).await;
+    world.erase(World::subject(&[PHONE], &[])).await;
     let before = world.dump();
-    let erased = world.erase(World::sought(&[PHONE], &[EMAIL])).await;
+    let erased = world.erase(World::subject(&[PHONE], &[EMAIL])).await;
     assert_eq!(erased, ErasureCounts { suppressed: 2, ..ErasureCounts::default() });
-    let without = |dump: &str| {
-        // That it was asked for again is noted, and when.
+    let lines = |dump: &str| {
+        // The second request updates its entries and is audited.
         let erased = |line: &&str| line.starts_with("suppressions:") && line.contains("erased");
-        let noted = |line: &&str| erased(line) || line.starts_with("audit:");
-        let lines = dump.lines().filter(|line| !noted(line));
+        let changes = |line: &&str| erased(line) || line.starts_with("audit:");
+        let lines = dump.lines().filter(|line| !changes(line));
         let mut lines: Vec<_> = lines.map(str::to_owned).collect();
         lines.sort();
         lines
     };
-    assert_eq!(without(&world.dump()), without(&before));
+    assert_eq!(lines(&world.dump()), lines(&before));
 }
 
-async fn what_was_cut_off_is_finished_by_the_next(world: World) {
-    traces_of_ann(&world).await;
+async fn an_interrupted_erasure_is_finished_by_the_next_one(world: World) {
+    store_ann(&world).await;
     let organization = world.organization.id;
-    let person = world.person(World::sought(&[PHONE], &[]), &[]).await;
+    let person = world.person(World::subject(&[PHONE], &[]), &[]).await;
     world.store.suppress_subject(organization, &person.sought, None, world.judge()).await.unwrap();
     let lead = all_leads(&world).await.into_iter().find(|lead| lead.e164() == Some(PHONE)).unwrap();
-    assert_eq!(lead.reasons, [Reason::SuppressedPhone, Reason::SuppressedEmail], "held while it is searched");
+    assert_eq!(lead.reasons, [Reason::SuppressedPhone, Reason::SuppressedEmail], "held during the search");
     let finding = world.store.find_person(organization, &person, |_| {}).await.unwrap();
     assert_eq!((finding.submissions.len(), finding.entries.len(), finding.leads.len()), (6, 1, 1));
-    let half = SubjectRecords {
-        submissions: finding.submissions.into_iter().take(3).collect(),
-        ..SubjectRecords::default()
-    };
-    assert_eq!(world.store.erase_records(organization, &half).await.unwrap().submissions, 3);
+    let submissions = finding.submissions.into_iter().take(3).collect();
+    let first_half = SubjectRecords { submissions, ..SubjectRecords::default() };
+    assert_eq!(world.store.erase_records(organization, &first_half).await.unwrap().submissions, 3);
 
-    let rest = world.erase(World::sought(&[PHONE], &[])).await;
+    let rest = world.erase(World::subject(&[PHONE], &[])).await;
     assert_eq!((rest.submissions, rest.leads, rest.to_rebuild.len()), (3, 1, 0));
     assert_eq!(found_in(&world.dump()), [""; 0]);
 }
 
-async fn whoever_comes_back_is_held(world: World) {
-    traces_of_ann(&world).await;
-    world.erase(World::sought(&[PHONE], &[])).await;
-    let back = world.after_erasure(world.consenting(PHONE, "new@example.net"));
-    let by_email = world.after_erasure(world.consenting("+14155550177", "ANN.lee@example.com"));
+async fn a_later_lead_of_an_erased_person_is_held(world: World) {
+    store_ann(&world).await;
+    world.erase(World::subject(&[PHONE], &[])).await;
+    let back = world.after_erasure(world.eligible(PHONE, "new@example.net"));
+    let by_email = world.after_erasure(world.eligible("+14155550177", "ANN.lee@example.com"));
     let committed = world.commit(&[back.clone(), by_email.clone()]).await;
     assert!(committed.settled.iter().all(|settled| settled.outcome == Outcome::Created));
-    let reasons = async |one: &Submission| {
-        world.store.lead(world.organization.id, one.id.into()).await.unwrap().unwrap().reasons
+    let reasons = async |submission: &Submission| {
+        world.store.lead(world.organization.id, submission.id.into()).await.unwrap().unwrap().reasons
     };
     assert_eq!(reasons(&back).await, [Reason::SuppressedPhone]);
     assert_eq!(reasons(&by_email).await, [Reason::SuppressedEmail]);
 }
 
-async fn what_is_delivered_again_changes_nothing(world: World) {
-    let Traces { submissions, bob, source } = traces_of_ann(&world).await;
-    world.erase(World::sought(&[PHONE], &[])).await;
+async fn a_redelivery_after_an_erasure_changes_nothing(world: World) {
+    let AnnsData { submissions, bob, source } = store_ann(&world).await;
+    world.erase(World::subject(&[PHONE], &[])).await;
     let before = world.dump();
     let under_bobs_id = Submission { id: bob.id, ..ann(&world, PHONE, "") };
-    // The last one is what no column takes.
+    // The last one does not fit the columns.
     let mut all = submissions[..5].to_vec();
     all.extend([bob, with_body(&submissions[0], b"another"), under_bobs_id]);
-    all.extend(submissions[..5].iter().map(|one| released(one, one.id.as_uuid(), 1)));
-    let (by_crm, by_default): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.source == source.id);
+    all.extend(submissions[..5].iter().map(|submission| released(submission, submission.id.as_uuid(), 1)));
+    let (by_crm, by_default): (Vec<_>, Vec<_>) = all.into_iter().partition(|sent| sent.source == source.id);
     let again = world.commit(&by_default).await;
     assert_eq!((again.settled.len(), again.reused), (0, 0));
-    let by_crm: Vec<_> = by_crm.into_iter().map(|one| world.normalize_by(&source, one)).collect();
+    let by_crm: Vec<_> =
+        by_crm.into_iter().map(|submission| world.normalize_by(&source, submission)).collect();
     let again = world.store.commit(by_crm, world.judge()).await.unwrap();
     assert_eq!((again.settled.len(), again.reused), (0, 0));
-    for one in submissions {
-        let alone = world.store.quarantine_alone(one, QuarantineReason::Crashed).await.unwrap();
+    for submission in submissions {
+        let alone = world.store.quarantine_alone(submission, QuarantineReason::Crashed).await.unwrap();
         assert_eq!((alone.settled.len(), alone.reused), (0, 0));
     }
     assert_eq!(world.dump(), before);
 }
 
-async fn the_proof_of_consent_remains(world: World) {
-    traces_of_ann(&world).await;
+async fn the_evidence_of_consent_remains(world: World) {
+    store_ann(&world).await;
     let everything = ConsentFilter::Received { from: None, to: None };
     let consents = async || world.store.consents(world.organization.id, everything, None, 100).await.unwrap();
     let before = consents().await.data;
-    world.erase(World::sought(&[PHONE], &[])).await;
+    world.erase(World::subject(&[PHONE], &[])).await;
     let after = consents().await.data;
     assert_eq!(after.len(), 4);
     for (before, after) in before.iter().zip(&after) {
         let person = before.person.as_ref().unwrap();
         let is_ann = found_in(person.as_str()).len() > 2;
         assert_eq!(after.person.is_none(), is_ann);
-        assert_eq!(person.digest(&after.salt.unwrap()), after.digest, "whoever has her document proves it");
+        assert_eq!(person.digest(&after.salt.unwrap()), after.digest, "her document proves the consent");
         let dump = world.dump().to_lowercase();
-        assert!(
-            !dump.contains(&after.salt.unwrap().to_string()),
-            "but the database alone does not lead to her"
-        );
+        assert!(!dump.contains(&after.salt.unwrap().to_string()), "the database alone does not identify her");
     }
 }
 
-async fn a_lead_of_another_loses_what_was_erased(world: World) {
-    // Eve's lead, by the number of a CRM. Once it was given Ann's phone and name, by mistake.
+async fn a_lead_of_another_person_loses_the_erased_values(world: World) {
+    // Eve's lead has the external id of a CRM. One submission gave it Ann's phone and name by mistake.
     let source = world.updating_source().await;
     let numbered = |mut submission: Submission, company: Option<&str>| {
         submission.source = source.id;
@@ -306,15 +302,15 @@ async fn a_lead_of_another_loses_what_was_erased(world: World) {
         submission.fields.texts.extend(company.map(|name| (TextField::Company, Some(name.to_owned()))));
         world.normalize_by(&source, submission)
     };
-    let eve = numbered(world.consenting("+14155550188", "eve@example.org"), Some("Eve & Co"));
+    let eve = numbered(world.eligible("+14155550188", "eve@example.org"), Some("Eve & Co"));
     let lead: LeadId = eve.submission.id.into();
     let mistaken = numbered(ann(&world, PHONE, EMAIL), None);
-    let corrected = numbered(world.consenting("+14155550188", "eve@example.org"), None);
+    let corrected = numbered(world.eligible("+14155550188", "eve@example.org"), None);
     world.store.commit(vec![eve, mistaken, corrected], world.judge()).await.unwrap();
     let show = async || world.store.lead(world.organization.id, lead).await.unwrap().unwrap();
     assert_eq!(show().await.text(TextField::FullName), Some("Annabel Lee"));
 
-    let erased = world.erase(World::sought(&[PHONE], &[])).await;
+    let erased = world.erase(World::subject(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads), (1, 0));
     assert_eq!(erased.to_rebuild, [lead]);
     let rebuilt = world.rebuild_all(&erased.to_rebuild, std::slice::from_ref(&source)).await;
@@ -326,78 +322,82 @@ async fn a_lead_of_another_loses_what_was_erased(world: World) {
     assert_eq!(after.e164(), Some("+14155550188"));
     assert_eq!(found_in(&world.dump()), [""; 0]);
     assert_eq!(world.store.leads_to_rebuild(world.organization.id).await.unwrap(), []);
-    // Nobody is recognized by what Ann had.
+    // No lead is recognized by Ann's values.
     let next = world.commit(&[world.phone("+14155550188"), world.after_erasure(world.phone(PHONE))]).await;
-    let outcomes: Vec<_> = next.settled.iter().map(|one| one.outcome).collect();
+    let outcomes: Vec<_> = next.settled.iter().map(|settled| settled.outcome).collect();
     assert_eq!(outcomes, [Outcome::Duplicate, Outcome::Created]);
 }
 
-async fn what_others_have_too_is_left_alone(world: World) {
-    let [ann, tom] = [PHONE, "+14155550155"].map(|phone| world.consenting(phone, "family@example.com"));
+async fn a_shared_email_does_not_erase_the_other_lead(world: World) {
+    let [ann, tom] = [PHONE, "+14155550155"].map(|phone| world.eligible(phone, "family@example.com"));
     world.commit(&[ann.clone(), tom.clone()]).await;
-    let erased = world.erase(World::sought(&[PHONE], &[])).await;
+    let erased = world.erase(World::subject(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads, erased.shared, erased.suppressed), (1, 1, 1, 1));
     assert_eq!(all_leads(&world).await.iter().map(|lead| lead.id).collect::<Vec<_>>(), [tom.id.into()]);
     assert_eq!(all_leads(&world).await[0].reasons, []);
-    let erased = world.erase(World::sought(&[], &["family@example.com"])).await;
-    assert_eq!((erased.submissions, erased.leads, erased.shared), (1, 1, 0), "it was named");
+    let erased = world.erase(World::subject(&[], &["family@example.com"])).await;
+    assert_eq!(
+        (erased.submissions, erased.leads, erased.shared),
+        (1, 1, 0),
+        "the request contains the email"
+    );
 }
 
-async fn a_mention_elsewhere_is_not_found(world: World) {
-    let mut bob = world.consenting("+14155550199", "bob@example.org");
+async fn a_mention_in_another_lead_is_not_found(world: World) {
+    let mut bob = world.eligible("+14155550199", "bob@example.org");
     bob.fields.custom_fields.insert("friend".into(), "+1 (415) 555-0132".into());
     world.commit(std::slice::from_ref(&bob)).await;
-    assert_eq!(world.erase(World::sought(&[PHONE], &[])).await.submissions, 0);
+    assert_eq!(world.erase(World::subject(&[PHONE], &[])).await.submissions, 0);
     assert_eq!(world.record(&bob).await.submission, bob);
     let person = world.person(DataSubject::default(), &[bob.id.into()]).await;
     world.store.erase(world.organization.id, &person, None, world.judge(), |_| {}).await.unwrap();
-    assert_eq!(found_in(&world.dump()), [""; 0], "by the lead it goes");
+    assert_eq!(found_in(&world.dump()), [""; 0], "an erasure of the lead removes it");
 }
 
-async fn a_lead_that_is_named_goes_whatever_it_has(world: World) {
-    let mut nameless = world.phone("12");
-    nameless.fields.texts.insert(TextField::FullName, Some("Annabel Lee".into()));
-    let nameless = with_body(&nameless, br#"{"full_name":"Annabel Lee"}"#);
-    world.commit(std::slice::from_ref(&nameless)).await;
-    let person = world.person(DataSubject::default(), &[nameless.id.into()]).await;
+async fn a_lead_can_be_erased_by_its_id(world: World) {
+    let mut without_contact = world.phone("12");
+    without_contact.fields.texts.insert(TextField::FullName, Some("Annabel Lee".into()));
+    let without_contact = with_body(&without_contact, br#"{"full_name":"Annabel Lee"}"#);
+    world.commit(std::slice::from_ref(&without_contact)).await;
+    let person = world.person(DataSubject::default(), &[without_contact.id.into()]).await;
     assert!(!person.is_unknown() && person.given.is_empty());
     let organization = world.organization.id;
     let erased = world.store.erase(organization, &person, None, world.judge(), |_| {}).await.unwrap();
     assert_eq!((erased.submissions, erased.leads, erased.suppressed), (1, 1, 0));
     assert_eq!(found_in(&world.dump()), [""; 0]);
-    assert!(world.person(DataSubject::default(), &[nameless.id.into()]).await.is_unknown());
+    assert!(world.person(DataSubject::default(), &[without_contact.id.into()]).await.is_unknown());
 }
 
-async fn nothing_is_read_but_what_belongs_to_the_person(world: World) {
+async fn only_data_of_the_person_is_read(world: World) {
     let others: Vec<_> = (0..300).map(|n| world.phone(&format!("+1415556{n:04}"))).collect();
     world.commit(&others).await;
-    traces_of_ann(&world).await;
-    let (person, mut read) = (world.person(World::sought(&[PHONE], &[]), &[]).await, 0);
+    store_ann(&world).await;
+    let (person, mut read) = (world.person(World::subject(&[PHONE], &[]), &[]).await, 0);
     world.store.find_person(world.organization.id, &person, |more| read += more).await.unwrap();
-    assert_eq!(read, 4, "the quarantine, and none of 300 submissions of others");
+    assert_eq!(read, 4, "the quarantine, and none of the 300 other submissions");
 }
 
-async fn other_organizations_are_left_alone(world: World) {
-    traces_of_ann(&world).await;
+async fn other_organizations_are_not_affected(world: World) {
+    store_ann(&world).await;
     let before = world.dump();
     let other = world.store.ensure_organization("other").await.unwrap().id;
-    let given = World::sought(&[PHONE], &[EMAIL]);
+    let given = World::subject(&[PHONE], &[EMAIL]);
     let person = world.store.find_subject(other, given, &[all_leads(&world).await[0].id]).await.unwrap();
     let erased = world.store.erase(other, &person, None, world.judge(), |_| {}).await.unwrap();
     assert_eq!(erased, ErasureCounts { suppressed: 2, ..ErasureCounts::default() });
-    let kept = |dump: &str| dump.lines().filter(|line| !line.contains(&other.to_string())).count();
-    assert_eq!(kept(&world.dump()), kept(&before));
+    let other_lines = |dump: &str| dump.lines().filter(|line| !line.contains(&other.to_string())).count();
+    assert_eq!(other_lines(&world.dump()), other_lines(&before));
     assert_eq!(found_in(&world.dump()).len(), ANN.len());
     let lead = all_leads(&world).await.into_iter().find(|lead| lead.e164() == Some(PHONE)).unwrap();
     assert!(!lead.reasons.contains(&Reason::SuppressedEmail));
 }
 
-async fn a_long_history_goes_in_chunks(world: World) {
+async fn a_long_history_is_erased_in_chunks(world: World) {
     let all: Vec<_> = (0..450).map(|_| ann(&world, PHONE, EMAIL)).collect();
     world.commit(&all).await;
-    let erased = world.erase(World::sought(&[PHONE], &[])).await;
+    let erased = world.erase(World::subject(&[PHONE], &[])).await;
     assert_eq!((erased.submissions, erased.leads), (450, 1));
     assert_eq!(found_in(&world.dump()), [""; 0]);
-    let begun = Timestamp::now();
-    assert!(world.stored().await.iter().all(|one| one.received_at < begun));
+    let started_at = Timestamp::now();
+    assert!(world.stored_submissions().await.iter().all(|submission| submission.received_at < started_at));
 }

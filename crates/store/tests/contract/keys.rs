@@ -1,4 +1,4 @@
-//! Credentials of every kind, and how one takes the place of another.
+//! Credentials of every kind, their revocation and rotation.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use leadgate_store::StoreError;
 use crate::world::{World, over_both};
 
 over_both!(
-    every_kind_comes_back_as_it_was_made,
-    a_key_is_revoked_with_the_tokens_that_it_asked_for,
-    a_rotated_key_is_good_for_a_while_beside_its_replacement,
-    a_rotation_never_lengthens_a_life,
-    nobody_rotates_the_keys_of_others,
+    every_kind_is_read_as_it_was_created,
+    tokens_can_be_revoked_with_the_key_that_created_them,
+    a_rotated_key_stays_valid_until_its_end,
+    a_rotation_does_not_extend_a_key,
+    another_organization_cannot_rotate_a_key,
 );
 
 pub(crate) fn key(kind: KeyKind, source: &Source) -> ApiKey {
@@ -23,8 +23,8 @@ pub(crate) fn key(kind: KeyKind, source: &Source) -> ApiKey {
     ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], &pepper)
 }
 
-async fn every_kind_comes_back_as_it_was_made(world: World) {
-    let mut made = Vec::new();
+async fn every_kind_is_read_as_it_was_created(world: World) {
+    let mut created = Vec::new();
     for kind in KeyKind::ALL.iter().copied() {
         let key = ApiKey {
             name: Some("Tom's \"shop\"".into()),
@@ -38,40 +38,44 @@ async fn every_kind_comes_back_as_it_was_made(world: World) {
         };
         world.store.create_key(&key).await.unwrap();
         assert_eq!(world.store.find_key(&key.id).await.unwrap(), Some(key.clone()));
-        made.push(key);
+        created.push(key);
     }
-    made.sort_by(|a, b| a.id.cmp(&b.id));
+    created.sort_by(|a, b| a.id.cmp(&b.id));
     let mut listed = world.store.keys(world.organization.id).await.unwrap();
     listed.sort_by(|a, b| a.id.cmp(&b.id));
-    assert_eq!(listed, made);
-    let revoked = world.store.revoke_key(&made[0].id, None).await.unwrap().unwrap();
-    assert_eq!(ApiKey { revoked_at: None, ..revoked }, made[0]);
+    assert_eq!(listed, created);
+    let revoked = world.store.revoke_key(&created[0].id, None).await.unwrap().unwrap();
+    assert_eq!(ApiKey { revoked_at: None, ..revoked }, created[0]);
 }
 
-async fn a_key_is_revoked_with_the_tokens_that_it_asked_for(world: World) {
-    let asking = key(KeyKind::Secret, &world.source);
-    let made = ApiKey { made_by: Some(asking.id.clone()), ..key(KeyKind::Token, &world.source) };
-    let other = ApiKey { made_by: Some(made.id.clone()), ..key(KeyKind::Token, &world.source) };
-    for one in [&asking, &made, &other] {
-        world.store.create_key(one).await.unwrap();
+async fn tokens_can_be_revoked_with_the_key_that_created_them(world: World) {
+    let creator = key(KeyKind::Secret, &world.source);
+    let token = ApiKey { made_by: Some(creator.id.clone()), ..key(KeyKind::Token, &world.source) };
+    let other = ApiKey { made_by: Some(token.id.clone()), ..key(KeyKind::Token, &world.source) };
+    for key in [&creator, &token, &other] {
+        world.store.create_key(key).await.unwrap();
     }
-    assert_eq!(world.store.find_key(&made.id).await.unwrap(), Some(made.clone()));
-    let asking = world.store.revoke_key(&asking.id, None).await.unwrap().unwrap();
+    assert_eq!(world.store.find_key(&token.id).await.unwrap(), Some(token.clone()));
+    let creator = world.store.revoke_key(&creator.id, None).await.unwrap().unwrap();
     let now = Timestamp::now();
     assert!(
-        world.store.find_key(&made.id).await.unwrap().unwrap().is_valid_at(now),
-        "not unless that is asked for"
+        world.store.find_key(&token.id).await.unwrap().unwrap().is_valid_at(now),
+        "revoking the creator alone keeps its tokens"
     );
     let before = world.store.generation().await.unwrap();
-    assert_eq!(world.store.revoke_created_by(&asking).await.unwrap(), 1);
-    assert!(world.store.find_key(&made.id).await.unwrap().unwrap().revoked_at.is_some());
+    assert_eq!(world.store.revoke_created_by(&creator).await.unwrap(), 1);
+    assert!(world.store.find_key(&token.id).await.unwrap().unwrap().revoked_at.is_some());
     assert!(world.store.find_key(&other.id).await.unwrap().unwrap().revoked_at.is_none());
     let changed = world.store.changes_since(before).await.unwrap().keys;
-    assert_eq!(changed.iter().map(|key| &key.id).collect::<Vec<_>>(), [&made.id], "directories hear of it");
-    assert_eq!(world.store.revoke_created_by(&asking).await.unwrap(), 0);
+    assert_eq!(
+        changed.iter().map(|key| &key.id).collect::<Vec<_>>(),
+        [&token.id],
+        "directories read the change"
+    );
+    assert_eq!(world.store.revoke_created_by(&creator).await.unwrap(), 0);
 }
 
-async fn a_rotated_key_is_good_for_a_while_beside_its_replacement(world: World) {
+async fn a_rotated_key_stays_valid_until_its_end(world: World) {
     let (old, new) = (key(KeyKind::Token, &world.source), key(KeyKind::Token, &world.source));
     world.store.create_key(&old).await.unwrap();
     let before = world.store.generation().await.unwrap();
@@ -83,7 +87,7 @@ async fn a_rotated_key_is_good_for_a_while_beside_its_replacement(world: World) 
     assert!(retired.is_valid_at(now) && !retired.is_valid_at(end));
     let mut changed = world.store.changes_since(before).await.unwrap().keys;
     changed.sort_by_key(|key| key.expires_at.is_none());
-    assert_eq!(changed, [retired, new.clone()], "directories hear of both");
+    assert_eq!(changed, [retired, new.clone()], "directories read both keys");
 
     world.store.revoke_key(&new.id, None).await.unwrap();
     let third = key(KeyKind::Token, &world.source);
@@ -91,7 +95,7 @@ async fn a_rotated_key_is_good_for_a_while_beside_its_replacement(world: World) 
     assert_eq!(world.store.find_key(&third.id).await.unwrap(), None, "a revoked key has no successor");
 }
 
-async fn a_rotation_never_lengthens_a_life(world: World) {
+async fn a_rotation_does_not_extend_a_key(world: World) {
     let now = Timestamp::now();
     let (soon, late) = (now.plus(Duration::from_secs(60)), now.plus(Duration::from_secs(3_600)));
     let old = ApiKey { expires_at: Some(soon), ..key(KeyKind::Secret, &world.source) };
@@ -104,7 +108,7 @@ async fn a_rotation_never_lengthens_a_life(world: World) {
     }
 }
 
-async fn nobody_rotates_the_keys_of_others(world: World) {
+async fn another_organization_cannot_rotate_a_key(world: World) {
     let old = key(KeyKind::Secret, &world.source);
     world.store.create_key(&old).await.unwrap();
     let other = world.store.ensure_organization("other").await.unwrap();
@@ -122,6 +126,6 @@ async fn nobody_rotates_the_keys_of_others(world: World) {
     assert!(matches!(refused, Err(StoreError::Bug(_))), "{refused:?}");
     assert_eq!(world.store.find_key(&old.id).await.unwrap(), Some(old));
     assert_eq!(world.store.find_key(&new.id).await.unwrap(), None);
-    let nobody = KeyId::parse("nobodyskey").unwrap();
-    assert_eq!(world.store.rotate_key(&nobody, None, &new, end).await.unwrap(), None);
+    let unknown = KeyId::parse("unknownkey").unwrap();
+    assert_eq!(world.store.rotate_key(&unknown, None, &new, end).await.unwrap(), None);
 }

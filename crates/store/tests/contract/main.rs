@@ -1,4 +1,4 @@
-//! What every store keeps to, over both adapters.
+//! The contract of the store, tested on PostgreSQL and SQLite.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,7 +17,7 @@ mod erased_late;
 mod erasure;
 mod faults;
 mod hammer;
-mod hooked;
+mod hooked_judge;
 mod identity;
 mod keys;
 mod mappings;

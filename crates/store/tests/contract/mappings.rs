@@ -1,4 +1,4 @@
-//! Versions of mappings.
+//! Mappings and their versions.
 
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{Source, SourceId, Timestamp};
@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 use crate::world::{World, over_both};
 
 over_both!(
-    a_mapping_is_in_force_when_it_is_added_and_can_be_taken_back,
-    versions_count_up_however_many_add_them,
-    nobody_maps_for_others,
-    a_source_is_made_before_its_mapping,
+    an_added_mapping_is_active_and_can_be_deactivated,
+    concurrent_additions_get_consecutive_versions,
+    another_organization_cannot_change_a_mapping,
+    a_source_is_created_without_a_mapping,
 );
 
 fn mapping(from: &str) -> Mapping {
@@ -27,7 +27,7 @@ async fn source(world: &World) -> Source {
     world.store.source(world.organization.id, world.source.id).await.unwrap().unwrap()
 }
 
-async fn a_mapping_is_in_force_when_it_is_added_and_can_be_taken_back(world: World) {
+async fn an_added_mapping_is_active_and_can_be_deactivated(world: World) {
     let (store, organization, id) = (&world.store, world.organization.id, world.source.id);
     let before = store.generation().await.unwrap();
     assert_eq!(store.add_mapping(organization, id, &mapping("tel")).await.unwrap(), Some(1));
@@ -42,19 +42,19 @@ async fn a_mapping_is_in_force_when_it_is_added_and_can_be_taken_back(world: Wor
         let now = source(&world).await;
         assert_eq!(now.mapping.as_ref().map(|mapping| mapping.version), version);
         let listed = store.mappings(organization, id).await.unwrap();
-        assert_eq!(listed.iter().map(|one| one.active).collect::<Vec<_>>(), active);
-        let documents: Vec<_> = listed.iter().map(|one| (one.version, &one.mapping)).collect();
+        assert_eq!(listed.iter().map(|version| version.active).collect::<Vec<_>>(), active);
+        let documents: Vec<_> = listed.iter().map(|stored| (stored.version, &stored.mapping)).collect();
         assert_eq!(documents, [(1, &mapping("tel")), (2, &mapping("mobil"))], "versions never change");
     }
     let before = source(&world).await;
     assert!(!store.activate_mapping(organization, id, Some(3)).await.unwrap());
     assert_eq!(source(&world).await, before);
-    // Other changes leave it alone, whatever the caller thinks of it.
+    // Other changes of the source do not change the mapping, whatever the caller passes.
     let changed = Source { tags: vec!["t".into()], mapping: None, ..before.clone() };
     assert_eq!(store.update_source(&changed).await.unwrap().unwrap().mapping, before.mapping);
 }
 
-async fn versions_count_up_however_many_add_them(world: World) {
+async fn concurrent_additions_get_consecutive_versions(world: World) {
     let mut tasks = JoinSet::new();
     for n in 0..8 {
         let (store, organization, id) = (world.store.clone(), world.organization.id, world.source.id);
@@ -69,7 +69,7 @@ async fn versions_count_up_however_many_add_them(world: World) {
     assert_eq!((now.revision, now.mapping.unwrap().version), (9, 8));
 }
 
-async fn nobody_maps_for_others(world: World) {
+async fn another_organization_cannot_change_a_mapping(world: World) {
     let (store, id) = (&world.store, world.source.id);
     let other = store.ensure_organization("other").await.unwrap().id;
     store.add_mapping(world.organization.id, id, &mapping("tel")).await.unwrap();
@@ -77,17 +77,17 @@ async fn nobody_maps_for_others(world: World) {
     assert_eq!(store.add_mapping(other, id, &mapping("x")).await.unwrap(), None);
     assert!(!store.activate_mapping(other, id, None).await.unwrap());
     assert_eq!(store.mappings(other, id).await.unwrap(), []);
-    let nowhere = SourceId::generate();
-    assert_eq!(store.add_mapping(world.organization.id, nowhere, &mapping("x")).await.unwrap(), None);
+    let unknown = SourceId::generate();
+    assert_eq!(store.add_mapping(world.organization.id, unknown, &mapping("x")).await.unwrap(), None);
     assert_eq!(source(&world).await, before);
     assert_eq!(store.mappings(world.organization.id, id).await.unwrap().len(), 1);
 }
 
-async fn a_source_is_made_before_its_mapping(world: World) {
+async fn a_source_is_created_without_a_mapping(world: World) {
     world.store.add_mapping(world.organization.id, world.source.id, &mapping("tel")).await.unwrap();
     let copied = Source { id: SourceId::generate(), name: Some("copy".into()), ..source(&world).await };
-    assert!(world.store.create_source(&copied).await.is_err(), "its version would not be on record");
-    let bare = Source { mapping: None, created_at: Timestamp::now(), ..copied };
-    world.store.create_source(&bare).await.unwrap();
-    assert_eq!(world.store.mappings(world.organization.id, bare.id).await.unwrap(), []);
+    assert!(world.store.create_source(&copied).await.is_err(), "its version would not be stored");
+    let without_mapping = Source { mapping: None, created_at: Timestamp::now(), ..copied };
+    world.store.create_source(&without_mapping).await.unwrap();
+    assert_eq!(world.store.mappings(world.organization.id, without_mapping.id).await.unwrap(), []);
 }

@@ -1,16 +1,18 @@
-//! Stored leads with members and codes that only a newer build knows: this one goes on, loses nothing, and holds the lead.
+//! Stored leads with members and codes that only a newer build knows. This build keeps them, and holds the
+//! lead.
 
 use leadgate_domain::{Eligibility, Fields, Lead, Outcome, Patch, Reason, SuppressionKind, TextField};
 use serde_json::{Value, json};
 
 use crate::world::{World, over_both};
 
-over_both!(a_lead_of_a_newer_build_is_changed_and_keeps_what_is_not_known_here);
+over_both!(a_lead_of_a_newer_build_keeps_unknown_members_when_it_changes);
 
 const PHONE: &str = "+14155550132";
 
-/// A lead as a newer build might have written it: a member more at every level, an unknown code in every enum.
-fn of_tomorrow(lead: &Lead) -> Value {
+/// A lead as a newer build might write it: an additional member at every level, an unknown code in every
+/// enum.
+fn by_newer_build(lead: &Lead) -> Value {
     let mut document = serde_json::to_value(lead).unwrap();
     document["registry"] = json!({ "checked_at": "2030-01-01T00:00:00Z" });
     document["reasons"] = json!(["registry_listed"]);
@@ -26,39 +28,39 @@ fn of_tomorrow(lead: &Lead) -> Value {
     document
 }
 
-async fn a_lead_of_a_newer_build_is_changed_and_keeps_what_is_not_known_here(world: World) {
+async fn a_lead_of_a_newer_build_keeps_unknown_members_when_it_changes(world: World) {
     let source = world.updating_source().await;
     let commit = async |submission| {
         let batch = vec![world.normalize_by(&source, submission)];
         world.store.commit(batch, world.judge()).await.unwrap().settled[0].clone()
     };
-    let first = world.consenting(PHONE, "ann@example.com");
+    let first = world.eligible(PHONE, "ann@example.com");
     commit(first.clone()).await;
     let (organization, id) = (world.organization.id, first.id.into());
     let lead = async || world.store.lead(organization, id).await.unwrap().unwrap();
     let before = lead().await;
     assert_eq!(before.eligibility, Eligibility::Eligible);
-    let document = of_tomorrow(&before).to_string().replace('\'', "''");
+    let document = by_newer_build(&before).to_string().replace('\'', "''");
     world.sql(&format!("UPDATE leads SET document = '{document}' WHERE id = '{id}'")).await;
 
-    let said = Fields {
+    let fields = Fields {
         phone: Patch::Value(PHONE.to_owned()),
         texts: [(TextField::Company, Some("Acme".to_owned()))].into(),
         ..Fields::default()
     };
-    let settled = commit(world.submission(said)).await;
+    let settled = commit(world.submission(fields)).await;
     assert_eq!((settled.outcome, settled.lead), (Outcome::Updated, Some(id)));
-    held_and_whole(&lead().await);
+    assert_held_and_complete(&lead().await);
 
     let entry = crate::races::suppression(&world, SuppressionKind::Phone, PHONE).await;
     let key = entry.key;
     world.store.suppress(organization, vec![entry], world.judge()).await.unwrap();
     assert!(lead().await.reasons.contains(&Reason::SuppressedPhone));
     world.store.unsuppress(organization, vec![key], None, world.judge()).await.unwrap();
-    held_and_whole(&lead().await);
+    assert_held_and_complete(&lead().await);
 }
 
-fn held_and_whole(lead: &Lead) {
+fn assert_held_and_complete(lead: &Lead) {
     assert_eq!(lead.eligibility, Eligibility::Held);
     assert_eq!(lead.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>(), ["registry_listed"]);
     assert_eq!(lead.text(TextField::Company), Some("Acme"));

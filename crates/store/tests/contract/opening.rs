@@ -1,4 +1,4 @@
-//! Migrations, checks, and stores that are not there.
+//! Opening, migrating and checking a store; secrets and backups.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,19 +11,19 @@ use tokio::task::JoinSet;
 use crate::world::{World, over_both, postgres};
 
 over_both!(
-    migrations_run_once_however_many_run_them,
-    a_migrated_store_checks_out,
+    concurrent_migrations_run_once,
+    a_migrated_store_passes_its_check,
     the_match_key_is_not_in_the_database,
-    another_secret_opens_nothing_and_says_so,
-    a_rotated_secret_seals_the_match_key_again,
-    readers_see_what_writers_wrote
+    a_wrong_secret_is_reported,
+    a_rotated_secret_encrypts_the_match_key_again,
+    reads_see_committed_writes
 );
 
-async fn migrations_run_once_however_many_run_them(world: World) {
+async fn concurrent_migrations_run_once(world: World) {
     let key_of = async |store: &Store| {
-        let matching = store.match_key().await.unwrap();
+        let match_key = store.match_key().await.unwrap();
         leadgate_domain::SuppressionKey::of(
-            &matching,
+            &match_key,
             world.organization.id,
             leadgate_domain::SuppressionKind::Phone,
             "+14155550132",
@@ -36,26 +36,26 @@ async fn migrations_run_once_however_many_run_them(world: World) {
         tasks.spawn(async move { store.migrate().await.unwrap() });
     }
     tasks.join_all().await;
-    assert_eq!(key_of(&world.store).await, before, "the matching key is made once");
+    assert_eq!(key_of(&world.store).await, before, "the match key is created once");
     assert_eq!(world.store.organizations().await.unwrap(), std::slice::from_ref(&world.organization));
 }
 
-async fn a_migrated_store_checks_out(world: World) {
+async fn a_migrated_store_passes_its_check(world: World) {
     world.store.check().await.unwrap();
 }
 
-/// The same store by another secret.
+/// The same store, opened with another secret.
 fn with_secret(world: &World, current: &str, previous: Option<&str>) -> Store {
     let config = world.config.clone().with_secret(&RootSecret::new(current, previous).unwrap());
     Store::open(&config).unwrap()
 }
 
 async fn key_of(store: &Store, organization: OrganizationId) -> SuppressionKey {
-    let matching = store.match_key().await.unwrap();
-    SuppressionKey::of(&matching, organization, SuppressionKind::Phone, "+14155550132")
+    let match_key = store.match_key().await.unwrap();
+    SuppressionKey::of(&match_key, organization, SuppressionKind::Phone, "+14155550132")
 }
 
-/// A copy of the database alone does not allow trying numbers against the key of an erased phone.
+/// With a copy of the database alone, phone numbers cannot be tried against the key of an erased phone.
 async fn the_match_key_is_not_in_the_database(world: World) {
     let organization = world.organization.id;
     let key = key_of(&world.store, organization).await;
@@ -63,26 +63,27 @@ async fn the_match_key_is_not_in_the_database(world: World) {
     let words = || dump.split(|c: char| !c.is_ascii_alphanumeric() && !"+/=".contains(c));
     let from_base64 = words().filter_map(|word| STANDARD.decode(word).ok());
     let bytes: Vec<_> = words().filter_map(|word| hex::decode(word).ok()).chain(from_base64).collect();
-    let tried = bytes.iter().flat_map(|bytes| bytes.windows(32));
+    let candidates = bytes.iter().flat_map(|bytes| bytes.windows(32));
     let mut count = 0;
-    for key_like in tried {
-        let found = MatchKey::new(key_like.try_into().unwrap());
-        let tried = SuppressionKey::of(&found, organization, SuppressionKind::Phone, "+14155550132");
-        assert_ne!(tried, key);
+    for candidate in candidates {
+        let match_key = MatchKey::new(candidate.try_into().unwrap());
+        let candidate_key =
+            SuppressionKey::of(&match_key, organization, SuppressionKind::Phone, "+14155550132");
+        assert_ne!(candidate_key, key);
         count += 1;
     }
-    assert!(count > 0, "what is sealed was tried");
+    assert!(count > 0, "the encrypted key was tried");
 }
 
-async fn another_secret_opens_nothing_and_says_so(world: World) {
+async fn a_wrong_secret_is_reported(world: World) {
     let other = with_secret(&world, "another secret that is long enough to be one", None);
     let error = other.match_key().await.err().unwrap();
     assert!(matches!(error, StoreError::WrongSecret { .. }), "{error}");
-    let place = match world.config.url.strip_prefix("sqlite:") {
+    let location = match world.config.url.strip_prefix("sqlite:") {
         Some(file) => file.to_owned(),
         None => world.config.url.split('?').next().unwrap().rsplit('@').next().unwrap().to_owned(),
     };
-    for text in [place.trim_start_matches("postgres://"), "LEADGATE_SECRET", "LEADGATE_SECRET_PREVIOUS"] {
+    for text in [location.trim_start_matches("postgres://"), "LEADGATE_SECRET", "LEADGATE_SECRET_PREVIOUS"] {
         assert!(error.to_string().contains(text), "{text}: {error}");
     }
     assert!(matches!(other.migrate().await, Err(StoreError::WrongSecret { .. })));
@@ -91,23 +92,26 @@ async fn another_secret_opens_nothing_and_says_so(world: World) {
     assert_eq!(
         without.organizations().await.unwrap().len(),
         1,
-        "what needs no key is read without the secret"
+        "data that needs no key is readable without the secret"
     );
 }
 
-async fn a_rotated_secret_seals_the_match_key_again(world: World) {
+async fn a_rotated_secret_encrypts_the_match_key_again(world: World) {
     const NEW: &str = "a newer secret that is long enough to be one";
     let organization = world.organization.id;
     let before = key_of(&world.store, organization).await;
     let rotating = with_secret(&world, NEW, Some(SECRET));
-    let (one, other) = tokio::join!(key_of(&rotating, organization), key_of(&rotating, organization));
-    assert_eq!((one, other), (before, before), "what was matched is matched on");
+    let (first, second) = tokio::join!(key_of(&rotating, organization), key_of(&rotating, organization));
+    assert_eq!((first, second), (before, before), "the match key stays the same");
     assert_eq!(key_of(&with_secret(&world, NEW, None), organization).await, before);
     let old = world.store.match_key().await;
-    assert!(matches!(old, Err(StoreError::WrongSecret { .. })), "the previous secret alone opens it no more");
+    assert!(
+        matches!(old, Err(StoreError::WrongSecret { .. })),
+        "the previous secret alone does not decrypt it any more"
+    );
 }
 
-async fn readers_see_what_writers_wrote(world: World) {
+async fn reads_see_committed_writes(world: World) {
     for n in 0..20 {
         world.commit(&[world.phone(&format!("+141555501{n:02}"))]).await;
         assert_eq!(
@@ -117,8 +121,8 @@ async fn readers_see_what_writers_wrote(world: World) {
     }
 }
 
-/// Several at once on a store that has no schema yet.
-async fn founded_once(config: StoreConfig) {
+/// Migrates a new store several times at once.
+async fn assert_initialized_once(config: StoreConfig) {
     let config = config.with_secret(&RootSecret::new(SECRET, None).unwrap());
     let store = Store::open(&config).unwrap();
     assert_eq!(store.check().await, Err(StoreError::NotMigrated));
@@ -135,19 +139,19 @@ async fn founded_once(config: StoreConfig) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_postgres_is_founded_once() {
-    founded_once(StoreConfig::worker(postgres().await.database().await.unwrap())).await;
+async fn a_new_postgres_database_is_initialized_once() {
+    assert_initialized_once(StoreConfig::worker(postgres().await.database().await.unwrap())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_sqlite_is_founded_once() {
+async fn a_new_sqlite_file_is_initialized_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a store?#%20.db");
-    founded_once(StoreConfig::worker(format!("sqlite:{}", file.display()).replace('?', ""))).await;
+    assert_initialized_once(StoreConfig::worker(format!("sqlite:{}", file.display()).replace('?', ""))).await;
 }
 
 #[test]
-fn an_address_is_read_before_anything_is_opened() {
+fn an_invalid_url_is_refused_before_a_connection_is_opened() {
     for url in ["", "mysql://x", "sqlite:", "sqlite::memory:", "sqlite:x?mode=memory", "/tmp/store.db"] {
         let opened = Store::open(&StoreConfig::api(url));
         assert!(matches!(opened, Err(StoreError::Config(_))), "{url}");
@@ -157,10 +161,10 @@ fn an_address_is_read_before_anything_is_opened() {
 }
 
 #[tokio::test]
-async fn nobody_else_reads_the_file_or_its_copy() {
+async fn only_the_owner_can_read_the_file_and_its_copy() {
     use std::os::unix::fs::PermissionsExt;
     let world = World::sqlite().await;
-    let submission = world.consenting("+14155550132", "ann@example.com");
+    let submission = world.eligible("+14155550132", "ann@example.com");
     world.commit(std::slice::from_ref(&submission)).await;
     let copy = world.folder.path().join("it's a copy.db");
     world.store.backup_to(&copy).await.unwrap();
@@ -168,7 +172,7 @@ async fn nobody_else_reads_the_file_or_its_copy() {
         let file = file.unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
     }
-    assert!(world.store.backup_to(&copy).await.is_err(), "nothing is overwritten");
+    assert!(world.store.backup_to(&copy).await.is_err(), "an existing file is not overwritten");
 
     let restored = Store::open(&StoreConfig::api(format!("sqlite:{}", copy.display()))).unwrap();
     restored.check().await.unwrap();
@@ -178,26 +182,26 @@ async fn nobody_else_reads_the_file_or_its_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_has_its_own_backups() {
+async fn backup_to_a_file_is_unsupported_on_postgres() {
     let world = World::postgres().await;
     let copied = world.store.backup_to(&world.folder.path().join("copy.db")).await;
     assert!(matches!(copied, Err(StoreError::Unsupported(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_whose_making_was_cut_off_is_made_again() {
+async fn an_index_whose_creation_was_interrupted_is_created_again() {
     let url = postgres().await.database().await.unwrap();
     let store =
         Store::open(&StoreConfig::worker(&url).with_secret(&RootSecret::new(SECRET, None).unwrap())).unwrap();
     store.migrate().await.unwrap();
-    let cut_off = "UPDATE pg_index SET indisvalid = false
+    let interrupted = "UPDATE pg_index SET indisvalid = false
                    WHERE indexrelid IN ('leads_with_phone'::regclass, 'leads_by_domain'::regclass);
                    DELETE FROM __diesel_schema_migrations WHERE version = '0015'";
-    postgres().await.sql(&url, cut_off).await.unwrap();
+    postgres().await.sql(&url, interrupted).await.unwrap();
     assert_eq!(store.check().await, Err(StoreError::NotMigrated));
     store.migrate().await.unwrap();
     store.check().await.unwrap();
-    // The one was not recorded yet, the other was taken for made.
+    // The migration of the first index was not recorded. The second one was recorded as complete.
     let valid = "SELECT count(*) FROM pg_index
                  WHERE indexrelid IN ('leads_with_phone'::regclass, 'leads_by_domain'::regclass) AND indisvalid";
     assert_eq!(postgres().await.sql(&url, valid).await.unwrap().trim(), "2");

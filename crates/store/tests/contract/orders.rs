@@ -1,4 +1,4 @@
-//! The order in which workers come to submissions changes nothing about the lead that they make.
+//! The order in which workers process submissions does not change the resulting lead.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 use crate::races::{all_leads, suppression};
 use crate::world::{World, over_both};
 
-over_both!(submissions_of_one_person_make_one_lead_in_whatever_order);
+over_both!(the_order_of_processing_does_not_change_the_lead);
 
 const ORDERS: u64 = 50;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Two sources of one organization that update, and differ in all that they add to a lead.
+/// Two sources of one organization with the policy `update`, which differ in their other settings.
 async fn sources(world: &World) -> [Arc<Source>; 2] {
-    let mut made = Vec::new();
+    let mut sources = Vec::new();
     for (name, region) in [("crm", "US"), ("form", "GB")] {
         let mut source = Source::new(
             world.organization.id,
@@ -42,14 +42,14 @@ async fn sources(world: &World) -> [Arc<Source>; 2] {
         source.consent_max_age = (name == "form").then_some(DAY * 90);
         assert_eq!(source.policy, DuplicatePolicy::Update);
         world.store.create_source(&source).await.unwrap();
-        made.push(Arc::new(source));
+        sources.push(Arc::new(source));
     }
-    [Arc::clone(&made[0]), Arc::clone(&made[1])]
+    [Arc::clone(&sources[0]), Arc::clone(&sources[1])]
 }
 
-/// What a person says over twenty days. They keep their mailbox, which is by what they are known, and change
-/// everything else; some of it back.
-fn said() -> Vec<(usize, Value)> {
+/// Submissions of one person over about twenty days, each with the index of its source. The email stays the
+/// same and identifies the person. Every other value changes, and some change back.
+fn submitted_fields() -> Vec<(usize, Value)> {
     let consent = |day: u32, version: &str| {
         let at = format!("2026-09-{day:02}T10:00:00Z");
         json!({ "consent_timestamp": at, "consent_text_version": version, "source_url": "https://acme.example/form" })
@@ -94,44 +94,44 @@ fn said() -> Vec<(usize, Value)> {
 }
 
 fn submissions(world: &World, sources: &[Arc<Source>; 2]) -> Vec<(Submission, Arc<Source>)> {
-    let one = |(day, (source, fields)): (u32, (usize, Value))| {
+    let submission = |(day, (source, fields)): (u32, (usize, Value))| {
         let fields: Fields = serde_json::from_value(fields).unwrap();
         let submission = world.submission(fields);
         let received_at = submission.received_at.plus(DAY * day * 2);
         (Submission { received_at, source: sources[source].id, ..submission }, Arc::clone(&sources[source]))
     };
-    (0..).zip(said()).map(one).collect()
+    (0..).zip(submitted_fields()).map(submission).collect()
 }
 
-/// Commits them in an order and in batches of the dice's choice, some of them more than once.
-async fn commit(world: &World, all: &[(Submission, Arc<Source>)], dice: &mut SmallRng) {
-    let mut order: Vec<_> = (0..all.len()).chain((0..3).map(|_| dice.random_range(0..all.len()))).collect();
-    order.shuffle(dice);
+/// Commits the submissions in random order and in random batches, some of them more than once.
+async fn commit(world: &World, all: &[(Submission, Arc<Source>)], random: &mut SmallRng) {
+    let mut order: Vec<_> = (0..all.len()).chain((0..3).map(|_| random.random_range(0..all.len()))).collect();
+    order.shuffle(random);
     let mut rest = order.as_slice();
     while !rest.is_empty() {
-        let (batch, after) = rest.split_at(dice.random_range(1..=rest.len().min(5)));
-        let one = |place: &usize| world.normalize_by(&all[*place].1, all[*place].0.clone());
-        world.store.commit(batch.iter().map(one).collect::<Vec<_>>(), world.judge()).await.unwrap();
+        let (batch, after) = rest.split_at(random.random_range(1..=rest.len().min(5)));
+        let normalize = |index: &usize| world.normalize_by(&all[*index].1, all[*index].0.clone());
+        world.store.commit(batch.iter().map(normalize).collect::<Vec<_>>(), world.judge()).await.unwrap();
         rest = after;
     }
 }
 
-/// A lead without who created it, and the clock by which each of its fields goes.
-fn told(lead: &Lead) -> (Value, BTreeMap<String, FieldVersion>) {
+/// The lead without its id, and the version of each of its fields.
+fn comparable(lead: &Lead) -> (Value, BTreeMap<String, FieldVersion>) {
     let mut document = serde_json::to_value(lead).unwrap();
     document["id"] = Value::Null;
     document["clocks"] = Value::Null;
-    let held = ["phone", "email", "consent", "attribution", "automations", "user_assignments", "observed"];
-    let held = held.into_iter().filter(|name| !document[*name].is_null()).map(str::to_owned);
+    let names = ["phone", "email", "consent", "attribution", "automations", "user_assignments", "observed"];
+    let names = names.into_iter().filter(|name| !document[*name].is_null()).map(str::to_owned);
     let texts = lead.texts.keys().map(|field| field.as_str().to_owned());
     let custom = lead.custom_fields.keys().map(|key| format!("custom_fields/{key}"));
-    let held = held.chain(texts).chain(custom).map(|name| (name, lead.clocks.base));
-    let mut clocks: BTreeMap<_, _> = held.collect();
+    let versions = names.chain(texts).chain(custom).map(|name| (name, lead.clocks.base));
+    let mut clocks: BTreeMap<_, _> = versions.collect();
     clocks.extend(lead.clocks.own.clone());
     (document, clocks)
 }
 
-async fn submissions_of_one_person_make_one_lead_in_whatever_order(world: World) {
+async fn the_order_of_processing_does_not_change_the_lead(world: World) {
     let sources = sources(&world).await;
     let all = submissions(&world, &sources);
     let entry = suppression(&world, SuppressionKind::Phone, "+442079460958").await;
@@ -142,29 +142,29 @@ async fn submissions_of_one_person_make_one_lead_in_whatever_order(world: World)
         commit(&world, &all, &mut SmallRng::seed_from_u64(seed)).await;
         let leads = all_leads(&world).await;
         assert_eq!(leads.len(), 1, "order {seed}");
-        let told = told(&leads[0]);
-        assert_eq!(*expected.get_or_insert_with(|| told.clone()), told, "order {seed}");
+        let result = comparable(&leads[0]);
+        assert_eq!(*expected.get_or_insert_with(|| result.clone()), result, "order {seed}");
         creators.insert(leads[0].id);
-        let stored = world.stored().await;
-        let made = |outcome| stored.iter().filter(|one| one.outcome == Some(outcome)).count();
-        assert_eq!((made(Outcome::Created), made(Outcome::Updated)), (1, all.len() - 1), "order {seed}");
+        let stored = world.stored_submissions().await;
+        let count = |outcome| stored.iter().filter(|summary| summary.outcome == Some(outcome)).count();
+        assert_eq!((count(Outcome::Created), count(Outcome::Updated)), (1, all.len() - 1), "order {seed}");
         world
             .sql("DELETE FROM outcomes; DELETE FROM submissions; DELETE FROM leads; DELETE FROM claims")
             .await;
     }
     assert!(creators.len() > 6, "the orders differ: {creators:?}");
     let (lead, clocks) = expected.unwrap();
-    says_what_was_said_last(&lead);
-    let clock = |place: usize| -> FieldVersion { all[place].0.clock() };
-    for (field, place) in
+    assert_last_values(&lead);
+    let clock = |index: usize| -> FieldVersion { all[index].0.clock() };
+    for (field, index) in
         [("phone", 7), ("full_name", 9), ("consent", 10), ("custom_fields/x", 10), ("company", 4)]
     {
-        assert_eq!(clocks[field], clock(place), "{field}");
+        assert_eq!(clocks[field], clock(index), "{field}");
     }
-    assert_eq!(lead["source"], json!(sources[0].id), "by which the earliest came in");
+    assert_eq!(lead["source"], json!(sources[0].id), "the source of the earliest submission");
 }
 
-fn says_what_was_said_last(lead: &Value) {
+fn assert_last_values(lead: &Value) {
     assert_eq!(lead["phone"]["e164"], "+442079460958");
     assert_eq!(lead["email"]["raw"], "ANN@acme.example");
     assert_eq!(

@@ -5,14 +5,14 @@ use leadgate_store::{AuditFilter, Directory};
 
 use crate::world::{World, over_both};
 
-over_both!(a_name_belongs_to_one_organization, an_organization_is_disabled_and_enabled);
+over_both!(an_organization_name_is_unique, an_organization_can_be_disabled_and_enabled);
 
 async fn entries(world: &World, action: AuditAction) -> usize {
     let filter = AuditFilter { action: Some(action), ..AuditFilter::default() };
     world.store.audit(world.organization.id, filter, None, 100).await.unwrap().data.len()
 }
 
-async fn a_name_belongs_to_one_organization(world: World) {
+async fn an_organization_name_is_unique(world: World) {
     let (store, acme) = (&world.store, world.organization.id);
     assert_eq!(store.create_organization("acme").await.unwrap(), None);
     let other = store.create_organization("other").await.unwrap().unwrap();
@@ -20,10 +20,10 @@ async fn a_name_belongs_to_one_organization(world: World) {
 
     let directory = Directory::new(store.clone());
     directory.refresh().await.unwrap();
-    for (id, taken) in
+    for (id, name) in
         [(acme, "other"), (acme, "acme"), (other.id, "acme"), (OrganizationId::generate(), "new")]
     {
-        assert!(!store.rename_organization(id, taken).await.unwrap(), "{taken}");
+        assert!(!store.rename_organization(id, name).await.unwrap(), "{name}");
     }
     assert_eq!(entries(&world, AuditAction::OrganizationRenamed).await, 0);
     assert!(store.rename_organization(acme, "acme uk").await.unwrap());
@@ -32,10 +32,10 @@ async fn a_name_belongs_to_one_organization(world: World) {
     assert_eq!(store.organization_named("acme uk").await.unwrap().unwrap().id, acme);
     directory.refresh().await.unwrap();
     assert_eq!(directory.organization(acme).unwrap().name, "acme uk");
-    assert!(store.rename_organization(other.id, "acme").await.unwrap(), "the name is free again");
+    assert!(store.rename_organization(other.id, "acme").await.unwrap(), "the old name is free");
 }
 
-async fn an_organization_is_disabled_and_enabled(world: World) {
+async fn an_organization_can_be_disabled_and_enabled(world: World) {
     let (store, acme) = (&world.store, world.organization.id);
     let directory = Directory::new(store.clone());
     let disabled_at = async || {
@@ -50,7 +50,7 @@ async fn an_organization_is_disabled_and_enabled(world: World) {
     let since = disabled_at().await;
     assert!(since.is_some());
     assert!(!store.disable_organization(acme).await.unwrap());
-    assert_eq!(disabled_at().await, since, "the first time counts");
+    assert_eq!(disabled_at().await, since, "the first time stays");
     assert!(store.enable_organization(acme).await.unwrap());
     assert_eq!(disabled_at().await, None);
     assert!(!store.disable_organization(OrganizationId::generate()).await.unwrap());

@@ -1,4 +1,4 @@
-//! A batch reads what it names, however much is stored.
+//! The number of rows that PostgreSQL reads does not depend on how much is stored.
 
 use std::iter;
 use std::time::{Duration, Instant};
@@ -11,44 +11,45 @@ use crate::world::{World, postgres};
 
 const SUBMISSIONS: usize = 3_000;
 
-/// No statistics at all: plans are made before there is anything to plan for.
+/// Without statistics: the plans are made for empty tables.
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_reads_in_proportion_to_what_is_asked() {
-    reads_in_proportion(|_| false).await;
+async fn postgres_reads_few_rows_without_statistics() {
+    assert_few_rows_read(|_| false).await;
 }
 
-/// Statistics that know of one row, as after a first try, while 3,000 more come.
+/// With statistics of one row, as after a first test, while 3,000 more rows are added.
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_reads_in_proportion_by_statistics_of_one_row() {
-    reads_in_proportion(|batch| batch == 0).await;
+async fn postgres_reads_few_rows_with_statistics_of_one_row() {
+    assert_few_rows_read(|batch| batch == 0).await;
 }
 
-/// Statistics of tables that fit on a page or two.
+/// With statistics of tables that fit on one or two pages.
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_reads_in_proportion_by_statistics_of_few_rows() {
-    reads_in_proportion(|batch| batch == 1 || batch == 2).await;
+async fn postgres_reads_few_rows_with_statistics_of_few_rows() {
+    assert_few_rows_read(|batch| batch == 1 || batch == 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_reads_in_proportion_by_fresh_statistics() {
-    reads_in_proportion(|_| true).await;
+async fn postgres_reads_few_rows_with_fresh_statistics() {
+    assert_few_rows_read(|_| true).await;
 }
 
-/// One connection from the empty tables on, with statistics gathered after the `gathered` batches only.
-async fn reads_in_proportion(gathered: impl Fn(usize) -> bool) {
+/// One connection, starting with empty tables. Statistics are gathered after the batches that `analyze_after`
+/// selects.
+async fn assert_few_rows_read(analyze_after: impl Fn(usize) -> bool) {
     let url = postgres().await.database().await.unwrap();
     let config = StoreConfig { pool_size: 1, ..StoreConfig::worker(&url) };
     let world = World::at(config, tempfile::tempdir().unwrap()).await;
     let before = read_so_far(&url).await;
     let submissions: Vec<_> = (0..SUBMISSIONS)
-        .map(|n| world.consenting(&format!("+1415555{:04}", n % 2_000), &format!("p{n}@example.com")))
+        .map(|n| world.eligible(&format!("+1415555{:04}", n % 2_000), &format!("p{n}@example.com")))
         .collect();
     let updating = world.updating_source().await;
     let (first, others) = submissions.split_at(1);
     for (number, batch) in iter::once(first).chain(others.chunks(50)).enumerate() {
         world.commit(batch).await;
-        let update = |one: &Submission| {
-            let Submission { fields, .. } = one.clone();
+        let update = |submission: &Submission| {
+            let Submission { fields, .. } = submission.clone();
             let again = Submission { source: updating.id, ..world.submission(fields) };
             world.normalize_by(&updating, again)
         };
@@ -68,7 +69,7 @@ async fn reads_in_proportion(gathered: impl Fn(usize) -> bool) {
         let since = ConsentFilter::Received { from: Some(batch[0].received_at), to: None };
         world.store.consents(world.organization.id, since, None, 5).await.unwrap();
         world.store.forget_people(world.organization.id, &[id]).await.unwrap();
-        // Of a day on which nothing came in.
+        // A day without submissions.
         let day = Day::read("2026-01-01", Zone::utc()).unwrap();
         for source in [None, Some(world.source.id)] {
             let report = world.store.intake_report(world.organization.id, source, &day).await.unwrap();
@@ -78,22 +79,22 @@ async fn reads_in_proportion(gathered: impl Fn(usize) -> bool) {
         let entry = suppression(&world, SuppressionKind::Email, &format!("{id}@example.com")).await;
         world.store.suppress(world.organization.id, vec![entry.clone()], world.judge()).await.unwrap();
         world.store.unsuppress(world.organization.id, vec![entry.key], None, world.judge()).await.unwrap();
-        if gathered(number) {
+        if analyze_after(number) {
             postgres().await.sql(&url, "ANALYZE").await.unwrap();
         }
     }
     drop(world);
-    until_told(&url).await;
+    wait_for_statistics(&url).await;
     let read = read_so_far(&url).await - before;
-    assert!(read > SUBMISSIONS / 2, "{read} rows read: nothing was counted");
-    // Five for each by its index, and a table of some hundred rows may well be read whole. One that is read once per
-    // batch however large would be 90,000 rows.
+    assert!(read > SUBMISSIONS / 2, "{read} rows read: the statistics are missing");
+    // About five rows per submission by index. Tables of some hundred rows may be scanned. A full scan for
+    // each batch would be 90,000 rows.
     assert!(read < SUBMISSIONS * 15, "{read} rows read for {SUBMISSIONS} submissions");
 }
 
-/// What is erased is found by its ids, also by plans that were made while there was nothing.
+/// An erasure finds its rows by their ids, also with plans that were made for empty tables.
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_erases_in_proportion_to_what_is_erased() {
+async fn postgres_reads_few_rows_for_an_erasure() {
     let url = postgres().await.database().await.unwrap();
     let config = StoreConfig { pool_size: 1, ..StoreConfig::worker(&url) };
     let world = World::at(config, tempfile::tempdir().unwrap()).await;
@@ -102,15 +103,15 @@ async fn postgres_erases_in_proportion_to_what_is_erased() {
         world.store.set_retention(world.organization.id, retention).await.unwrap();
         world.store.sweep_retention(Instant::now() + Duration::from_secs(60)).await.unwrap()
     };
-    let somebody = |n: usize| world.consenting(&format!("+1415555{n:04}"), &format!("p{n}@example.com"));
+    let person = |n: usize| world.eligible(&format!("+1415555{n:04}"), &format!("p{n}@example.com"));
     let erase = async |n: usize| {
-        let person = world.person(World::sought(&[&format!("+1415555{n:04}")], &[]), &[]).await;
+        let person = world.person(World::subject(&[&format!("+1415555{n:04}")], &[]), &[]).await;
         world.store.erase(world.organization.id, &person, None, world.judge(), |_| {}).await.unwrap()
     };
-    world.commit(&[somebody(0), somebody(5_000)]).await;
+    world.commit(&[person(0), person(5_000)]).await;
     assert_eq!(erase(5_000).await.leads, 1);
     keep(Retention { submissions: day, leads: day, ..Retention::default() }).await;
-    let submissions: Vec<_> = (0..2_000).map(somebody).collect();
+    let submissions: Vec<_> = (0..2_000).map(person).collect();
     for batch in submissions.chunks(500) {
         world.commit(batch).await;
     }
@@ -120,13 +121,13 @@ async fn postgres_erases_in_proportion_to_what_is_erased() {
     let swept = keep(Retention { submissions: day, leads: day, ..Retention::default() }).await;
     assert_eq!((swept.submissions, swept.leads), (1_980, 1_980));
     drop(world);
-    until_told(&url).await;
+    wait_for_statistics(&url).await;
     let read = read_so_far(&url).await;
     assert!(read > 4_000 && read < 2_000 * 20, "{read} rows read for 2,000 people");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_reads_of_the_audit_log_what_is_asked() {
+async fn postgres_reads_few_rows_of_the_audit_log() {
     let url = postgres().await.database().await.unwrap();
     let config = StoreConfig { pool_size: 1, ..StoreConfig::worker(&url) };
     let world = World::at(config, tempfile::tempdir().unwrap()).await;
@@ -150,20 +151,20 @@ async fn postgres_reads_of_the_audit_log_what_is_asked() {
         }
     }
     drop(world);
-    until_told(&url).await;
+    wait_for_statistics(&url).await;
     let read = read_of(&url, "'audit'").await;
-    // Ten pages of eleven, and thrice as many with next to nothing on them.
+    // Ten pages of eleven rows, and 30 pages with few rows.
     assert!(read < 300, "{read} rows read");
 }
 
-/// A session reports what it read when it ends.
-async fn until_told(url: &str) {
+/// Waits until the sessions have ended: a session reports its statistics at its end.
+async fn wait_for_statistics(url: &str) {
     let sessions = "select count(*) from pg_stat_activity where datname = current_database() \
                     and application_name = 'leadgate'";
     while postgres().await.sql(url, sessions).await.unwrap().trim() != "0" {}
 }
 
-/// Rows of the growing tables that were read, by whatever way.
+/// The rows of the growing tables that were read, by scans and by indexes.
 async fn read_so_far(url: &str) -> usize {
     let tables = "'submissions', 'claims', 'leads', 'outcomes', 'quarantine', 'suppressions', 'consents', \
                   'consent_people'";

@@ -1,4 +1,4 @@
-//! How much one organization may have.
+//! The limits of one organization.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use leadgate_store::StoreError;
 use crate::world::{World, over_both};
 
 over_both!(
-    an_organization_has_a_thousand_sources,
-    an_organization_has_two_thousand_keys_that_are_not_revoked,
-    an_organization_has_a_thousand_tags_and_keeps_a_thousand_scorings,
-    sources_and_tags_have_pages,
+    an_organization_has_at_most_1000_sources,
+    an_organization_has_at_most_2000_keys_that_are_not_revoked,
+    an_organization_has_at_most_1000_tags_and_1000_scorings,
+    sources_and_tags_are_listed_in_pages,
 );
 
-/// As many are made at once.
-const AT_ONCE: usize = 16;
+/// The number of concurrent calls.
+const CONCURRENCY: usize = 16;
 
-fn refused(made: Result<impl std::fmt::Debug, StoreError>, what: &str) {
-    let Err(StoreError::TooMany { .. }) = &made else { panic!("{made:?}") };
-    let told = made.unwrap_err().to_string();
-    assert!(told.contains(what), "{told}");
+fn assert_limit_reached(result: Result<impl std::fmt::Debug, StoreError>, text: &str) {
+    let Err(StoreError::TooMany { .. }) = &result else { panic!("{result:?}") };
+    let message = result.unwrap_err().to_string();
+    assert!(message.contains(text), "{message}");
 }
 
 fn source(world: &World, number: usize) -> Source {
@@ -35,14 +35,14 @@ fn source(world: &World, number: usize) -> Source {
     )
 }
 
-async fn an_organization_has_a_thousand_sources(world: World) {
-    // The first one came with the world.
+async fn an_organization_has_at_most_1000_sources(world: World) {
+    // The test setup has created one source.
     let sources: Vec<_> = (1..1_000).map(|number| source(&world, number)).collect();
-    let making = iter(&sources).map(|source| world.store.create_source(source));
-    let made: Vec<_> = making.buffer_unordered(AT_ONCE).collect().await;
-    assert!(made.iter().all(Result::is_ok), "{made:?}");
+    let calls = iter(&sources).map(|source| world.store.create_source(source));
+    let results: Vec<_> = calls.buffer_unordered(CONCURRENCY).collect().await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
     let before = world.store.generation().await.unwrap();
-    refused(
+    assert_limit_reached(
         world.store.create_source(&source(&world, 1_000)).await,
         "the limit of 1000 sources is reached; ",
     );
@@ -56,17 +56,17 @@ async fn an_organization_has_a_thousand_sources(world: World) {
         .unwrap();
 }
 
-async fn an_organization_has_two_thousand_keys_that_are_not_revoked(world: World) {
+async fn an_organization_has_at_most_2000_keys_that_are_not_revoked(world: World) {
     let pepper = RootSecret::new(&"s".repeat(32), None).unwrap().api_keys();
     let of_kind = |kind| {
         let (presented, _) = PresentedKey::generate(kind);
         ApiKey::new(&presented, world.organization.id, world.source.id, vec![Scope::Write], &pepper)
     };
     let tokens: Vec<_> = (0..1_000).map(|_| of_kind(KeyKind::Token)).collect();
-    let made: Vec<_> =
-        iter(&tokens).map(|key| world.store.create_key(key)).buffer_unordered(AT_ONCE).collect().await;
-    assert!(made.iter().all(Result::is_ok), "{made:?}");
-    refused(
+    let results: Vec<_> =
+        iter(&tokens).map(|key| world.store.create_key(key)).buffer_unordered(CONCURRENCY).collect().await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_limit_reached(
         world.store.create_key(&of_kind(KeyKind::Token)).await,
         "the limit of 1000 tokens per source is reached; revoke",
     );
@@ -74,22 +74,31 @@ async fn an_organization_has_two_thousand_keys_that_are_not_revoked(world: World
     let last = key();
     world.store.create_key(&last).await.unwrap();
     let keys: Vec<_> = (1..1_000).map(|_| key()).collect();
-    let made: Vec<_> =
-        iter(&keys).map(|key| world.store.create_key(key)).buffer_unordered(AT_ONCE).collect().await;
-    assert!(made.iter().all(Result::is_ok), "{made:?}");
-    refused(world.store.create_key(&key()).await, "the limit of 2000 keys and tokens is reached; revoke");
+    let results: Vec<_> =
+        iter(&keys).map(|key| world.store.create_key(key)).buffer_unordered(CONCURRENCY).collect().await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_limit_reached(
+        world.store.create_key(&key()).await,
+        "the limit of 2000 keys and tokens is reached; revoke",
+    );
     world.store.revoke_key(&last.id, None).await.unwrap();
     world.store.create_key(&key()).await.unwrap();
-    refused(world.store.create_key(&key()).await, "the limit of 2000 keys and tokens is reached; revoke");
+    assert_limit_reached(
+        world.store.create_key(&key()).await,
+        "the limit of 2000 keys and tokens is reached; revoke",
+    );
 }
 
-async fn an_organization_has_a_thousand_tags_and_keeps_a_thousand_scorings(world: World) {
+async fn an_organization_has_at_most_1000_tags_and_1000_scorings(world: World) {
     let (store, organization) = (&world.store, world.organization.id);
     let make = |number: usize| async move { store.create_tag(organization, &format!("t{number}")).await };
-    let made: Vec<_> = iter(0..1_000).map(make).buffer_unordered(AT_ONCE).collect().await;
-    assert!(made.iter().all(Result::is_ok), "{made:?}");
-    refused(store.create_tag(organization, "one more").await, "the limit of 1000 numbered tags is reached; ");
-    assert_eq!(store.create_tag(organization, "t7").await.unwrap().name, "t7", "it is there");
+    let results: Vec<_> = iter(0..1_000).map(make).buffer_unordered(CONCURRENCY).collect().await;
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_limit_reached(
+        store.create_tag(organization, "one more").await,
+        "the limit of 1000 numbered tags is reached; ",
+    );
+    assert_eq!(store.create_tag(organization, "t7").await.unwrap().name, "t7", "it exists");
     assert_eq!(store.tags(organization).await.unwrap().len(), 1_000);
 
     let scoring = Scoring::from_toml("hot = 2\nwarm = 1\nrules = []").unwrap();
@@ -101,13 +110,16 @@ async fn an_organization_has_a_thousand_tags_and_keeps_a_thousand_scorings(world
         assert_eq!(store.add_scoring(organization, &scoring).await.unwrap(), Some(expected));
     }
     let kept = store.scorings(organization).await.unwrap();
-    assert!(kept.iter().map(|one| one.version).eq(3..1_003), "the newest are kept");
-    assert_eq!(kept.iter().filter(|one| one.active).map(|one| one.version).collect::<Vec<_>>(), [1_002]);
-    assert!(!store.activate_scoring(organization, Some(2)).await.unwrap(), "it is gone");
+    assert!(kept.iter().map(|scoring| scoring.version).eq(3..1_003), "the newest are kept");
+    assert_eq!(
+        kept.iter().filter(|scoring| scoring.active).map(|scoring| scoring.version).collect::<Vec<_>>(),
+        [1_002]
+    );
+    assert!(!store.activate_scoring(organization, Some(2)).await.unwrap(), "it was deleted");
     assert!(store.activate_scoring(organization, Some(3)).await.unwrap());
 }
 
-async fn sources_and_tags_have_pages(world: World) {
+async fn sources_and_tags_are_listed_in_pages(world: World) {
     let (store, organization) = (&world.store, world.organization.id);
     for number in 0..4 {
         store.create_source(&source(&world, number)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Several at once.
+//! Concurrent commits, suppressions and sweeps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use leadgate_domain::{
 use leadgate_store::{BatchSplitter, CommitResult};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::hooked::Gate;
+use crate::hooked_judge::PausedJudge;
 use crate::world::{World, over_both};
 
 over_both!(
-    overlapping_keys_make_one_lead_each,
-    the_same_batch_eight_times_at_once_is_settled_once,
-    updates_of_the_same_leads_lose_nothing,
-    no_lead_is_eligible_beside_its_suppression,
-    an_entry_waits_for_a_commit_that_did_not_see_it,
-    an_opt_out_reaches_the_lead_of_a_commit_that_did_not_see_it,
-    the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold,
-    what_ends_while_it_is_pending_is_over_when_nobody_sees_it_hold,
-    an_expired_key_is_taken_once,
-    two_keys_of_one_lead_change_it_one_after_the_other,
+    concurrent_batches_create_one_lead_per_key,
+    a_batch_committed_eight_times_at_once_is_settled_once,
+    concurrent_updates_of_the_same_leads_are_all_stored,
+    no_suppressed_lead_is_eligible_after_concurrent_commits,
+    an_entry_waits_for_a_commit_that_did_not_read_it,
+    an_opt_out_holds_the_lead_of_a_commit_that_did_not_read_it,
+    the_expiry_of_an_entry_waits_for_a_commit_that_read_it,
+    a_pending_entry_that_expires_is_applied_after_commits_that_read_it,
+    an_expired_key_is_claimed_once,
+    updates_by_two_keys_of_one_lead_are_serialized,
 );
 
 const PHONES: usize = 20;
@@ -34,13 +34,13 @@ fn phone(n: usize) -> String {
     format!("+1415555{:04}", 100 + n)
 }
 
-/// Batches that hold the same keys in ever other orders.
+/// Batches with the same keys in different orders.
 fn batches(world: &World, batches: usize, size: usize) -> Vec<Vec<Submission>> {
     let phones = |batch: usize| (0..size).map(move |n| phone((batch * 7 + n * (batch % 2 * 2 + 1)) % PHONES));
     (0..batches).map(|batch| phones(batch).map(|phone| world.phone(&phone)).collect()).collect()
 }
 
-async fn overlapping_keys_make_one_lead_each(world: World) {
+async fn concurrent_batches_create_one_lead_per_key(world: World) {
     let world = Arc::new(world);
     let mut tasks = JoinSet::new();
     for batch in batches(&world, 40, 15).chunks(5).map(<[_]>::to_vec).collect::<Vec<_>>() {
@@ -54,17 +54,18 @@ async fn overlapping_keys_make_one_lead_each(world: World) {
     assert_eq!(tasks.len(), 8);
     tasks.join_all().await;
 
-    let stored = world.stored().await;
+    let stored = world.stored_submissions().await;
     assert_eq!(stored.len(), 40 * 15);
     let leads: BTreeSet<LeadId> = all_leads(&world).await.into_iter().map(|lead| lead.id).collect();
     assert_eq!(leads.len(), PHONES, "one lead per phone");
-    let created = stored.iter().filter(|one| one.outcome == Some(Outcome::Created)).count();
+    let created = stored.iter().filter(|summary| summary.outcome == Some(Outcome::Created)).count();
     assert_eq!(created, PHONES);
-    let orphans = stored.iter().filter(|one| one.lead.is_none_or(|lead| !leads.contains(&lead))).count();
-    assert_eq!(orphans, 0, "every claim led to a lead");
+    let orphans =
+        stored.iter().filter(|summary| summary.lead.is_none_or(|lead| !leads.contains(&lead))).count();
+    assert_eq!(orphans, 0, "every submission has a stored lead");
 }
 
-async fn the_same_batch_eight_times_at_once_is_settled_once(world: World) {
+async fn a_batch_committed_eight_times_at_once_is_settled_once(world: World) {
     let world = Arc::new(world);
     let submissions = Arc::new((0..50).map(|n| world.phone(&phone(n % PHONES))).collect::<Vec<_>>());
     let mut tasks = JoinSet::new();
@@ -80,7 +81,7 @@ async fn the_same_batch_eight_times_at_once_is_settled_once(world: World) {
     assert_eq!(all_leads(&world).await.len(), PHONES);
 }
 
-async fn updates_of_the_same_leads_lose_nothing(world: World) {
+async fn concurrent_updates_of_the_same_leads_are_all_stored(world: World) {
     let source = world.updating_source().await;
     let world = Arc::new(world);
     world.commit(&(0..PHONES).map(|n| world.phone(&phone(n))).collect::<Vec<_>>()).await;
@@ -101,11 +102,11 @@ async fn updates_of_the_same_leads_lose_nothing(world: World) {
     }
     tasks.join_all().await;
     for lead in all_leads(&world).await {
-        assert_eq!(lead.tags.len(), 8 * 5, "tags are a union: each update is there");
+        assert_eq!(lead.tags.len(), 8 * 5, "tags are a union: every update added one");
     }
 }
 
-async fn no_lead_is_eligible_beside_its_suppression(world: World) {
+async fn no_suppressed_lead_is_eligible_after_concurrent_commits(world: World) {
     let source = world.updating_source().await;
     let world = Arc::new(world);
     let done = Arc::new(AtomicBool::new(false));
@@ -116,7 +117,7 @@ async fn no_lead_is_eligible_beside_its_suppression(world: World) {
             let mut round = 0;
             while !done.load(Ordering::Relaxed) || round == 0 {
                 let batch = (0..PHONES * 2).map(|n| {
-                    let mut submission = world.consenting(&phone(n), &format!("p{n}@example.com"));
+                    let mut submission = world.eligible(&phone(n), &format!("p{n}@example.com"));
                     submission.source = if task % 2 == 0 { world.source.id } else { source.id };
                     let source = if task % 2 == 0 { &world.source } else { &source };
                     world.normalize_by(source, submission)
@@ -151,49 +152,49 @@ async fn no_lead_is_eligible_beside_its_suppression(world: World) {
     }
 }
 
-/// A commit that has read everything and written nothing.
-fn half_way(world: &World, submission: Submission) -> (Gate, JoinHandle<CommitResult>) {
-    let gate = Gate::new(world.judge());
+/// Starts a commit that pauses after its reads and before its writes.
+fn paused_commit(world: &World, submission: Submission) -> (PausedJudge, JoinHandle<CommitResult>) {
+    let paused_judge = PausedJudge::new(world.judge());
     let (store, batch) = (world.store.clone(), vec![world.normalize(submission)]);
-    let judge = Arc::clone(&gate.judge);
+    let judge = Arc::clone(&paused_judge.judge);
     let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    gate.wait();
-    (gate, commit)
+    paused_judge.wait_until_paused();
+    (paused_judge, commit)
 }
 
-async fn an_entry_waits_for_a_commit_that_did_not_see_it(world: World) {
-    let (gate, commit) = half_way(&world, world.consenting(&phone(1), "ann@example.com"));
+async fn an_entry_waits_for_a_commit_that_did_not_read_it(world: World) {
+    let (paused_judge, commit) = paused_commit(&world, world.eligible(&phone(1), "ann@example.com"));
     let entry = suppression(&world, SuppressionKind::Phone, &phone(1)).await;
     let (store, organization, judge) = (world.store.clone(), world.organization.id, world.judge());
     let suppress =
         tokio::spawn(async move { store.suppress(organization, vec![entry], judge).await.unwrap() });
-    world.until_it_waits_or_is_done(&suppress).await;
-    gate.open();
+    world.wait_until_blocked_or_done(&suppress).await;
+    paused_judge.resume();
     commit.await.unwrap();
     suppress.await.unwrap();
     assert_eq!(all_leads(&world).await[0].reasons, [Reason::SuppressedPhone]);
 }
 
-/// An opt-out by an email. No identity key of the source names the leads that have it.
-fn opting_out(world: &World, email: &str) -> Submission {
-    let mut asking = world.submission(Fields::default());
-    asking.fields.email = Patch::Value(email.into());
-    asking.fields.opt_out = true;
-    asking
+/// An opt-out with an email, which is not an identity key of the source.
+fn email_opt_out(world: &World, email: &str) -> Submission {
+    let mut opt_out = world.submission(Fields::default());
+    opt_out.fields.email = Patch::Value(email.into());
+    opt_out.fields.opt_out = true;
+    opt_out
 }
 
-async fn an_opt_out_reaches_the_lead_of_a_commit_that_did_not_see_it(world: World) {
-    let (gate, commit) = half_way(&world, world.consenting(&phone(1), "ann@example.com"));
-    let asking = opting_out(&world, "Ann@Example.com");
-    let (store, batch, judge) = (world.store.clone(), vec![world.normalize(asking)], world.judge());
+async fn an_opt_out_holds_the_lead_of_a_commit_that_did_not_read_it(world: World) {
+    let (paused_judge, commit) = paused_commit(&world, world.eligible(&phone(1), "ann@example.com"));
+    let opt_out = email_opt_out(&world, "Ann@Example.com");
+    let (store, batch, judge) = (world.store.clone(), vec![world.normalize(opt_out)], world.judge());
     let (organization, rescreens) = (world.organization.id, world.judge());
     let opt_out = tokio::spawn(async move {
         let committed = store.commit(batch, judge).await.unwrap();
-        assert!(committed.pending.contains(&organization), "the caller is told to rescreen");
+        assert!(committed.pending.contains(&organization), "the caller must rescreen");
         store.rescreen(organization, rescreens, |_| {}).await.unwrap();
     });
-    world.until_it_looks_for_running_commits(&opt_out).await;
-    gate.open();
+    world.wait_until_it_queries_commits(&opt_out).await;
+    paused_judge.resume();
     commit.await.unwrap();
     opt_out.await.unwrap();
     let lead = all_leads(&world).await.into_iter().find(|lead| lead.e164().is_some()).unwrap();
@@ -206,59 +207,63 @@ async fn an_opt_out_reaches_the_lead_of_a_commit_that_did_not_see_it(world: Worl
 #[tokio::test(flavor = "multi_thread")]
 async fn an_opt_out_and_other_commits_do_not_wait_for_each_other() {
     let world = World::postgres().await;
-    let known = world.consenting(&phone(1), "ann@example.com");
+    let known = world.eligible(&phone(1), "ann@example.com");
     world.commit(std::slice::from_ref(&known)).await;
-    let (gate, commit) = half_way(&world, world.consenting(&phone(2), "bob@example.com"));
-    let asking = opting_out(&world, "Ann@Example.com");
-    let (store, batch, judge) = (world.store.clone(), vec![world.normalize(asking)], world.judge());
+    let (paused_judge, commit) = paused_commit(&world, world.eligible(&phone(2), "bob@example.com"));
+    let opt_out = email_opt_out(&world, "Ann@Example.com");
+    let (store, batch, judge) = (world.store.clone(), vec![world.normalize(opt_out)], world.judge());
     let opt_out = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    world.until_it_waits_or_is_done(&opt_out).await;
-    assert!(opt_out.is_finished(), "the opt-out waits for a commit of somebody else's lead");
+    world.wait_until_blocked_or_done(&opt_out).await;
+    assert!(opt_out.is_finished(), "the opt-out waits for a commit of another lead");
     let lead = world.store.lead(world.organization.id, known.id.into()).await.unwrap().unwrap();
-    assert_eq!(lead.reasons, [Reason::OptedOut], "leads that are visible and free are decided at once");
-    let again = world.commit(&[opting_out(&world, "ann@example.com")]).await;
-    assert!(again.pending.is_empty(), "who is on the list is not listed once more");
-    gate.open();
+    assert_eq!(lead.reasons, [Reason::OptedOut], "visible and unlocked leads are decided at once");
+    let again = world.commit(&[email_opt_out(&world, "ann@example.com")]).await;
+    assert!(again.pending.is_empty(), "an existing entry is not added again");
+    paused_judge.resume();
     commit.await.unwrap();
 }
 
-/// A phone that comes again and again must not make whole batches take turns, nor must an opt-out.
+/// Neither a frequently repeated phone nor an opt-out may serialize whole batches.
 #[tokio::test(flavor = "multi_thread")]
-async fn repeated_keys_and_opt_outs_are_committed_apart() {
+async fn repeated_keys_and_opt_outs_are_committed_separately() {
     let world = World::postgres().await;
     let splitter = BatchSplitter::default();
     let parts = |submissions: &[Submission]| {
-        let batch = submissions.iter().map(|one| world.normalize(one.clone())).collect();
+        let batch = submissions.iter().map(|submission| world.normalize(submission.clone())).collect();
         let parts = splitter.split(batch);
-        let ids = |part: &Arc<[NormalizedSubmission]>| part.iter().map(|one| one.submission.id).collect();
+        let ids = |part: &Arc<[NormalizedSubmission]>| {
+            part.iter().map(|normalized| normalized.submission.id).collect()
+        };
         parts.iter().map(ids).collect::<Vec<Vec<_>>>()
     };
     let first = [world.phone(&phone(1)), world.phone(&phone(2)), world.phone(&phone(1))];
-    let ids = |some: &[&Submission]| some.iter().map(|one| one.id).collect::<Vec<_>>();
+    let ids =
+        |submissions: &[&Submission]| submissions.iter().map(|submission| submission.id).collect::<Vec<_>>();
     assert_eq!(parts(&first), [ids(&[&first[0], &first[1], &first[2]])], "one batch may repeat a key");
-    let second = [world.phone(&phone(1)), world.phone(&phone(3)), opting_out(&world, "ann@example.com")];
+    let second = [world.phone(&phone(1)), world.phone(&phone(3)), email_opt_out(&world, "ann@example.com")];
     assert_eq!(parts(&second), [ids(&[&second[1]]), ids(&[&second[0], &second[2]])]);
     let third = [world.phone(&phone(3))];
     assert_eq!(parts(&third), [ids(&[&third[0]])], "no part is empty");
 }
 
-/// A lead that another transaction has locked is left to the rescreen: to wait for it could deadlock.
+/// A lead that another transaction has locked is decided by the rescreen, because waiting for it could
+/// deadlock.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_opt_out_does_not_wait_for_a_locked_lead() {
     let world = World::postgres().await;
     let source = world.updating_source().await;
-    let known = world.consenting(&phone(1), "ann@example.com");
+    let known = world.eligible(&phone(1), "ann@example.com");
     world.commit(std::slice::from_ref(&known)).await;
     let mut update = world.phone(&phone(1));
     update.source = source.id;
-    let gate = Gate::new(world.judge());
+    let paused_judge = PausedJudge::new(world.judge());
     let (store, batch) = (world.store.clone(), vec![world.normalize_by(&source, update)]);
-    let judge = Arc::clone(&gate.judge);
+    let judge = Arc::clone(&paused_judge.judge);
     let commit = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    gate.wait();
-    let committed = world.commit(&[opting_out(&world, "ann@example.com")]).await;
+    paused_judge.wait_until_paused();
+    let committed = world.commit(&[email_opt_out(&world, "ann@example.com")]).await;
     assert!(committed.pending.contains(&world.organization.id));
-    gate.open();
+    paused_judge.resume();
     assert_eq!(commit.await.unwrap().settled[0].outcome, Outcome::Updated);
     world.store.rescreen(world.organization.id, world.judge(), |_| {}).await.unwrap();
     let lead = world.store.lead(world.organization.id, known.id.into()).await.unwrap().unwrap();
@@ -266,61 +271,62 @@ async fn an_opt_out_does_not_wait_for_a_locked_lead() {
     assert!(!world.store.has_pending(world.organization.id).await.unwrap());
 }
 
-async fn the_end_of_an_entry_waits_for_a_commit_that_saw_it_hold(world: World) {
+async fn the_expiry_of_an_entry_waits_for_a_commit_that_read_it(world: World) {
     let mut entry = suppression(&world, SuppressionKind::Phone, &phone(1)).await;
     let end = entry.added_at.plus(Duration::from_secs(2));
     entry.expires_at = Some(end);
     world.suppress(&[entry]).await;
-    let submission = world.consenting(&phone(1), "ann@example.com");
-    let (gate, commit) = half_way(&world, submission.clone());
+    let submission = world.eligible(&phone(1), "ann@example.com");
+    let (paused_judge, commit) = paused_commit(&world, submission.clone());
     while Timestamp::now() < end {
         tokio::task::yield_now().await;
     }
     let (store, judge) = (world.store.clone(), world.judge());
     let sweep = tokio::spawn(async move { store.sweep_suppressions(judge).await.unwrap() });
-    world.until_it_waits_or_is_done(&sweep).await;
-    gate.open();
+    world.wait_until_blocked_or_done(&sweep).await;
+    paused_judge.resume();
     commit.await.unwrap();
     sweep.await.unwrap();
     assert_eq!(all_leads(&world).await[0].reasons, []);
     let record = world.store.submission(world.organization.id, submission.id).await.unwrap().unwrap();
-    let decided = record.outcomes.iter().map(|one| one.trace.decide().unwrap().reasons.as_slice());
+    let decided = record.outcomes.iter().map(|outcome| outcome.trace.decide().unwrap().reasons.as_slice());
     assert_eq!(decided.collect::<Vec<_>>(), [&[Reason::SuppressedPhone][..], &[]]);
 }
 
-async fn what_ends_while_it_is_pending_is_over_when_nobody_sees_it_hold(world: World) {
+async fn a_pending_entry_that_expires_is_applied_after_commits_that_read_it(world: World) {
     let mut entry = suppression(&world, SuppressionKind::Domain, "example.com").await;
     let end = entry.added_at.plus(Duration::from_secs(2));
     entry.expires_at = Some(end);
     world.suppress(&[entry]).await;
-    let (gate, commit) = half_way(&world, world.consenting(&phone(1), "ann@example.com"));
+    let (paused_judge, commit) = paused_commit(&world, world.eligible(&phone(1), "ann@example.com"));
     while Timestamp::now() < end {
         tokio::task::yield_now().await;
     }
     let (store, organization, judge) = (world.store.clone(), world.organization.id, world.judge());
     let rescreen = tokio::spawn(async move { store.rescreen(organization, judge, |_| {}).await.unwrap() });
-    world.until_it_looks_for_running_commits(&rescreen).await;
-    gate.open();
+    world.wait_until_it_queries_commits(&rescreen).await;
+    paused_judge.resume();
     commit.await.unwrap();
     rescreen.await.unwrap();
     world.store.sweep_suppressions(world.judge()).await.unwrap();
     assert_eq!(all_leads(&world).await[0].reasons, []);
 }
 
-async fn an_expired_key_is_taken_once(world: World) {
+async fn an_expired_key_is_claimed_once(world: World) {
     world.commit(&[world.phone(&phone(1))]).await;
     let later = |mut submission: Submission| {
         submission.received_at = submission.received_at.plus(Duration::from_secs(31 * 24 * 60 * 60));
         vec![world.normalize(submission)]
     };
-    let gate = Gate::new(world.judge());
-    let (store, batch, judge) = (world.store.clone(), later(world.phone(&phone(1))), Arc::clone(&gate.judge));
+    let paused_judge = PausedJudge::new(world.judge());
+    let (store, batch, judge) =
+        (world.store.clone(), later(world.phone(&phone(1))), Arc::clone(&paused_judge.judge));
     let first = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    gate.wait();
+    paused_judge.wait_until_paused();
     let (store, batch, judge) = (world.store.clone(), later(world.phone(&phone(1))), world.judge());
     let second = tokio::spawn(async move { store.commit(batch, judge).await.unwrap() });
-    world.until_it_waits_or_is_done(&second).await;
-    gate.open();
+    world.wait_until_blocked_or_done(&second).await;
+    paused_judge.resume();
     let (first, second) = (first.await.unwrap(), second.await.unwrap());
     assert_eq!(first.settled[0].outcome, Outcome::Created);
     assert_eq!(
@@ -329,7 +335,7 @@ async fn an_expired_key_is_taken_once(world: World) {
     );
 }
 
-async fn two_keys_of_one_lead_change_it_one_after_the_other(world: World) {
+async fn updates_by_two_keys_of_one_lead_are_serialized(world: World) {
     let source = world.updating_source().await;
     let batch = |keys: &[&str], tag: &str| {
         let mut submission = world.submission(Fields::default());
@@ -343,27 +349,27 @@ async fn two_keys_of_one_lead_change_it_one_after_the_other(world: World) {
         }
         vec![world.normalize_by(&source, submission)]
     };
-    world.store.commit(batch(&["crm-1", &phone(1)], "made"), world.judge()).await.unwrap();
-    let gate = Gate::new(world.judge());
+    world.store.commit(batch(&["crm-1", &phone(1)], "first"), world.judge()).await.unwrap();
+    let paused_judge = PausedJudge::new(world.judge());
     let (store, by_phone, judge) =
-        (world.store.clone(), batch(&[&phone(1)], "phone"), Arc::clone(&gate.judge));
+        (world.store.clone(), batch(&[&phone(1)], "phone"), Arc::clone(&paused_judge.judge));
     let first = tokio::spawn(async move { store.commit(by_phone, judge).await.unwrap() });
-    gate.wait();
+    paused_judge.wait_until_paused();
     let (store, by_id, judge) = (world.store.clone(), batch(&["crm-1"], "id"), world.judge());
     let second = tokio::spawn(async move { store.commit(by_id, judge).await.unwrap() });
-    world.until_it_waits_or_is_done(&second).await;
-    gate.open();
+    world.wait_until_blocked_or_done(&second).await;
+    paused_judge.resume();
     for committed in [first.await.unwrap(), second.await.unwrap()] {
         assert_eq!(committed.settled[0].outcome, Outcome::Updated);
     }
     let tags: Vec<_> = all_leads(&world).await[0].tags.iter().cloned().collect();
-    assert_eq!(tags, ["id", "made", "phone"]);
+    assert_eq!(tags, ["first", "id", "phone"]);
 }
 
 pub(crate) async fn suppression(world: &World, kind: SuppressionKind, value: &str) -> Suppression {
-    let matching = world.store.match_key().await.unwrap();
+    let match_key = world.store.match_key().await.unwrap();
     let value = SuppressedValue::parse_kind(kind, value, None).unwrap();
-    let entry = Suppression::new(&matching, world.organization.id, &value, Timestamp::now());
+    let entry = Suppression::new(&match_key, world.organization.id, &value, Timestamp::now());
     Suppression { reason: Some("asked us".into()), ..entry }
 }
 

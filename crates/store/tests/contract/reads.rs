@@ -1,4 +1,4 @@
-//! Reading, and who may read what.
+//! Reads of leads and submissions, and their limits to one organization.
 
 use leadgate_domain::{LeadId, SubmissionId};
 use leadgate_store::LeadCursor;
@@ -7,14 +7,14 @@ use uuid::Uuid;
 use crate::world::{World, over_both};
 
 over_both!(
-    leads_come_newest_first_in_pages,
-    leads_come_by_page_number_and_are_counted,
-    many_leads_are_read_at_once,
-    nobody_reads_what_belongs_to_another,
-    an_unknown_id_is_nothing,
+    leads_are_listed_newest_first_in_pages,
+    leads_are_listed_by_offset_with_their_total,
+    several_leads_are_read_at_once,
+    data_of_another_organization_is_not_visible,
+    an_unknown_id_is_not_found,
 );
 
-async fn leads_come_newest_first_in_pages(world: World) {
+async fn leads_are_listed_newest_first_in_pages(world: World) {
     let submissions: Vec<_> = (0..25).map(|n| world.phone(&format!("+141555501{n:02}"))).collect();
     for batch in submissions.chunks(4) {
         world.commit(batch).await;
@@ -29,14 +29,16 @@ async fn leads_come_newest_first_in_pages(world: World) {
             break;
         }
     }
-    let newest_first: Vec<_> = submissions.iter().rev().map(|one| LeadId::from(one.id)).collect();
+    let newest_first: Vec<_> =
+        submissions.iter().rev().map(|submission| LeadId::from(submission.id)).collect();
     assert_eq!((seen, pages), (newest_first, 3));
 }
 
-async fn leads_come_by_page_number_and_are_counted(world: World) {
+async fn leads_are_listed_by_offset_with_their_total(world: World) {
     let submissions: Vec<_> = (0..12).map(|n| world.phone(&format!("+141555501{n:02}"))).collect();
     world.commit(&submissions).await;
-    let newest_first: Vec<_> = submissions.iter().rev().map(|one| LeadId::from(one.id)).collect();
+    let newest_first: Vec<_> =
+        submissions.iter().rev().map(|submission| LeadId::from(submission.id)).collect();
     for (offset, limit, expected) in [
         (0, 5, &newest_first[..5]),
         (10, 5, &newest_first[10..]),
@@ -52,7 +54,7 @@ async fn leads_come_by_page_number_and_are_counted(world: World) {
     assert_eq!(world.store.leads_at(other, None, 0, 5).await.unwrap(), (Vec::new(), 0));
 }
 
-async fn many_leads_are_read_at_once(world: World) {
+async fn several_leads_are_read_at_once(world: World) {
     let submissions: Vec<_> = (0..4).map(|n| world.phone(&format!("+141555501{n:02}"))).collect();
     world.commit(&submissions).await;
     let other = world.store.ensure_organization("other").await.unwrap().id;
@@ -65,7 +67,7 @@ async fn many_leads_are_read_at_once(world: World) {
     assert_eq!(world.store.leads_of(&[]).await.unwrap(), []);
 }
 
-async fn nobody_reads_what_belongs_to_another(world: World) {
+async fn data_of_another_organization_is_not_visible(world: World) {
     let submission = world.phone("+14155550132");
     world.commit(std::slice::from_ref(&submission)).await;
     let other = world.store.ensure_organization("other").await.unwrap().id;
@@ -79,7 +81,7 @@ async fn nobody_reads_what_belongs_to_another(world: World) {
     assert!(store.find(world.organization.id, submission.id.as_uuid()).await.unwrap().is_some());
 }
 
-async fn an_unknown_id_is_nothing(world: World) {
+async fn an_unknown_id_is_not_found(world: World) {
     let id = Uuid::now_v7();
     assert_eq!(world.store.find(world.organization.id, id).await.unwrap(), None);
     assert_eq!(world.store.lead(world.organization.id, LeadId::from_uuid(id)).await.unwrap(), None);

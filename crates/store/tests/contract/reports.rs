@@ -1,4 +1,4 @@
-//! What became of a day's submissions.
+//! Reports of the submissions of a day.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use uuid::{NoContext, Uuid};
 
 use crate::commit::with_body;
 use crate::races::suppression;
-use crate::releases::{faulty, released};
+use crate::releases::{released, unmappable};
 use crate::world::{World, over_both};
 
 over_both!(
-    every_submission_counts_once_by_its_current_outcome,
-    a_lead_counts_once_however_many_brought_it_and_as_it_is_by_now,
-    a_released_submission_counts_by_what_became_of_it,
-    what_came_under_the_id_of_another_is_not_forgotten,
-    a_day_ends_where_the_next_begins,
-    nobody_counts_what_belongs_to_others,
-    the_sums_match_while_others_commit,
+    every_submission_is_counted_once_by_its_current_outcome,
+    a_lead_is_counted_once_with_its_current_eligibility,
+    a_released_submission_is_counted_by_its_new_outcome,
+    a_submission_with_a_reused_id_is_counted,
+    a_day_ends_where_the_next_day_begins,
+    another_organization_is_not_counted,
+    the_sums_match_during_concurrent_commits,
     leads_without_a_contact_are_counted_per_source,
 );
 
-/// Other reads give up; a report of a large day is counted all the same, and reads what came in on it.
+/// Other reads time out. A report of a large day has no statement timeout.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_day_is_counted_patiently() {
+async fn a_report_without_timeout_counts_a_large_day() {
     const MORE: usize = 40_000;
     let world = World::postgres().await;
-    let one = world.consenting("+14155550132", "ann@acme.example");
-    world.commit(std::slice::from_ref(&one)).await;
+    let submission = world.eligible("+14155550132", "ann@acme.example");
+    world.commit(std::slice::from_ref(&submission)).await;
     let id = "(substr(s.ID::text, 1, 24) || lpad(to_hex(n), 12, '0'))";
     let copy = |table: &str, changes: &str| {
         format!(
@@ -47,27 +47,27 @@ async fn a_large_day_is_counted_patiently() {
     };
     let submissions = copy("submissions", &format!("'id', {}", id.replace("ID", "id")));
     let leads = copy("leads", &format!("'id', {}", id.replace("ID", "id")));
-    let of = id.replace("ID", "submission");
-    let outcomes = copy("outcomes", &format!("'submission', {of}, 'lead', {of}"));
+    let copied_id = id.replace("ID", "submission");
+    let outcomes = copy("outcomes", &format!("'submission', {copied_id}, 'lead', {copied_id}"));
     world.sql(&format!("{submissions}{leads}{outcomes}")).await;
 
-    let impatient = StoreConfig { statement_timeout: Duration::from_millis(5), ..world.config.clone() };
-    let (store, day) = (Store::open(&impatient).unwrap(), day_of(&one));
-    let soon = store.intake_report(world.organization.id, None, &day).await;
-    assert!(soon.as_ref().is_err_and(StoreError::is_transient), "{soon:?}");
+    let short_timeout = StoreConfig { statement_timeout: Duration::from_millis(5), ..world.config.clone() };
+    let (store, day) = (Store::open(&short_timeout).unwrap(), day_of(&submission));
+    let timed_out = store.intake_report(world.organization.id, None, &day).await;
+    assert!(timed_out.as_ref().is_err_and(StoreError::is_transient), "{timed_out:?}");
     let whole =
         store.intake_report_without_timeout(world.organization.id, None, &day, ()).await.unwrap().whole;
     let expected = u64::try_from(MORE).unwrap() + 1;
     assert_eq!((whole.accepted, whole.created, whole.leads), (expected, expected, expected));
 }
 
-/// What an organization may have once at a time is given back by the count itself, not by its caller.
+/// The query releases the organization's permit, not its caller.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_report_keeps_its_permit_when_its_caller_goes_away() {
+async fn a_report_keeps_its_permit_until_its_query_ends() {
     let world = World::postgres().await;
     let mut other = PgConnection::establish(&world.config.url).unwrap();
     other.batch_execute("BEGIN; LOCK TABLE submissions IN ACCESS EXCLUSIVE MODE").unwrap();
-    let (permit, mut given_back) = oneshot::channel::<()>();
+    let (permit, mut released) = oneshot::channel::<()>();
     let (store, organization) = (world.store.clone(), world.organization.id);
     let reporting = tokio::spawn(async move {
         store
@@ -79,12 +79,12 @@ async fn a_report_keeps_its_permit_when_its_caller_goes_away() {
             )
             .await
     });
-    world.until_it_waits_or_is_done(&reporting).await;
+    world.wait_until_blocked_or_done(&reporting).await;
     reporting.abort();
     assert!(reporting.await.unwrap_err().is_cancelled());
-    assert_eq!(given_back.try_recv(), Err(TryRecvError::Empty), "the count goes on");
+    assert_eq!(released.try_recv(), Err(TryRecvError::Empty), "the query is still running");
     other.batch_execute("ROLLBACK").unwrap();
-    given_back.await.unwrap_err();
+    released.await.unwrap_err();
 }
 
 fn day_of(submission: &Submission) -> Day {
@@ -131,7 +131,7 @@ async fn leads_without_a_contact_are_counted_per_source(world: World) {
     assert_eq!(recent(OrganizationId::generate(), source).await, RecentLeads::default());
 }
 
-async fn every_submission_counts_once_by_its_current_outcome(world: World) {
+async fn every_submission_is_counted_once_by_its_current_outcome(world: World) {
     let crm = world.updating_source().await;
     let mut linking = Source::new(
         world.organization.id,
@@ -141,10 +141,10 @@ async fn every_submission_counts_once_by_its_current_outcome(world: World) {
     );
     linking.policy = DuplicatePolicy::Link;
     world.store.create_source(&linking).await.unwrap();
-    let ann = world.consenting("+14155550132", "ann@acme.example");
+    let ann = world.eligible("+14155550132", "ann@acme.example");
     let day = day_of(&ann);
     world
-        .commit(&[ann, world.phone("+14155550133"), world.phone("12"), faulty(&world, "+14155550134")])
+        .commit(&[ann, world.phone("+14155550133"), world.phone("12"), unmappable(&world, "+14155550134")])
         .await;
     world.commit(&[world.phone("+14155550132"), world.phone("+14155550133")]).await;
     commit_by(&world, &crm, world.phone("+14155550133")).await;
@@ -168,7 +168,7 @@ async fn every_submission_counts_once_by_its_current_outcome(world: World) {
     let parts: BTreeMap<_, _> = sources.into_iter().map(|part| (part.source, part.intake)).collect();
     let native = IntakeCounts { accepted: 6, updated: 0, linked: 0, ..expected };
     assert_eq!(parts[&world.source.id], native);
-    // The lead that it updated is one that the other source made.
+    // It updated a lead that the other source created.
     let updated = IntakeCounts { accepted: 1, updated: 1, leads: 1, held: 1, ..IntakeCounts::default() };
     let updated = IntakeCounts { held_by_reason: by([("consent_missing", 1)]), ..updated };
     assert_eq!(parts[&crm.id], updated);
@@ -180,9 +180,9 @@ async fn every_submission_counts_once_by_its_current_outcome(world: World) {
     }
 }
 
-async fn a_lead_counts_once_however_many_brought_it_and_as_it_is_by_now(world: World) {
+async fn a_lead_is_counted_once_with_its_current_eligibility(world: World) {
     let crm = world.updating_source().await;
-    let ann = world.consenting("+14155550132", "ann@acme.example");
+    let ann = world.eligible("+14155550132", "ann@acme.example");
     let day = day_of(&ann);
     commit_by(&world, &crm, ann).await;
     for _ in 0..3 {
@@ -200,38 +200,42 @@ async fn a_lead_counts_once_however_many_brought_it_and_as_it_is_by_now(world: W
     assert_eq!(after.held_by_reason, by([("suppressed_email", 1), ("suppressed_phone", 1)]));
 }
 
-async fn a_released_submission_counts_by_what_became_of_it(world: World) {
-    let (one, other) = (faulty(&world, "+14155550132"), faulty(&world, "+14155550133"));
-    let day = day_of(&one);
-    world.commit(&[one.clone(), other.clone()]).await;
-    world.store.discard(world.organization.id, other.id.as_uuid(), "ann", None).await.unwrap();
+async fn a_released_submission_is_counted_by_its_new_outcome(world: World) {
+    let (first, second) = (unmappable(&world, "+14155550132"), unmappable(&world, "+14155550133"));
+    let day = day_of(&first);
+    world.commit(&[first.clone(), second.clone()]).await;
+    world.store.discard(world.organization.id, second.id.as_uuid(), "ann", None).await.unwrap();
     let before = report(&world, None, &day).await.whole;
     assert_eq!((before.accepted, before.quarantined, before.leads), (2, 2, 0));
-    world.commit(&[released(&one, one.id.as_uuid(), 1)]).await;
+    world.commit(&[released(&first, first.id.as_uuid(), 1)]).await;
     let after = report(&world, None, &day).await.whole;
     assert_eq!((after.accepted, after.created, after.quarantined, after.leads), (2, 1, 1, 1));
-    assert_eq!(after.quarantined_by_reason, by([("mapping_failed", 1)]), "discarded is still quarantined");
+    assert_eq!(
+        after.quarantined_by_reason,
+        by([("mapping_failed", 1)]),
+        "a discarded submission is still quarantined"
+    );
 }
 
-async fn what_came_under_the_id_of_another_is_not_forgotten(world: World) {
+async fn a_submission_with_a_reused_id_is_counted(world: World) {
     let first = world.phone("+14155550132");
     let reused = with_body(&first, b"another body");
     world.commit(std::slice::from_ref(&first)).await;
     assert_eq!(world.commit(std::slice::from_ref(&reused)).await.reused, 1);
     let all = world.store.quarantine_entries(world.organization.id, None, None, 10).await.unwrap().data;
     let entry = all[0].id;
-    let put_aside = Day::of(SubmissionId::from_uuid(entry).created_at().unwrap(), Zone::utc());
+    let quarantined_on = Day::of(SubmissionId::from_uuid(entry).created_at().unwrap(), Zone::utc());
     for source in [None, Some(&*world.source)] {
-        let aside = report(&world, source, &put_aside).await.whole;
-        assert_eq!((aside.accepted, aside.quarantined_by_reason), (1, by([("id_reused", 1)])));
+        let counts = report(&world, source, &quarantined_on).await.whole;
+        assert_eq!((counts.accepted, counts.quarantined_by_reason), (1, by([("id_reused", 1)])));
     }
     world.commit(&[released(&reused, entry, 1)]).await;
-    let after = report(&world, None, &put_aside).await.whole;
-    assert_eq!((after.accepted, after.quarantined), (1, 0), "once, by what became of it");
+    let after = report(&world, None, &quarantined_on).await.whole;
+    assert_eq!((after.accepted, after.quarantined), (1, 0), "counted once, by its new outcome");
     assert_eq!(report(&world, None, &day_of(&first)).await.whole.accepted, 1);
 }
 
-async fn a_day_ends_where_the_next_begins(world: World) {
+async fn a_day_ends_where_the_next_day_begins(world: World) {
     let at = |time: &str, n: u32| {
         let received_at = Timestamp::parse(time).unwrap();
         let micros = received_at.as_microseconds().unsigned_abs();
@@ -264,19 +268,19 @@ async fn a_day_ends_where_the_next_begins(world: World) {
     }
 }
 
-async fn nobody_counts_what_belongs_to_others(world: World) {
+async fn another_organization_is_not_counted(world: World) {
     let submission = world.phone("+14155550132");
     let day = day_of(&submission);
-    world.commit(&[submission, faulty(&world, "+14155550133")]).await;
-    for stranger in [world.store.ensure_organization("other").await.unwrap().id, OrganizationId::generate()] {
+    world.commit(&[submission, unmappable(&world, "+14155550133")]).await;
+    for other in [world.store.ensure_organization("other").await.unwrap().id, OrganizationId::generate()] {
         for source in [None, Some(world.source.id)] {
-            let report = world.store.intake_report(stranger, source, &day).await.unwrap();
+            let report = world.store.intake_report(other, source, &day).await.unwrap();
             assert_eq!((report.whole, report.sources), (IntakeCounts::default(), vec![]));
         }
     }
 }
 
-async fn the_sums_match_while_others_commit(world: World) {
+async fn the_sums_match_during_concurrent_commits(world: World) {
     const BATCH: usize = 10;
     let crm = world.updating_source().await;
     let day = day_of(&world.phone("+14155550132"));
@@ -296,21 +300,21 @@ async fn the_sums_match_while_others_commit(world: World) {
             }
         });
     }
-    let (mut last, mut seen) = (0, 0);
+    let (mut last, mut changes) = (0, 0);
     while !tasks.is_empty() {
         let whole = report(&world, None, &day).await.whole;
-        assert!(whole.accepted >= last && whole.accepted % 10 == 0, "half a batch: {whole:?}");
-        assert_eq!(whole.created, whole.leads, "each was made on this day, and is there: {whole:?}");
+        assert!(whole.accepted >= last && whole.accepted % 10 == 0, "part of a batch: {whole:?}");
+        assert_eq!(whole.created, whole.leads, "each lead was created on this day and is stored: {whole:?}");
         assert_eq!((whole.quarantined, whole.duplicate), (0, 0));
         let missing = if whole.held == 0 { by([]) } else { by([("consent_missing", whole.held)]) };
         assert_eq!(whole.held_by_reason, missing);
-        seen += u64::from(whole.accepted > last);
+        changes += u64::from(whole.accepted > last);
         last = whole.accepted;
-        while let Some(ended) = tasks.try_join_next() {
-            ended.unwrap();
+        while let Some(result) = tasks.try_join_next() {
+            result.unwrap();
         }
     }
-    assert!(seen > 1, "the report was never read in between");
+    assert!(changes > 1, "no report was read between two commits");
     let whole = report(&world, None, &day).await.whole;
     assert_eq!((whole.accepted, whole.leads), (480, 90));
 }

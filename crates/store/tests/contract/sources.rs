@@ -1,4 +1,4 @@
-//! Changing sources, and finding them by other names than their id.
+//! Changes of sources, and look-ups by campaign and dialect.
 
 use leadgate_domain::{
     ConsentPolicy, Dialect, DuplicatePolicy, GmailIdentity, IdentityRule, OrganizationId,
@@ -9,14 +9,14 @@ use leadgate_store::{Directory, StoreError};
 use crate::world::{World, over_both};
 
 over_both!(
-    everything_of_a_source_comes_back,
-    of_two_who_change_a_source_at_once_one_wins,
-    nobody_changes_the_sources_of_others,
-    a_campaign_is_found_and_is_unique,
-    a_directory_knows_campaigns_and_defaults,
+    every_setting_of_a_source_is_stored,
+    one_of_several_concurrent_changes_succeeds,
+    another_organization_cannot_change_a_source,
+    a_campaign_is_unique_and_can_be_looked_up,
+    a_directory_finds_campaigns_and_default_sources,
 );
 
-/// Everything that can be configured, as it never is by default.
+/// The source with a value that is not the default in every setting.
 fn configured(source: &Source) -> Source {
     Source {
         name: Some("CRM \"one\"".into()),
@@ -36,18 +36,18 @@ fn configured(source: &Source) -> Source {
     }
 }
 
-async fn everything_of_a_source_comes_back(world: World) {
+async fn every_setting_of_a_source_is_stored(world: World) {
     let (store, organization) = (&world.store, world.organization.id);
-    let made = configured(&Source::new(
+    let created = configured(&Source::new(
         organization,
         &leadgate_dialect::protocol(Dialect::KickoffLabs).source_defaults,
         Some("x".into()),
         Timestamp::now(),
     ));
-    store.create_source(&made).await.unwrap();
-    assert_eq!(store.source(organization, made.id).await.unwrap(), Some(made.clone()));
+    store.create_source(&created).await.unwrap();
+    assert_eq!(store.source(organization, created.id).await.unwrap(), Some(created.clone()));
 
-    let changed = Source { signature: None, networks: Vec::new(), rate: None, ..made.clone() };
+    let changed = Source { signature: None, networks: Vec::new(), rate: None, ..created.clone() };
     let before = store.generation().await.unwrap();
     let now = store.update_source(&changed).await.unwrap().unwrap();
     assert_eq!(now, Source { revision: 2, ..changed });
@@ -65,7 +65,7 @@ async fn everything_of_a_source_comes_back(world: World) {
     );
 }
 
-async fn of_two_who_change_a_source_at_once_one_wins(world: World) {
+async fn one_of_several_concurrent_changes_succeeds(world: World) {
     let policies = [
         DuplicatePolicy::Update,
         DuplicatePolicy::Link,
@@ -77,28 +77,27 @@ async fn of_two_who_change_a_source_at_once_one_wins(world: World) {
         let (store, source) = (world.store.clone(), Source { policy, ..Source::clone(&world.source) });
         tasks.spawn(async move { store.update_source(&source).await.unwrap() });
     }
-    let won: Vec<Source> = tasks.join_all().await.into_iter().flatten().collect();
-    assert_eq!((won.len(), won[0].revision), (1, 2));
+    let successful: Vec<Source> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!((successful.len(), successful[0].revision), (1, 2));
     let stored = world.store.source(world.organization.id, world.source.id).await.unwrap();
-    assert_eq!(stored.as_ref(), Some(&won[0]));
-    assert!(world.store.update_source(&won[0]).await.unwrap().is_some(), "who has read it may change it");
+    assert_eq!(stored.as_ref(), Some(&successful[0]));
+    assert!(
+        world.store.update_source(&successful[0]).await.unwrap().is_some(),
+        "a change based on the current revision succeeds"
+    );
 }
 
-async fn nobody_changes_the_sources_of_others(world: World) {
+async fn another_organization_cannot_change_a_source(world: World) {
     let other = world.store.ensure_organization("other").await.unwrap().id;
-    for stranger in [other, OrganizationId::generate()] {
-        let theirs = Source {
-            organization: stranger,
-            policy: DuplicatePolicy::Create,
-            ..Source::clone(&world.source)
-        };
+    for organization in [other, OrganizationId::generate()] {
+        let theirs = Source { organization, policy: DuplicatePolicy::Create, ..Source::clone(&world.source) };
         assert_eq!(world.store.update_source(&theirs).await.unwrap(), None);
     }
     let stored = world.store.source(world.organization.id, world.source.id).await.unwrap();
     assert_eq!(stored.as_ref(), Some(&*world.source));
 }
 
-async fn a_campaign_is_found_and_is_unique(world: World) {
+async fn a_campaign_is_unique_and_can_be_looked_up(world: World) {
     let source = |organization| {
         Source::new(
             organization,
@@ -118,7 +117,7 @@ async fn a_campaign_is_found_and_is_unique(world: World) {
     assert!(matches!(refused, Err(StoreError::RowRefused { .. })), "{refused:?}");
 }
 
-async fn a_directory_knows_campaigns_and_defaults(world: World) {
+async fn a_directory_finds_campaigns_and_default_sources(world: World) {
     let directory = Directory::new(world.store.clone());
     directory.refresh().await.unwrap();
     let (organization, native) = (world.organization.id, Dialect::Native);

@@ -9,8 +9,9 @@ use leadgate_testkit::servers::PostgresServer;
 use leadgate_testkit::tls::CertificateAuthority;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn verify_full_takes_the_right_certificate_and_no_other() {
-    let (authority, stranger) = (CertificateAuthority::new().unwrap(), CertificateAuthority::new().unwrap());
+async fn verify_full_accepts_only_the_right_certificate() {
+    let (authority, other_authority) =
+        (CertificateAuthority::new().unwrap(), CertificateAuthority::new().unwrap());
     let certificate = authority.issue(Ipv4Addr::LOCALHOST.into()).unwrap();
     let server = PostgresServer::start_with_tls(&certificate).await.unwrap();
     let database = server.database().await.unwrap();
@@ -27,13 +28,13 @@ async fn verify_full_takes_the_right_certificate_and_no_other() {
                where ssl and application_name = 'leadgate'";
     assert_eq!(server.sql(&database, sql).await.unwrap().trim(), "t");
 
-    for (host, authority, told) in [
-        ("127.0.0.1", &stranger, "certificate verify failed"),
-        // The certificate is good for the address only.
+    for (host, authority, expected) in [
+        ("127.0.0.1", &other_authority, "certificate verify failed"),
+        // The certificate is valid for the address only.
         ("localhost", &authority, "does not match host name"),
     ] {
         match open(host, authority).check().await {
-            Err(StoreError::Unavailable { detail: Some(detail), .. }) if detail.contains(told) => {}
+            Err(StoreError::Unavailable { detail: Some(detail), .. }) if detail.contains(expected) => {}
             other => panic!("{host}: {other:?}"),
         }
     }

@@ -1,4 +1,4 @@
-//! What the validator lets through, both databases store, and give back as it was.
+//! Every submission that passes the validator is stored by both databases and read back unchanged.
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
 use leadgate_domain::{
@@ -11,11 +11,11 @@ use serde_json::{Map, Number, Value};
 
 use crate::world::{World, over_both};
 
-over_both!(whatever_passes_the_validator_is_stored);
+over_both!(every_valid_submission_is_stored_unchanged);
 
 const SUBMISSIONS: usize = 400;
 
-/// Texts of every alphabet, and those that parsers and databases trip over.
+/// Texts of every alphabet, and texts that are difficult for parsers and databases.
 fn text() -> impl Strategy<Value = String> {
     let odd = [
         "",
@@ -81,7 +81,7 @@ fn object(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<Str
     prop::collection::btree_map(text(), values, 0..5).prop_map(|map| map.into_iter().collect())
 }
 
-fn said<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Patch<T>> {
+fn patch<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Patch<T>> {
     prop_oneof![Just(Patch::Absent), Just(Patch::Null), value.prop_map(Patch::Value)]
 }
 
@@ -101,13 +101,13 @@ fn fields() -> impl Strategy<Value = Fields> {
             ..Consent::default()
         },
     );
-    let documents = (object(json()), said(object(json())), said(json()), said(json()));
+    let documents = (object(json()), patch(object(json())), patch(json()), patch(json()));
     (
-        said(phone),
-        said(email),
+        patch(phone),
+        patch(email),
         texts,
         prop::collection::vec(text(), 0..5),
-        said(consent),
+        patch(consent),
         documents,
         any::<bool>(),
     )
@@ -136,7 +136,7 @@ fn fields() -> impl Strategy<Value = Fields> {
         )
 }
 
-/// How it was written, and what a mapping made of it.
+/// The format of the body, its query, and a fault of its mapping.
 fn mapped() -> impl Strategy<Value = (BodyFormat, Option<String>, Option<MappingFault>)> {
     let media =
         prop_oneof![Just(BodyFormat::Json), Just(BodyFormat::Form), text().prop_map(BodyFormat::Multipart)];
@@ -144,7 +144,7 @@ fn mapped() -> impl Strategy<Value = (BodyFormat, Option<String>, Option<Mapping
     (media, prop::option::of(text()), prop::option::weighted(0.1, fault))
 }
 
-async fn whatever_passes_the_validator_is_stored(world: World) {
+async fn every_valid_submission_is_stored_unchanged(world: World) {
     let mut runner = TestRunner::deterministic();
     let agent = prop::option::of(text());
     let strategy = (fields(), any::<Vec<u8>>(), object(json()), agent, mapped());
@@ -154,7 +154,7 @@ async fn whatever_passes_the_validator_is_stored(world: World) {
             strategy.new_tree(&mut runner).unwrap().current();
         let mut submission = world.submission(fields);
         submission.raw = RawBody::new(&body);
-        // A newer build's own name for something, never one of ours.
+        // The prefix makes the names unknown, as if a newer build had added them.
         submission.unknown = unknown.into_iter().map(|(name, value)| (format!("x_{name}"), value)).collect();
         submission.client.user_agent = agent;
         (submission.media, submission.query, submission.mapping_fault) = (media, query, fault);
@@ -164,9 +164,9 @@ async fn whatever_passes_the_validator_is_stored(world: World) {
     }
     for batch in submissions.chunks(80) {
         let committed = world.commit(batch).await;
-        let aside =
+        let quarantined =
             committed.settled.iter().filter(|settled| settled.outcome == Outcome::Quarantined).count();
-        assert_eq!(aside, batch.iter().filter(|submission| submission.mapping_fault.is_some()).count());
+        assert_eq!(quarantined, batch.iter().filter(|submission| submission.mapping_fault.is_some()).count());
     }
     for submission in submissions {
         let record = world.store.submission(world.organization.id, submission.id).await.unwrap().unwrap();
@@ -175,7 +175,7 @@ async fn whatever_passes_the_validator_is_stored(world: World) {
     }
 }
 
-/// As JSON, with numbers as far as an `f64` tells them apart: PostgreSQL writes 1e15 as 1000000000000000 and -0.0 as
+/// The submission as JSON, with numbers rounded to 14 digits: PostgreSQL writes 1e15 as 1000000000000000 and -0.0 as
 /// 0.0, and the last digit of a parsed float may differ.
 fn rounded(submission: &Submission) -> Value {
     fn round(value: &mut Value) {

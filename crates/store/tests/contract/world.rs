@@ -1,4 +1,4 @@
-//! A store of its own for each test, and the means to fill it.
+//! Gives each test its own store, and helpers to fill it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,7 +80,7 @@ impl World {
         self.pipeline.clone()
     }
 
-    /// A source of the same organization that updates the leads it meets.
+    /// A source of the same organization with the policy `update`.
     pub(crate) async fn updating_source(&self) -> Arc<Source> {
         let now = Timestamp::now();
         let mut source = Source::new(
@@ -94,13 +94,13 @@ impl World {
         Arc::new(source)
     }
 
-    /// A submission with a phone, later than all before.
+    /// A submission with a phone. It is received later than all earlier ones.
     pub(crate) fn phone(&self, phone: &str) -> Submission {
         self.submission(Fields { phone: Patch::Value(phone.to_owned()), ..Fields::default() })
     }
 
     /// A submission of an eligible lead.
-    pub(crate) fn consenting(&self, phone: &str, email: &str) -> Submission {
+    pub(crate) fn eligible(&self, phone: &str, email: &str) -> Submission {
         let consent = Consent {
             consent_timestamp: Some("2026-01-01T00:00:00Z".into()),
             consent_text_version: Some("v1".into()),
@@ -124,33 +124,33 @@ impl World {
         Submission { client, ..Submission::new(id, &self.source, received_at, fields, &body) }
     }
 
-    /// The same as it were received now.
-    pub(crate) fn now(&self, submission: Submission) -> Submission {
+    /// The same submission, received now.
+    pub(crate) fn received_now(&self, submission: Submission) -> Submission {
         let received_at = Timestamp::now();
         Submission { id: self.ids.make(self.organization.id, received_at), received_at, ..submission }
     }
 
-    /// The same as it were received so long after an erasure that no clock makes it older.
+    /// The same submission, received after an erasure of this moment and beyond the tolerance for clock skew.
     pub(crate) fn after_erasure(&self, submission: Submission) -> Submission {
         let received_at = Timestamp::now().plus(Duration::from_secs(31));
-        Submission { received_at, ..self.now(submission) }
+        Submission { received_at, ..self.received_now(submission) }
     }
 
     pub(crate) fn normalize(&self, submission: Submission) -> NormalizedSubmission {
         self.normalize_by(&self.source, submission)
     }
 
-    /// By another source's settings.
+    /// Normalizes with the settings of another source.
     pub(crate) fn normalize_by(&self, source: &Arc<Source>, submission: Submission) -> NormalizedSubmission {
         self.pipeline.normalize(submission, Some(Arc::clone(source)), ActiveScoring::standard())
     }
 
     pub(crate) async fn commit(&self, submissions: &[Submission]) -> CommitResult {
-        let batch: Vec<_> = submissions.iter().map(|one| self.normalize(one.clone())).collect();
+        let batch: Vec<_> = submissions.iter().map(|submission| self.normalize(submission.clone())).collect();
         self.store.commit(batch, self.judge()).await.unwrap()
     }
 
-    /// Somebody else's hand in the database.
+    /// Runs SQL on a separate connection.
     pub(crate) async fn sql(&self, sql: &str) {
         use diesel::connection::{Connection, SimpleConnection};
         match self.config.url.strip_prefix("sqlite:") {
@@ -164,7 +164,7 @@ impl World {
         }
     }
 
-    /// A column `line` of text, read by somebody else's eye.
+    /// Reads the text column `line` of a query on a separate connection.
     pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
         use diesel::RunQueryDsl as _;
         use diesel::connection::Connection as _;
@@ -182,7 +182,7 @@ impl World {
         lines.into_iter().map(|line| line.line).collect()
     }
 
-    /// Everything that is stored, in whatever table, as text; with what stands there as base64.
+    /// The contents of all tables as text, followed by their decoded base64 values.
     pub(crate) fn dump(&self) -> String {
         let (tables, columns) = match self.config.url.starts_with("sqlite:") {
             true => (
@@ -204,14 +204,14 @@ impl World {
             }
         }
         let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-        let hidden = dump.split(|c| !is_base64(c)).filter(|word| word.len() > 40);
-        let hidden = hidden.filter_map(|word| STANDARD.decode(word).ok());
-        let hidden: String = hidden.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
-        dump + &hidden
+        let encoded = dump.split(|c| !is_base64(c)).filter(|word| word.len() > 40);
+        let decoded = encoded.filter_map(|word| STANDARD.decode(word).ok());
+        let decoded: String = decoded.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+        dump + &decoded
     }
 
-    /// For SQLite there is nothing to see: the one writer is taken.
-    pub(crate) async fn until_it_waits_or_is_done<T>(&self, task: &tokio::task::JoinHandle<T>) {
+    /// Waits until the task waits for a lock. Returns at once on SQLite, which has only one writer.
+    pub(crate) async fn wait_until_blocked_or_done<T>(&self, task: &tokio::task::JoinHandle<T>) {
         if self.config.url.starts_with("sqlite:") {
             return;
         }
@@ -224,23 +224,24 @@ impl World {
         }
     }
 
-    /// For SQLite there is nothing to look for: the one writer is taken.
-    pub(crate) async fn until_it_looks_for_running_commits<T>(&self, task: &tokio::task::JoinHandle<T>) {
+    /// Waits until the task queries the running commits. Returns at once on SQLite, which has only one
+    /// writer.
+    pub(crate) async fn wait_until_it_queries_commits<T>(&self, task: &tokio::task::JoinHandle<T>) {
         if self.config.url.starts_with("sqlite:") {
             return;
         }
-        let looking = "select count(*) from pg_stat_activity \
+        let querying = "select count(*) from pg_stat_activity \
                        where datname = current_database() and query like '%l.virtualtransaction%' \
                        and pid <> pg_backend_pid()";
         while !task.is_finished() {
-            if postgres().await.sql(&self.config.url, looking).await.unwrap().trim() != "0" {
+            if postgres().await.sql(&self.config.url, querying).await.unwrap().trim() != "0" {
                 return;
             }
         }
     }
 
-    /// Every submission that is stored.
-    pub(crate) async fn stored(&self) -> Vec<SubmissionSummary> {
+    /// All stored submissions.
+    pub(crate) async fn stored_submissions(&self) -> Vec<SubmissionSummary> {
         let (mut all, mut after): (Vec<SubmissionSummary>, Option<SubmissionId>) = (Vec::new(), None);
         loop {
             let page = self.store.submissions(self.organization.id, after, 100).await.unwrap();
@@ -253,7 +254,7 @@ impl World {
     }
 }
 
-/// Runs each test of a file over both adapters.
+/// Runs each test of a file on both databases.
 macro_rules! over_both {
     ($($name:ident),+ $(,)?) => {
         mod sqlite {

@@ -1,58 +1,61 @@
-//! What may be listed, and when.
+//! Suppression entries, added and removed before, during and after the storing of a lead.
 
 use super::Table;
-use crate::story::{Entry, Event, From, Lasts, Which};
+use crate::story::{Entry, EntryExpiry, Event, RemovedFrom, Which};
 use crate::values::Person;
-use Event::{Accepted, Committed, Ended, Listed, Posted, Raced, Removed};
+use Event::{Accepted, Committed, Expired, Listed, ListedDuringCommit, Posted, Removed};
 
-type Moment = fn(Person, Entry) -> Vec<Event>;
+type Sequence = fn(Person, Entry) -> Vec<Event>;
 
-const MOMENTS: &[Moment] = &[
+const SEQUENCES: &[Sequence] = &[
     |who, entry| vec![Listed(entry), Posted(who.lead())],
     |who, entry| vec![Posted(who.lead()), Listed(entry)],
     |who, entry| vec![Accepted(who.lead()), Listed(entry), Committed],
-    |who, entry| vec![Raced(who.lead(), entry)],
-    |who, entry| vec![Listed(entry.clone()), Removed(entry, From::AllLists), Posted(who.lead())],
-    |who, entry| vec![Listed(entry.clone()), Posted(who.lead()), Removed(entry, From::AllLists)],
-    |who, entry| vec![Posted(who.lead()), Listed(entry.clone()), Removed(entry, From::AllLists)],
-    |who, entry| vec![Listed(entry.clone()), Accepted(who.lead()), Removed(entry, From::AllLists), Committed],
+    |who, entry| vec![ListedDuringCommit(who.lead(), entry)],
+    |who, entry| vec![Listed(entry.clone()), Removed(entry, RemovedFrom::AllLists), Posted(who.lead())],
+    |who, entry| vec![Listed(entry.clone()), Posted(who.lead()), Removed(entry, RemovedFrom::AllLists)],
+    |who, entry| vec![Posted(who.lead()), Listed(entry.clone()), Removed(entry, RemovedFrom::AllLists)],
+    |who, entry| {
+        vec![Listed(entry.clone()), Accepted(who.lead()), Removed(entry, RemovedFrom::AllLists), Committed]
+    },
     |who, entry| {
         let again = Listed(entry.clone());
-        vec![Posted(who.lead()), Listed(entry.clone()), Removed(entry, From::AllLists), again]
+        vec![Posted(who.lead()), Listed(entry.clone()), Removed(entry, RemovedFrom::AllLists), again]
     },
-    |who, entry| vec![Listed(entry.lasting(Lasts::Over)), Posted(who.lead())],
-    |who, entry| vec![Posted(who.lead()), Listed(entry.lasting(Lasts::Over))],
-    |who, entry| vec![Listed(entry.lasting(Lasts::Long)), Posted(who.lead())],
-    |who, entry| vec![Posted(who.lead()), Listed(entry.lasting(Lasts::Long))],
+    |who, entry| vec![Listed(entry.with_expiry(EntryExpiry::Past)), Posted(who.lead())],
+    |who, entry| vec![Posted(who.lead()), Listed(entry.with_expiry(EntryExpiry::Past))],
+    |who, entry| vec![Listed(entry.with_expiry(EntryExpiry::InAYear)), Posted(who.lead())],
+    |who, entry| vec![Posted(who.lead()), Listed(entry.with_expiry(EntryExpiry::InAYear))],
     |who, entry| {
-        let entry = entry.lasting(Lasts::Long);
-        vec![Listed(entry.clone()), Ended(entry), Posted(who.lead())]
-    },
-    |who, entry| {
-        let entry = entry.lasting(Lasts::Long);
-        vec![Listed(entry.clone()), Posted(who.lead()), Ended(entry)]
+        let entry = entry.with_expiry(EntryExpiry::InAYear);
+        vec![Listed(entry.clone()), Expired(entry), Posted(who.lead())]
     },
     |who, entry| {
-        let entry = entry.lasting(Lasts::Long);
-        vec![Listed(entry.clone()), Accepted(who.lead()), Ended(entry), Committed]
+        let entry = entry.with_expiry(EntryExpiry::InAYear);
+        vec![Listed(entry.clone()), Posted(who.lead()), Expired(entry)]
     },
     |who, entry| {
-        let (one, other) = (entry.clone().on("asked"), entry.on("bought"));
-        vec![Listed(one.clone()), Listed(other), Posted(who.lead()), Removed(one, From::ItsList)]
+        let entry = entry.with_expiry(EntryExpiry::InAYear);
+        vec![Listed(entry.clone()), Accepted(who.lead()), Expired(entry), Committed]
     },
     |who, entry| {
-        let (one, other) = (entry.clone().on("asked").lasting(Lasts::Long), entry.on("bought"));
-        vec![Listed(one.clone()), Posted(who.lead()), Listed(other), Ended(one)]
+        let (first, second) = (entry.clone().on("asked"), entry.on("bought"));
+        vec![Listed(first.clone()), Listed(second), Posted(who.lead()), Removed(first, RemovedFrom::ItsList)]
     },
     |who, entry| {
-        let (one, other) = (entry.clone().on("asked"), entry.on("bought"));
-        vec![Listed(one.clone()), Posted(who.lead()), Listed(other), Removed(one, From::AllLists)]
+        let (first, second) =
+            (entry.clone().on("asked").with_expiry(EntryExpiry::InAYear), entry.on("bought"));
+        vec![Listed(first.clone()), Posted(who.lead()), Listed(second), Expired(first)]
     },
-    |who, entry| vec![Listed(entry.of_another()), Posted(who.lead())],
-    |who, entry| vec![Posted(who.lead()), Listed(entry.of_another())],
+    |who, entry| {
+        let (first, second) = (entry.clone().on("asked"), entry.on("bought"));
+        vec![Listed(first.clone()), Posted(who.lead()), Listed(second), Removed(first, RemovedFrom::AllLists)]
+    },
+    |who, entry| vec![Listed(entry.of_other_organization()), Posted(who.lead())],
+    |who, entry| vec![Posted(who.lead()), Listed(entry.of_other_organization())],
 ];
 
-/// One entry for each way in which a value may be known.
+/// One entry for each kind of value, plain or as a digest.
 fn entries(who: Person) -> Vec<Entry> {
     let mut entries = vec![
         who.phone_entry(Which::First),
@@ -65,10 +68,10 @@ fn entries(who: Person) -> Vec<Entry> {
 }
 
 pub(super) fn add(table: &mut Table) {
-    table.chapter("Who is listed, and when");
+    table.chapter("Listed values, before and after the lead");
     table.row(|who| vec![Posted(who.lead())]);
-    for moment in MOMENTS {
-        table.rows(entries, *moment);
+    for sequence in SEQUENCES {
+        table.rows(entries, *sequence);
     }
     table.row(|who| {
         let all =
@@ -76,7 +79,7 @@ pub(super) fn add(table: &mut Table) {
         all.into_iter().map(Listed).chain([Posted(who.lead())]).collect()
     });
 
-    table.chapter("Who is not listed, and only looks like it");
+    table.chapter("Listed values that only look like the lead's");
     let others = |who: Person| [who.other_phones(), who.other_emails()].concat();
     table.rows(others, |who, entry| vec![Listed(entry), Posted(who.lead())]);
     table.rows(others, |who, entry| vec![Posted(who.lead()), Listed(entry)]);

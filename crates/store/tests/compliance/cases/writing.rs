@@ -1,7 +1,7 @@
-//! However a value is written, on either side.
+//! Spellings of a value, in leads and in suppression lists.
 
 use super::Table;
-use crate::story::{Event, PLAIN, Way, Which};
+use crate::story::{Event, PLAIN, SourceSettings, Which};
 use crate::values::Person;
 use Event::{Accepted, Committed, Listed, Posted};
 
@@ -11,16 +11,16 @@ pub(super) fn add(table: &mut Table) {
 }
 
 fn phones(table: &mut Table) {
-    table.chapter("However a phone is written");
-    let written = Person::phones_written;
+    table.chapter("Spellings of a phone");
+    let spellings = Person::phone_spellings;
     let entry = |who: Person| Listed(who.phone_entry(Which::First));
-    table.rows(written, |who, phone| vec![Posted(who.lead().phone(phone))]);
-    table.rows(written, |who, phone| vec![entry(who), Posted(who.lead().phone(phone))]);
-    table.rows(written, |who, phone| vec![Posted(who.lead().phone(phone)), entry(who)]);
-    table.rows(Person::phone_entries_written, |who, entry| vec![Listed(entry), Posted(who.lead())]);
-    table.rows(Person::phone_entries_written, |who, entry| vec![Posted(who.lead()), Listed(entry)]);
+    table.rows(spellings, |who, phone| vec![Posted(who.lead().phone(phone))]);
+    table.rows(spellings, |who, phone| vec![entry(who), Posted(who.lead().phone(phone))]);
+    table.rows(spellings, |who, phone| vec![Posted(who.lead().phone(phone)), entry(who)]);
+    table.rows(Person::phone_entry_spellings, |who, entry| vec![Listed(entry), Posted(who.lead())]);
+    table.rows(Person::phone_entry_spellings, |who, entry| vec![Posted(who.lead()), Listed(entry)]);
 
-    let american = Way { region: Some("US"), ..PLAIN };
+    let american = SourceSettings { region: Some("US"), ..PLAIN };
     let national = |who: Person| who.lead().phone(who.national_phone()).to(american);
     table.row(|who| vec![Posted(national(who))]);
     table.row(|who| vec![entry(who), Posted(national(who))]);
@@ -35,34 +35,34 @@ fn phones(table: &mut Table) {
 }
 
 fn emails(table: &mut Table) {
-    table.chapter("However an email or a domain is written");
+    table.chapter("Spellings of an email or a domain");
     let entry = |who: Person| Listed(who.email_entry(Which::First));
     let domain = |who: Person| Listed(who.domain_entry(Which::First));
-    let written = Person::emails_written;
-    table.rows(written, |who, email| vec![entry(who), Posted(who.lead().email(email))]);
-    table.rows(written, |who, email| vec![Posted(who.lead().email(email)), entry(who)]);
-    table.rows(written, |who, email| vec![Posted(who.lead().email(email)), domain(who)]);
-    table.rows(Person::email_entries_written, |who, entry| vec![Listed(entry), Posted(who.lead())]);
-    table.rows(Person::email_entries_written, |who, entry| vec![Posted(who.lead()), Listed(entry)]);
+    let spellings = Person::email_spellings;
+    table.rows(spellings, |who, email| vec![entry(who), Posted(who.lead().email(email))]);
+    table.rows(spellings, |who, email| vec![Posted(who.lead().email(email)), entry(who)]);
+    table.rows(spellings, |who, email| vec![Posted(who.lead().email(email)), domain(who)]);
+    table.rows(Person::email_entry_spellings, |who, entry| vec![Listed(entry), Posted(who.lead())]);
+    table.rows(Person::email_entry_spellings, |who, entry| vec![Posted(who.lead()), Listed(entry)]);
     table.rows(Person::international, |who, (email, entry)| {
         vec![Listed(entry), Posted(who.lead().email(email))]
     });
     table.rows(Person::international, |who, (email, entry)| {
         vec![Posted(who.lead().email(email)), Listed(entry)]
     });
-    table.rows(Person::domain_entries_written, |who, entry| vec![Listed(entry), Posted(who.lead())]);
-    table.rows(Person::domain_entries_written, |who, entry| vec![Posted(who.lead()), Listed(entry)]);
-    for place in 0..5 {
-        let below = |who: Person| {
-            let (email, mut entries) = who.below();
-            (who.lead().email(email), entries.swap_remove(place))
+    table.rows(Person::domain_entry_spellings, |who, entry| vec![Listed(entry), Posted(who.lead())]);
+    table.rows(Person::domain_entry_spellings, |who, entry| vec![Posted(who.lead()), Listed(entry)]);
+    for index in 0..5 {
+        let subdomain_pair = |who: Person| {
+            let (email, mut entries) = who.subdomain_email();
+            (who.lead().email(email), entries.swap_remove(index))
         };
         table.row(|who| {
-            let (lead, entry) = below(who);
+            let (lead, entry) = subdomain_pair(who);
             vec![Listed(entry), Posted(lead)]
         });
         table.row(|who| {
-            let (lead, entry) = below(who);
+            let (lead, entry) = subdomain_pair(who);
             vec![Posted(lead), Listed(entry)]
         });
     }

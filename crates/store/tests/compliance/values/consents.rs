@@ -1,4 +1,4 @@
-//! Consents: complete, and in every bad shape.
+//! Consents: complete, incomplete, null and refused.
 
 use leadgate_domain::{Consent, Patch, Timestamp};
 
@@ -7,23 +7,21 @@ pub(crate) const MINUTE: i64 = 60 * SECOND;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
 
-/// What is said about consent, and what it is worth.
+/// A consent as submitted, with its meaning.
 #[derive(Clone)]
-pub(crate) struct Consenting {
+pub(crate) struct SubmittedConsent {
     pub(crate) words: String,
-    pub(crate) means: Consented,
+    pub(crate) meaning: ConsentMeaning,
     /// `None` for an explicit null.
     parts: Option<Parts>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Consented {
-    /// Complete, and given so many microseconds after the submission was received; before it, if negative.
+pub(crate) enum ConsentMeaning {
+    /// Complete, and given so many microseconds after the receipt of the submission (negative: before it).
     Given(i64),
-    /// Something is lacking.
     Incomplete,
-    Nothing,
-    /// The person said no.
+    Absent,
     Refused,
 }
 
@@ -38,7 +36,7 @@ struct Parts {
 #[derive(Clone, Copy)]
 enum Time {
     Text(&'static str),
-    /// Microseconds after the receipt, written in a way.
+    /// Microseconds after the receipt, and the format of the text.
     After(i64, Style),
 }
 
@@ -64,8 +62,8 @@ impl Style {
     }
 }
 
-impl Consenting {
-    pub(crate) fn said(&self, received_at: Timestamp) -> Patch<Consent> {
+impl SubmittedConsent {
+    pub(crate) fn patch(&self, received_at: Timestamp) -> Patch<Consent> {
         let Some(parts) = &self.parts else { return Patch::Null };
         let time = parts.time.map(|time| match time {
             Time::Text(text) => text.to_owned(),
@@ -83,84 +81,92 @@ impl Consenting {
     }
 }
 
-const WHOLE: Parts = Parts {
+const COMPLETE_PARTS: Parts = Parts {
     time: Some(Time::After(-HOUR, Style::Rfc3339)),
     version: Some("v1"),
     page: Some("https://example.com/offer"),
     refused: false,
 };
 
-/// Given an hour before, with everything that belongs to it.
-pub(crate) fn complete() -> Consenting {
-    Consenting { words: "with consent".into(), means: Consented::Given(-HOUR), parts: Some(WHOLE) }
+/// A complete consent, given an hour before the receipt.
+pub(crate) fn complete() -> SubmittedConsent {
+    SubmittedConsent {
+        words: "with consent".into(),
+        meaning: ConsentMeaning::Given(-HOUR),
+        parts: Some(COMPLETE_PARTS),
+    }
 }
 
-/// Given so many microseconds after the receipt.
-pub(crate) fn given(after: i64, words: &str) -> Consenting {
-    let parts = Parts { time: Some(Time::After(after, Style::Rfc3339)), ..WHOLE };
-    Consenting {
+/// A complete consent, given so many microseconds after the receipt.
+pub(crate) fn given(after: i64, words: &str) -> SubmittedConsent {
+    let parts = Parts { time: Some(Time::After(after, Style::Rfc3339)), ..COMPLETE_PARTS };
+    SubmittedConsent {
         words: format!("with consent given {words}"),
-        means: Consented::Given(after),
+        meaning: ConsentMeaning::Given(after),
         parts: Some(parts),
     }
 }
 
-/// Every bad shape.
-pub(crate) fn shapes() -> Vec<Consenting> {
-    let lacking = |words: &str, parts: Parts| Consenting {
+/// Consents that do not permit a call.
+pub(crate) fn bad_consents() -> Vec<SubmittedConsent> {
+    let incomplete = |words: &str, parts: Parts| SubmittedConsent {
         words: format!("with consent {words}"),
-        means: Consented::Incomplete,
+        meaning: ConsentMeaning::Incomplete,
         parts: Some(parts),
     };
-    let at = |text: &'static str| Parts { time: Some(Time::Text(text)), ..WHOLE };
-    let timed = |text: &'static str| lacking(&format!("given at `{text}`"), at(text));
+    let at = |text: &'static str| Parts { time: Some(Time::Text(text)), ..COMPLETE_PARTS };
+    let with_time = |text: &'static str| incomplete(&format!("given at `{text}`"), at(text));
     vec![
-        Consenting { words: "with consent that is null".into(), means: Consented::Nothing, parts: None },
-        Consenting {
-            words: "with consent that is refused".into(),
-            means: Consented::Refused,
-            parts: Some(Parts { refused: true, ..WHOLE }),
+        SubmittedConsent {
+            words: "with consent that is null".into(),
+            meaning: ConsentMeaning::Absent,
+            parts: None,
         },
-        lacking("of no parts", Parts::default()),
-        lacking("without a time", Parts { time: None, ..WHOLE }),
-        lacking("without the version of its text", Parts { version: None, ..WHOLE }),
-        lacking("without its page", Parts { page: None, ..WHOLE }),
-        lacking("of its time alone", Parts { version: None, page: None, ..WHOLE }),
-        lacking("of its text alone", Parts { time: None, page: None, ..WHOLE }),
-        lacking("of its page alone", Parts { time: None, version: None, ..WHOLE }),
-        lacking("with an empty time", at("")),
-        lacking("with a time of spaces", at("   ")),
-        lacking("with an empty version", Parts { version: Some(""), ..WHOLE }),
-        lacking("with a version of spaces", Parts { version: Some(" \t"), ..WHOLE }),
-        lacking("with an empty page", Parts { page: Some(""), ..WHOLE }),
-        lacking("with a page of spaces", Parts { page: Some("  "), ..WHOLE }),
-        timed("2026-09-01T12:00:00"),
-        timed("2026-09-01 12:00"),
-        timed("2026-09-01"),
-        timed("20260901"),
-        timed("09/01/2026"),
-        timed("yesterday"),
-        timed("2026-02-30T12:00:00Z"),
-        timed("2026-09-01T25:00:00Z"),
-        timed("0"),
-        timed("-1"),
-        timed("0001-01-01T00:00:00Z"),
-        timed("9999-12-31T23:59:59Z"),
+        SubmittedConsent {
+            words: "with consent that is refused".into(),
+            meaning: ConsentMeaning::Refused,
+            parts: Some(Parts { refused: true, ..COMPLETE_PARTS }),
+        },
+        incomplete("without any part", Parts::default()),
+        incomplete("without a time", Parts { time: None, ..COMPLETE_PARTS }),
+        incomplete("without the version of its text", Parts { version: None, ..COMPLETE_PARTS }),
+        incomplete("without its page", Parts { page: None, ..COMPLETE_PARTS }),
+        incomplete("with only a time", Parts { version: None, page: None, ..COMPLETE_PARTS }),
+        incomplete("with only the version of its text", Parts { time: None, page: None, ..COMPLETE_PARTS }),
+        incomplete("with only its page", Parts { time: None, version: None, ..COMPLETE_PARTS }),
+        incomplete("with an empty time", at("")),
+        incomplete("with a time of spaces", at("   ")),
+        incomplete("with an empty version", Parts { version: Some(""), ..COMPLETE_PARTS }),
+        incomplete("with a version of spaces", Parts { version: Some(" \t"), ..COMPLETE_PARTS }),
+        incomplete("with an empty page", Parts { page: Some(""), ..COMPLETE_PARTS }),
+        incomplete("with a page of spaces", Parts { page: Some("  "), ..COMPLETE_PARTS }),
+        with_time("2026-09-01T12:00:00"),
+        with_time("2026-09-01 12:00"),
+        with_time("2026-09-01"),
+        with_time("20260901"),
+        with_time("09/01/2026"),
+        with_time("yesterday"),
+        with_time("2026-02-30T12:00:00Z"),
+        with_time("2026-09-01T25:00:00Z"),
+        with_time("0"),
+        with_time("-1"),
+        with_time("0001-01-01T00:00:00Z"),
+        with_time("9999-12-31T23:59:59Z"),
     ]
 }
 
-/// Every way to write a good time, and how far ahead a clock may be.
-pub(crate) fn times() -> Vec<Consenting> {
+/// Formats of a valid time, and times around the accepted clock difference of five minutes.
+pub(crate) fn consent_times() -> Vec<SubmittedConsent> {
     let styled = |words: &str, style| {
-        let parts = Parts { time: Some(Time::After(-HOUR, style)), ..WHOLE };
-        let words = format!("with consent, its time {words}");
-        Consenting { words, means: Consented::Given(-HOUR), parts: Some(parts) }
+        let parts = Parts { time: Some(Time::After(-HOUR, style)), ..COMPLETE_PARTS };
+        let words = format!("with consent whose time {words}");
+        SubmittedConsent { words, meaning: ConsentMeaning::Given(-HOUR), parts: Some(parts) }
     };
     vec![
-        styled("with a space for the T", Style::WithSpace),
-        styled("with an offset without a colon", Style::WithOffset),
-        styled("in seconds since 1970", Style::Seconds),
-        styled("in milliseconds since 1970", Style::Milliseconds),
+        styled("has a space instead of the `T`", Style::WithSpace),
+        styled("has an offset without a colon", Style::WithOffset),
+        styled("is in seconds since 1970", Style::Seconds),
+        styled("is in milliseconds since 1970", Style::Milliseconds),
         given(0, "at the moment of receipt"),
         given(MINUTE, "a minute after the receipt"),
         given(5 * MINUTE - SECOND, "a second less than five minutes after the receipt"),

@@ -1,4 +1,4 @@
-//! Every invariant, from the rows that are stored.
+//! The invariants, checked on the stored rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
@@ -7,204 +7,224 @@ use leadgate_domain::{
     ClaimKey, ClaimKind, DuplicatePolicy, Eligibility, Lead, LeadId, Outcome, Reason, SubmissionId, TextField,
 };
 
-use super::told::{self, Told};
-use super::{Anvil, Done};
+use super::test_submission::{self, TestSubmission};
+use super::{Counters, SharedState};
 
-/// Who holds a key, and by which submission.
-struct Held {
+/// The lead that a key belongs to, and the submission that claimed it.
+struct StoredClaim {
     lead: LeadId,
     submission: SubmissionId,
 }
 
-/// What is wrong.
-pub(super) async fn all(anvil: &Anvil, policy: DuplicatePolicy) -> Vec<String> {
-    // What very many leads had was left to the workers.
-    anvil.world.store.rescreen(anvil.world.organization.id, anvil.world.judge(), |_| {}).await.unwrap();
-    let mut told = anvil.all.lock().unwrap().clone();
-    told.sort_by_key(Told::order);
-    let outcomes = outcomes(anvil);
-    let claims = claims(anvil);
-    let leads: BTreeMap<LeadId, Lead> = leads(anvil).await;
-    claims_stay(anvil);
+/// All violations of the invariants.
+pub(super) async fn violations(shared: &SharedState, policy: DuplicatePolicy) -> Vec<String> {
+    // Entries that many leads match are applied by a rescreen.
+    shared.world.store.rescreen(shared.world.organization.id, shared.world.judge(), |_| {}).await.unwrap();
+    let mut submissions = shared.submissions.lock().unwrap().clone();
+    submissions.sort_by_key(TestSubmission::order);
+    let outcomes = outcomes(shared);
+    let claims = claims(shared);
+    let leads: BTreeMap<LeadId, Lead> = leads(shared).await;
+    count_moved_claims(shared);
 
-    let mut wrong = Vec::new();
-    let moved = anvil.done.moved.load(Ordering::Relaxed);
-    wrong.extend((moved > 0).then(|| format!("{moved} claims moved")));
-    wrong.extend(each_has_one_outcome(&told, &outcomes));
-    wrong.extend(each_is_where_its_key_is(anvil, policy, &told, &outcomes, &claims));
-    wrong.extend(no_orphans(policy, &outcomes, &claims, &leads));
-    let listed = opted_out(anvil);
-    wrong.extend(who_opted_out_is_listed(&listed, &told, &outcomes, &leads));
-    wrong.extend(nobody_suppressed_is_eligible(anvil, &listed, &leads));
-    wrong.extend(nothing_is_lost(policy, &told, &outcomes, &leads));
-    wrong
+    let mut violations = Vec::new();
+    let moved = shared.counters.moved.load(Ordering::Relaxed);
+    violations.extend((moved > 0).then(|| format!("{moved} claims moved")));
+    violations.extend(each_has_one_outcome(&submissions, &outcomes));
+    violations.extend(leads_match_their_keys(shared, policy, &submissions, &outcomes, &claims));
+    violations.extend(no_orphans(policy, &outcomes, &claims, &leads));
+    let listed = opted_out(shared);
+    violations.extend(opt_outs_are_listed(&listed, &submissions, &outcomes, &leads));
+    violations.extend(suppressed_leads_are_held(shared, &listed, &leads));
+    violations.extend(leads_have_their_submitted_values(policy, &submissions, &outcomes, &leads));
+    violations
 }
 
 type Outcomes = BTreeMap<SubmissionId, Vec<(Outcome, Option<LeadId>)>>;
 
-fn each_has_one_outcome(told: &[Told], outcomes: &Outcomes) -> Vec<String> {
-    let submitted: BTreeSet<_> = told.iter().map(|told| told.id).collect();
-    let invented = outcomes.keys().filter(|id| !submitted.contains(id)).map(|id| format!("{id} is nobody's"));
-    // What a suppression makes of a stored lead is one more entry of a history, and the same outcome.
-    let distinct = |told: &Told| {
-        let all = outcomes.get(&told.id).into_iter().flatten();
+fn each_has_one_outcome(submissions: &[TestSubmission], outcomes: &Outcomes) -> Vec<String> {
+    let submitted: BTreeSet<_> = submissions.iter().map(|submission| submission.id).collect();
+    let unknown =
+        outcomes.keys().filter(|id| !submitted.contains(id)).map(|id| format!("{id} was not submitted"));
+    // The decision of a rescreen is another entry of the history with the same outcome.
+    let distinct = |submission: &TestSubmission| {
+        let all = outcomes.get(&submission.id).into_iter().flatten();
         all.map(|(outcome, lead)| (*outcome, *lead)).collect::<BTreeSet<_>>().len()
     };
-    let one = |told: &Told| match distinct(told) {
+    let violation = |submission: &TestSubmission| match distinct(submission) {
         1 => None,
-        several => Some(format!("{} has {several} outcomes", told.id)),
+        count => Some(format!("{} has {count} outcomes", submission.id)),
     };
-    invented.chain(told.iter().filter_map(one)).collect()
+    unknown.chain(submissions.iter().filter_map(violation)).collect()
 }
 
-/// Without expiry a claim never moves. So the first key that somebody supplied names their lead, whoever was first:
-/// there is at most one lead for each key. Under `create` everybody is a lead of their own.
-fn each_is_where_its_key_is(
-    anvil: &Anvil,
+/// A claim without expiry never moves, so there is at most one lead for each key. The first key of a
+/// submission therefore identifies its lead. Under `create` every submission creates its own lead.
+fn leads_match_their_keys(
+    shared: &SharedState,
     policy: DuplicatePolicy,
-    told: &[Told],
+    submissions: &[TestSubmission],
     outcomes: &Outcomes,
-    claims: &BTreeMap<String, Held>,
+    claims: &BTreeMap<String, StoredClaim>,
 ) -> Vec<String> {
-    let names = names(anvil);
+    let key_hashes = key_hashes(shared);
     let known = match policy {
         DuplicatePolicy::ReturnExisting => Outcome::Duplicate,
         DuplicatePolicy::Update => Outcome::Updated,
         DuplicatePolicy::Link => Outcome::Linked,
         DuplicatePolicy::Create => Outcome::Created,
     };
-    let one = |told: &Told| {
-        let (outcome, lead) = outcomes.get(&told.id)?.first().copied()?;
-        let (own, lead) = (LeadId::from(told.id), lead?);
-        let key = told.external_id.map(told::external_id).or_else(|| told.phone.map(told::phone))?;
-        let holder = names.get(&key).and_then(|key| claims.get(key)).map(|held| held.lead);
-        let as_it_should = match policy {
-            DuplicatePolicy::Create => outcome == Outcome::Created && lead == own && holder.is_some(),
-            _ => holder == Some(lead) && outcome == if lead == own { Outcome::Created } else { known },
+    let violation = |submission: &TestSubmission| {
+        let (outcome, lead) = outcomes.get(&submission.id)?.first().copied()?;
+        let (own, lead) = (LeadId::from(submission.id), lead?);
+        let key = submission
+            .external_id
+            .map(test_submission::external_id)
+            .or_else(|| submission.phone.map(test_submission::phone))?;
+        let owner = key_hashes.get(&key).and_then(|key| claims.get(key)).map(|claim| claim.lead);
+        let is_valid = match policy {
+            DuplicatePolicy::Create => outcome == Outcome::Created && lead == own && owner.is_some(),
+            _ => owner == Some(lead) && outcome == if lead == own { Outcome::Created } else { known },
         };
-        (!as_it_should).then(|| format!("{} ended as {outcome} with {lead}; {key} is {holder:?}", told.id))
+        (!is_valid).then(|| {
+            format!(
+                "{} has the outcome {outcome} and the lead {lead}; {key} belongs to {owner:?}",
+                submission.id
+            )
+        })
     };
-    told.iter().filter_map(one).collect()
+    submissions.iter().filter_map(violation).collect()
 }
 
 fn no_orphans(
     policy: DuplicatePolicy,
     outcomes: &Outcomes,
-    claims: &BTreeMap<String, Held>,
+    claims: &BTreeMap<String, StoredClaim>,
     leads: &BTreeMap<LeadId, Lead>,
 ) -> Vec<String> {
-    let orphans = claims.values().filter(|held| !leads.contains_key(&held.lead));
-    let orphans = orphans.map(|held| format!("a claim names {}, who is not there", held.lead));
-    let ended = outcomes.values().flatten().filter_map(|(_, lead)| *lead);
-    let lost = ended.filter(|lead| !leads.contains_key(lead)).map(|lead| format!("{lead} is not there"));
-    let made: BTreeSet<LeadId> = outcomes
+    let orphans = claims.values().filter(|claim| !leads.contains_key(&claim.lead));
+    let orphans = orphans.map(|claim| format!("a claim has the missing lead {}", claim.lead));
+    let with_outcome = outcomes.values().flatten().filter_map(|(_, lead)| *lead);
+    let lost = with_outcome
+        .filter(|lead| !leads.contains_key(lead))
+        .map(|lead| format!("the lead {lead} is missing"));
+    let created: BTreeSet<LeadId> = outcomes
         .iter()
-        .filter(|(_, ended)| ended.iter().any(|(outcome, _)| *outcome == Outcome::Created))
+        .filter(|(_, history)| history.iter().any(|(outcome, _)| *outcome == Outcome::Created))
         .map(|(id, _)| LeadId::from(*id))
         .collect();
-    let unmade = leads.keys().filter(|lead| !made.contains(lead)).map(|lead| format!("nobody made {lead}"));
-    // Under `create` a claim is its taker's; else that of the lead that its taker made or met.
-    let taken = claims.values().filter(|held| {
-        let ended = outcomes.get(&held.submission).and_then(|ended| ended.first());
-        let own = policy != DuplicatePolicy::Create || held.lead == LeadId::from(held.submission);
-        ended.is_none_or(|(_, lead)| *lead != Some(held.lead)) || !own
+    let unknown = leads
+        .keys()
+        .filter(|lead| !created.contains(lead))
+        .map(|lead| format!("no submission created the lead {lead}"));
+    // A claim belongs to the lead that its submission created or, except under `create`, matched.
+    let wrong_claims = claims.values().filter(|claim| {
+        let outcome = outcomes.get(&claim.submission).and_then(|history| history.first());
+        let own = policy != DuplicatePolicy::Create || claim.lead == LeadId::from(claim.submission);
+        outcome.is_none_or(|(_, lead)| *lead != Some(claim.lead)) || !own
     });
-    let taken = taken.map(|held| format!("the claim of {} was not taken by {}", held.lead, held.submission));
-    orphans.chain(lost).chain(unmade).chain(taken).collect()
+    let wrong_claims = wrong_claims
+        .map(|claim| format!("the submission {} did not claim a key for {}", claim.submission, claim.lead));
+    orphans.chain(lost).chain(unknown).chain(wrong_claims).collect()
 }
 
-/// The phone of every opt-out, and besides those only phones that leads had which opted out.
-fn who_opted_out_is_listed(
+/// The list contains the phone of every opt-out. All its other phones belong to leads that opted out.
+fn opt_outs_are_listed(
     listed: &BTreeSet<String>,
-    told: &[Told],
+    submissions: &[TestSubmission],
     outcomes: &Outcomes,
     leads: &BTreeMap<LeadId, Lead>,
 ) -> Vec<String> {
-    let said = |opted: &dyn Fn(&Told) -> bool| -> BTreeSet<String> {
-        told.iter().filter(|told| opted(told)).filter_map(|told| Some(told::phone(told.phone?))).collect()
+    let phones_of = |opted: &dyn Fn(&TestSubmission) -> bool| -> BTreeSet<String> {
+        submissions
+            .iter()
+            .filter(|submission| opted(submission))
+            .filter_map(|submission| Some(test_submission::phone(submission.phone?)))
+            .collect()
     };
-    let own = said(&|told| told.opts_out);
-    let of_leads = said(&|told| {
-        let ended = outcomes.get(&told.id).and_then(|ended| ended.first());
-        let lead = ended.and_then(|(_, lead)| leads.get(&(*lead)?));
+    let own = phones_of(&|submission| submission.opts_out);
+    let of_leads = phones_of(&|submission| {
+        let outcome = outcomes.get(&submission.id).and_then(|history| history.first());
+        let lead = outcome.and_then(|(_, lead)| leads.get(&(*lead)?));
         lead.is_some_and(|lead| lead.opt_out)
     });
     let missing = own.difference(listed).map(|phone| format!("{phone} opted out and is not listed"));
-    let invented = listed.iter().filter(|phone| !own.contains(*phone) && !of_leads.contains(*phone));
-    missing.chain(invented.map(|phone| format!("{phone} is listed and did not opt out"))).collect()
+    let unexpected = listed.iter().filter(|phone| !own.contains(*phone) && !of_leads.contains(*phone));
+    missing.chain(unexpected.map(|phone| format!("{phone} is listed and did not opt out"))).collect()
 }
 
-fn nobody_suppressed_is_eligible(
-    anvil: &Anvil,
+fn suppressed_leads_are_held(
+    shared: &SharedState,
     opted_out: &BTreeSet<String>,
     leads: &BTreeMap<LeadId, Lead>,
 ) -> Vec<String> {
-    let suppressed = anvil.suppressed.lock().unwrap();
-    let one = |lead: &Lead| {
+    let suppressed = shared.suppressed.lock().unwrap();
+    let violation = |lead: &Lead| {
         let is_suppressed = lead.e164().is_some_and(|phone| suppressed.contains(phone));
         let is_out = lead.opt_out || lead.e164().is_some_and(|phone| opted_out.contains(phone));
-        // Whether rightly so is looked at where it is known what was said.
+        // Whether the consent was given for this phone is checked with the submitted values.
         let consents = lead.consent.is_some() && !lead.reasons.contains(&Reason::ConsentForOtherPhone);
-        let is_good = lead.e164().is_some() && consents && !is_out && !is_suppressed;
+        let should_be_eligible = lead.e164().is_some() && consents && !is_out && !is_suppressed;
         let agrees = lead.reasons.contains(&Reason::SuppressedPhone) == is_suppressed
             && lead.reasons.contains(&Reason::OptedOut) == is_out
-            && (lead.eligibility == Eligibility::Eligible) == is_good;
+            && (lead.eligibility == Eligibility::Eligible) == should_be_eligible;
         (!agrees).then(|| format!("{} is {:?}, {:?}", lead.id, lead.eligibility, lead.reasons))
     };
     let eligible = leads.values().filter(|lead| lead.eligibility == Eligibility::Eligible).count();
-    let nobody = (eligible == 0).then(|| "nobody at all is eligible".to_owned());
-    leads.values().filter_map(one).chain(nobody).collect()
+    let none_eligible = (eligible == 0).then(|| "no lead is eligible".to_owned());
+    leads.values().filter_map(violation).chain(none_eligible).collect()
 }
 
-/// Each lead says what its submissions say, one over the other in the order in which they came: under `update` all
-/// that met it, under the other policies the one that made it.
-fn nothing_is_lost(
+/// Each lead has the values of its contributors, merged in the order of receipt. Under `update` these are all
+/// submissions that matched it, under the other policies only the one that created it.
+fn leads_have_their_submitted_values(
     policy: DuplicatePolicy,
-    told: &[Told],
+    submissions: &[TestSubmission],
     outcomes: &Outcomes,
     leads: &BTreeMap<LeadId, Lead>,
 ) -> Vec<String> {
-    let mut of: BTreeMap<LeadId, Vec<&Told>> = BTreeMap::new();
-    for told in told {
-        let ended = outcomes.get(&told.id).and_then(|ended| ended.first());
-        if let Some((outcome, Some(lead))) = ended
+    let mut contributors: BTreeMap<LeadId, Vec<&TestSubmission>> = BTreeMap::new();
+    for submission in submissions {
+        let first_outcome = outcomes.get(&submission.id).and_then(|history| history.first());
+        if let Some((outcome, Some(lead))) = first_outcome
             && (policy == DuplicatePolicy::Update || *outcome == Outcome::Created)
         {
-            of.entry(*lead).or_default().push(told);
+            contributors.entry(*lead).or_default().push(submission);
         }
     }
-    let one = |lead: &Lead| {
-        let own = of.get(&lead.id).map_or(&[][..], Vec::as_slice);
-        let mut expected = folded(own);
-        // An opt-out is heard by whoever held one of its keys, whatever else became of it.
+    let violation = |lead: &Lead| {
+        let own = contributors.get(&lead.id).map_or(&[][..], Vec::as_slice);
+        let mut expected = expected_values(own);
+        // An opt-out applies to every lead that has one of its keys, whatever its own outcome is.
         if lead.opt_out && !expected.opted_out {
-            // Whoever met a lead brought free keys along.
-            let met = |told: &&Told| {
-                let ended = outcomes.get(&told.id).and_then(|ended| ended.first());
-                ended.is_some_and(|(_, met)| *met == Some(lead.id))
+            // A submission that matches a lead also claims its free keys for the lead.
+            let is_matched = |submission: &&TestSubmission| {
+                let outcome = outcomes.get(&submission.id).and_then(|history| history.first());
+                outcome.is_some_and(|(_, matched)| *matched == Some(lead.id))
             };
-            let met: Vec<_> = told.iter().filter(met).collect();
-            let shares = |out: &&Told| {
-                met.iter().any(|own| {
-                    (own.phone.is_some() && own.phone == out.phone)
-                        || (own.external_id.is_some() && own.external_id == out.external_id)
+            let matched: Vec<_> = submissions.iter().filter(is_matched).collect();
+            let shares_key = |opt_out: &&TestSubmission| {
+                matched.iter().any(|own| {
+                    (own.phone.is_some() && own.phone == opt_out.phone)
+                        || (own.external_id.is_some() && own.external_id == opt_out.external_id)
                 })
             };
-            expected.opted_out = told.iter().filter(|told| told.opts_out).any(|out| shares(&out));
+            let mut opt_outs = submissions.iter().filter(|submission| submission.opts_out);
+            expected.opted_out = opt_outs.any(|opt_out| shares_key(&opt_out));
         }
         if lead.opt_out {
             let (received_at, updated_at) = expected.received_and_updated;
             expected.received_and_updated = (received_at, updated_at.max(lead.updated_at.as_microseconds()));
         }
-        let differs = expected != said(lead);
-        differs.then(|| format!("{} says {:?} and not {expected:?}", lead.id, said(lead)))
+        let differs = expected != stored_values(lead);
+        differs.then(|| format!("{} has {:?}, expected {expected:?}", lead.id, stored_values(lead)))
     };
-    leads.values().filter_map(one).collect()
+    leads.values().filter_map(violation).collect()
 }
 
-/// What a lead says of what the hammer varies.
+/// The values of a lead that the test varies.
 #[derive(Debug, Default, PartialEq)]
-struct Says {
+struct LeadValues {
     phone: Option<String>,
     external_id: Option<String>,
     name: Option<String>,
@@ -216,31 +236,35 @@ struct Says {
     received_and_updated: (i64, i64),
 }
 
-/// Written once more, and simpler: last one wins.
-fn folded(told: &[&Told]) -> Says {
-    let mut says = Says::default();
+/// A simple second implementation of the merge: the last value wins.
+fn expected_values(submissions: &[&TestSubmission]) -> LeadValues {
+    let mut values = LeadValues::default();
     let mut consented = None;
-    for told in told {
-        says.phone = told.phone.map(told::phone).or(says.phone);
-        says.external_id = told.external_id.map(told::external_id).or(says.external_id);
-        says.name = told.name.map_or(says.name, |name| name.map(told::name_of));
-        if let Some((key, value)) = told.custom {
-            says.custom.insert(told::custom_key(key), value.map(u64::from));
+    for submission in submissions {
+        values.phone = submission.phone.map(test_submission::phone).or(values.phone);
+        values.external_id = submission.external_id.map(test_submission::external_id).or(values.external_id);
+        values.name = submission.name.map_or(values.name, |name| name.map(test_submission::name_of));
+        if let Some((key, value)) = submission.custom {
+            values.custom.insert(test_submission::custom_key(key), value.map(u64::from));
         }
-        says.tags.extend(told.tag.map(told::tag));
-        says.consents |= told.consents;
-        consented = if told.consents { told.phone.map(told::phone) } else { consented };
-        says.opted_out |= told.opts_out;
+        values.tags.extend(submission.tag.map(test_submission::tag));
+        values.consents |= submission.consents;
+        consented =
+            if submission.consents { submission.phone.map(test_submission::phone) } else { consented };
+        values.opted_out |= submission.opts_out;
     }
-    says.custom.retain(|_, value| value.is_some());
-    says.consents_for_other_phone = consented.is_some() && says.phone.is_some() && consented != says.phone;
-    let at = |told: Option<&&Told>| told.map_or(0, |told| told.received_at.as_microseconds());
-    says.received_and_updated = (at(told.first()), at(told.last()));
-    says
+    values.custom.retain(|_, value| value.is_some());
+    values.consents_for_other_phone =
+        consented.is_some() && values.phone.is_some() && consented != values.phone;
+    let at = |submission: Option<&&TestSubmission>| {
+        submission.map_or(0, |submission| submission.received_at.as_microseconds())
+    };
+    values.received_and_updated = (at(submissions.first()), at(submissions.last()));
+    values
 }
 
-fn said(lead: &Lead) -> Says {
-    Says {
+fn stored_values(lead: &Lead) -> LeadValues {
+    LeadValues {
         phone: lead.e164().map(str::to_owned),
         external_id: lead.texts.get(&TextField::ExternalId).cloned(),
         name: lead.texts.get(&TextField::FullName).cloned(),
@@ -253,71 +277,74 @@ fn said(lead: &Lead) -> Says {
     }
 }
 
-/// Looks at who holds which key, and counts those that somebody else held before.
-pub(super) fn claims_stay(anvil: &Anvil) {
-    for (key, now) in claims(anvil) {
-        let before = *anvil.held.lock().unwrap().entry(key).or_insert(now.lead);
-        Done::add(&anvil.done.moved, usize::from(before != now.lead));
+/// Counts the claims whose lead has changed since they were first read.
+pub(super) fn count_moved_claims(shared: &SharedState) {
+    for (key, claim) in claims(shared) {
+        let first_owner = *shared.first_owners.lock().unwrap().entry(key).or_insert(claim.lead);
+        Counters::add(&shared.counters.moved, usize::from(first_owner != claim.lead));
     }
 }
 
-/// As PostgreSQL counts them; SQLite has one writer.
-pub(super) fn deadlocks(anvil: &Anvil) -> String {
-    if anvil.world.config.url.starts_with("sqlite:") {
+/// The number of deadlocks that PostgreSQL counted. SQLite has only one writer.
+pub(super) fn deadlocks(shared: &SharedState) -> String {
+    if shared.world.config.url.starts_with("sqlite:") {
         return "no".to_owned();
     }
     let sql =
         "SELECT CAST(deadlocks AS TEXT) AS line FROM pg_stat_database WHERE datname = current_database()";
-    anvil.world.lines(sql).concat()
+    shared.world.lines(sql).concat()
 }
 
-/// By the hash of the key: nobody else can say whose it is.
-fn claims(anvil: &Anvil) -> BTreeMap<String, Held> {
-    let sqlite = anvil.world.config.url.starts_with("sqlite:");
+/// The stored claims by the hash of their key.
+fn claims(shared: &SharedState) -> BTreeMap<String, StoredClaim> {
+    let sqlite = shared.world.config.url.starts_with("sqlite:");
     let key = if sqlite { "lower(hex(key))" } else { "encode(key, 'hex')" };
     let sql = format!(
         "SELECT {key} || ' ' || CAST(lead AS TEXT) || ' ' || CAST(submission AS TEXT) AS line FROM claims"
     );
-    let held = |line: String| {
+    let claim = |line: String| {
         let mut words = line.split(' ');
         let key = words.next()?.to_owned();
-        Some((key, Held { lead: words.next()?.parse().ok()?, submission: words.next()?.parse().ok()? }))
+        Some((
+            key,
+            StoredClaim { lead: words.next()?.parse().ok()?, submission: words.next()?.parse().ok()? },
+        ))
     };
-    anvil.world.lines(&sql).into_iter().map(|line| held(line).unwrap()).collect()
+    shared.world.lines(&sql).into_iter().map(|line| claim(line).unwrap()).collect()
 }
 
-fn opted_out(anvil: &Anvil) -> BTreeSet<String> {
+fn opted_out(shared: &SharedState) -> BTreeSet<String> {
     let sql = "SELECT value AS line FROM suppressions WHERE list = 'opted_out'";
-    anvil.world.lines(sql).into_iter().collect()
+    shared.world.lines(sql).into_iter().collect()
 }
 
 /// The hash of each key.
-fn names(anvil: &Anvil) -> BTreeMap<String, String> {
-    let (matching, source) = (&anvil.matching, &anvil.source);
-    let name = |kind, value: String| {
-        let key = ClaimKey::new(matching, source.organization, source.id, kind, &value).unwrap();
+fn key_hashes(shared: &SharedState) -> BTreeMap<String, String> {
+    let (match_key, source) = (&shared.match_key, &shared.source);
+    let key_hash = |kind, value: String| {
+        let key = ClaimKey::new(match_key, source.organization, source.id, kind, &value).unwrap();
         (value, key.key.to_string())
     };
     let numbers = 0..super::KEYS;
-    let external = numbers.clone().map(|n| name(ClaimKind::ExternalId, told::external_id(n)));
-    external.chain(numbers.map(|n| name(ClaimKind::Phone, told::phone(n)))).collect()
+    let external = numbers.clone().map(|n| key_hash(ClaimKind::ExternalId, test_submission::external_id(n)));
+    external.chain(numbers.map(|n| key_hash(ClaimKind::Phone, test_submission::phone(n)))).collect()
 }
 
-fn outcomes(anvil: &Anvil) -> Outcomes {
+fn outcomes(shared: &SharedState) -> Outcomes {
     let sql =
         "SELECT CAST(submission AS TEXT) || ' ' || outcome || ' ' || coalesce(CAST(lead AS TEXT), '') AS line
                FROM outcomes ORDER BY submission, revision";
     let mut all = Outcomes::new();
-    for line in anvil.world.lines(sql) {
+    for line in shared.world.lines(sql) {
         let words: Vec<_> = line.split(' ').collect();
-        let ended = (words[1].parse().unwrap(), words[2].parse().ok());
-        all.entry(words[0].parse().unwrap()).or_default().push(ended);
+        let outcome = (words[1].parse().unwrap(), words[2].parse().ok());
+        all.entry(words[0].parse().unwrap()).or_default().push(outcome);
     }
     all
 }
 
-async fn leads(anvil: &Anvil) -> BTreeMap<LeadId, Lead> {
-    let (store, organization) = (&anvil.world.store, anvil.world.organization.id);
+async fn leads(shared: &SharedState) -> BTreeMap<LeadId, Lead> {
+    let (store, organization) = (&shared.world.store, shared.world.organization.id);
     let (mut all, mut after) = (BTreeMap::new(), None);
     loop {
         let page = store.leads(organization, None, after, 1_000).await.unwrap();

@@ -1,8 +1,8 @@
-//! Eight workers over 200 keys, for two seconds under each policy; `LEADGATE_TEST_HAMMER_SECONDS` says for how many
-//! else. What they leave behind is held against every invariant.
+//! Stress test: eight workers with 200 keys, two seconds for each policy (`LEADGATE_TEST_HAMMER_SECONDS` sets
+//! another duration). Afterwards every invariant is checked on the stored rows.
 
 mod check;
-mod told;
+mod test_submission;
 mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +18,13 @@ use rand::rngs::SmallRng;
 use tokio::task::JoinSet;
 
 use crate::world::{World, over_both};
-use told::Told;
+use test_submission::TestSubmission;
 
 over_both!(
-    under_return_existing_nothing_is_violated,
-    under_update_nothing_is_violated,
-    under_link_nothing_is_violated,
-    under_create_nothing_is_violated,
+    return_existing_keeps_every_invariant,
+    update_keeps_every_invariant,
+    link_keeps_every_invariant,
+    create_keeps_every_invariant,
 );
 
 const WORKERS: u64 = 8;
@@ -32,60 +32,60 @@ const WORKERS: u64 = 8;
 const KEYS: u16 = 100;
 const SUPPRESSED: usize = 40;
 
-async fn under_return_existing_nothing_is_violated(world: World) {
+async fn return_existing_keeps_every_invariant(world: World) {
     hammer(world, DuplicatePolicy::ReturnExisting).await;
 }
 
-async fn under_update_nothing_is_violated(world: World) {
+async fn update_keeps_every_invariant(world: World) {
     hammer(world, DuplicatePolicy::Update).await;
 }
 
-async fn under_link_nothing_is_violated(world: World) {
+async fn link_keeps_every_invariant(world: World) {
     hammer(world, DuplicatePolicy::Link).await;
 }
 
-async fn under_create_nothing_is_violated(world: World) {
+async fn create_keeps_every_invariant(world: World) {
     hammer(world, DuplicatePolicy::Create).await;
 }
 
-/// What the workers share.
-struct Anvil {
+/// The state that all workers share.
+struct SharedState {
     world: World,
-    /// A second process, as far as a database can tell.
-    other: Store,
+    /// A second store on the same database, like that of a second process.
+    second_store: Store,
     source: Arc<Source>,
-    matching: MatchKey,
-    until: Instant,
-    /// Everything that was submitted.
-    all: Mutex<Vec<Told>>,
+    match_key: MatchKey,
+    deadline: Instant,
+    /// All submissions.
+    submissions: Mutex<Vec<TestSubmission>>,
     suppressed: Mutex<BTreeSet<String>>,
-    /// Who held each key at some time.
-    held: Mutex<BTreeMap<String, LeadId>>,
-    done: Done,
+    /// The lead to which each key belonged when it was first read.
+    first_owners: Mutex<BTreeMap<String, LeadId>>,
+    counters: Counters,
 }
 
 #[derive(Default)]
-struct Done {
+struct Counters {
     commits: AtomicUsize,
-    /// How often a commit got as far as its judge: once for each, unless its transaction was run again.
+    /// How often a commit called its judge: once, unless its transaction was retried.
     judged: AtomicUsize,
-    /// How often the store was in trouble and the batch was held.
-    holds: AtomicUsize,
+    /// How often the store was unavailable and the worker retried the batch.
+    retries: AtomicUsize,
     settled: AtomicUsize,
     repeated: AtomicUsize,
     entries: AtomicUsize,
     moved: AtomicUsize,
 }
 
-impl Done {
+impl Counters {
     fn add(count: &AtomicUsize, more: usize) -> usize {
         count.fetch_add(more, Ordering::Relaxed) + more
     }
 }
 
 fn duration() -> Duration {
-    let said = std::env::var("LEADGATE_TEST_HAMMER_SECONDS").ok();
-    Duration::from_secs(said.map_or(2, |said| said.parse().unwrap()))
+    let seconds = std::env::var("LEADGATE_TEST_HAMMER_SECONDS").ok();
+    Duration::from_secs(seconds.map_or(2, |seconds| seconds.parse().unwrap()))
 }
 
 async fn source(world: &World, policy: DuplicatePolicy) -> Arc<Source> {
@@ -101,40 +101,40 @@ async fn source(world: &World, policy: DuplicatePolicy) -> Arc<Source> {
 
 async fn hammer(world: World, policy: DuplicatePolicy) {
     let source = source(&world, policy).await;
-    let anvil = Arc::new(Anvil {
-        other: Store::open(&world.config).unwrap(),
-        matching: world.store.match_key().await.unwrap(),
+    let shared = Arc::new(SharedState {
+        second_store: Store::open(&world.config).unwrap(),
+        match_key: world.store.match_key().await.unwrap(),
         source,
-        until: Instant::now() + duration(),
-        all: Mutex::default(),
+        deadline: Instant::now() + duration(),
+        submissions: Mutex::default(),
         suppressed: Mutex::default(),
-        held: Mutex::default(),
-        done: Done::default(),
+        first_owners: Mutex::default(),
+        counters: Counters::default(),
         world,
     });
     let mut workers = JoinSet::new();
     for seed in 0..WORKERS {
-        let anvil = Arc::clone(&anvil);
-        workers.spawn(async move { worker::work(&anvil, seed, SmallRng::seed_from_u64(seed)).await });
+        let shared = Arc::clone(&shared);
+        workers.spawn(async move { worker::work(&shared, seed, SmallRng::seed_from_u64(seed)).await });
     }
     workers.join_all().await;
-    let violations = check::all(&anvil, policy).await;
-    let Done { commits, judged, holds, settled, repeated, entries, .. } = &anvil.done;
+    let violations = check::violations(&shared, policy).await;
+    let Counters { commits, judged, retries, settled, repeated, entries, .. } = &shared.counters;
     let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-    let shape = anvil.world.config.url.split(':').next().unwrap();
+    let database = shared.world.config.url.split(':').next().unwrap();
     println!(
-        "{shape} {policy}: {} commits, {} submissions and {} redelivered in {:?}, {} run again, {} deadlocks, {} held, \
-         {} suppressed meanwhile, {} violations",
+        "{database} {policy}: {} commits, {} submissions and {} redeliveries in {:?}, {} transactions retried, \
+         {} deadlocks, {} batches retried, {} suppressed meanwhile, {} violations",
         count(commits),
         count(settled),
         count(repeated),
         duration(),
         count(judged) - count(commits),
-        check::deadlocks(&anvil),
-        count(holds),
+        check::deadlocks(&shared),
+        count(retries),
         count(entries),
         violations.len(),
     );
-    assert!(count(settled) > 0 && count(repeated) > 0 && count(entries) > 0, "nothing was hammered");
+    assert!(count(settled) > 0 && count(repeated) > 0 && count(entries) > 0, "the workers did nothing");
     assert_eq!(violations.iter().take(20).collect::<Vec<_>>(), Vec::<&String>::new());
 }

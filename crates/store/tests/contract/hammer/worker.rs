@@ -1,4 +1,5 @@
-//! One of eight: commits batches, some of what is in them for the second time, and suppresses somebody now and then.
+//! A worker of the stress test: it commits batches, redelivers some submissions, and sometimes suppresses a
+//! phone.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,85 +9,93 @@ use rand::RngExt as _;
 use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
 
-use super::told::{self, Told};
-use super::{Anvil, Done, KEYS, SUPPRESSED, check};
-use crate::hooked::Hooked;
+use super::test_submission::{self, TestSubmission};
+use super::{Counters, KEYS, SUPPRESSED, SharedState, check};
+use crate::hooked_judge::HookedJudge;
 use crate::races::suppression;
 
-const LARGEST_BATCH: usize = 60;
-const REDELIVERED: f64 = 0.2;
-/// Somebody is suppressed, and the claims are looked at, once in so many commits.
-const SELDOM: usize = 5;
+const MAX_BATCH: usize = 60;
+const REDELIVERY_RATE: f64 = 0.2;
+/// A worker suppresses a phone and checks the claims once in this number of commits.
+const COMMITS_PER_SUPPRESSION: usize = 5;
 
-pub(super) async fn work(anvil: &Arc<Anvil>, seed: u64, mut dice: SmallRng) {
-    // What came in is worked on in another order than it came.
-    let mut waiting: Vec<Told> = Vec::new();
-    while Instant::now() < anvil.until {
-        let batch = batch(anvil, &mut waiting, &mut dice);
-        if commit(anvil, seed, &batch).await.is_multiple_of(SELDOM) {
-            suppress(anvil, &mut dice).await;
-            check::claims_stay(anvil);
+pub(super) async fn work(shared: &Arc<SharedState>, seed: u64, mut random: SmallRng) {
+    // Submissions are processed in another order than they were received.
+    let mut waiting: Vec<TestSubmission> = Vec::new();
+    while Instant::now() < shared.deadline {
+        let batch = batch(shared, &mut waiting, &mut random);
+        if commit(shared, seed, &batch).await.is_multiple_of(COMMITS_PER_SUPPRESSION) {
+            suppress(shared, &mut random).await;
+            check::count_moved_claims(shared);
         }
     }
     while !waiting.is_empty() {
-        let rest = waiting.split_off(waiting.len().saturating_sub(LARGEST_BATCH));
-        commit(anvil, seed, &rest).await;
+        let rest = waiting.split_off(waiting.len().saturating_sub(MAX_BATCH));
+        commit(shared, seed, &rest).await;
     }
 }
 
-fn batch(anvil: &Anvil, waiting: &mut Vec<Told>, dice: &mut SmallRng) -> Vec<Told> {
-    // Large ones meet in many keys and wait for each other; small ones meet in one lead by different keys.
-    let largest = if dice.random_bool(0.7) { 4 } else { LARGEST_BATCH };
-    let size = dice.random_range(1..=largest);
-    let mut all = anvil.all.lock().unwrap();
+fn batch(
+    shared: &SharedState,
+    waiting: &mut Vec<TestSubmission>,
+    random: &mut SmallRng,
+) -> Vec<TestSubmission> {
+    // Large batches share many keys and wait for each other. Small ones change the same lead by different
+    // keys.
+    let largest = if random.random_bool(0.7) { 4 } else { MAX_BATCH };
+    let size = random.random_range(1..=largest);
+    let mut all = shared.submissions.lock().unwrap();
     while waiting.len() < size * 2 {
-        let told = Told::new(&anvil.world, dice);
-        all.push(told);
-        waiting.push(told);
+        let submission = TestSubmission::new(&shared.world, random);
+        all.push(submission);
+        waiting.push(submission);
     }
-    waiting.shuffle(dice);
-    let one = |_| match dice.random_bool(REDELIVERED) {
-        // Anybody's, settled long ago or in somebody's hands this moment.
-        true => all[dice.random_range(0..all.len())],
+    waiting.shuffle(random);
+    let next = |_| match random.random_bool(REDELIVERY_RATE) {
+        // Any earlier submission. It may be settled, or another worker may be committing it at this moment.
+        true => all[random.random_range(0..all.len())],
         false => waiting.pop().unwrap(),
     };
-    (0..size).map(one).collect()
+    (0..size).map(next).collect()
 }
 
-/// As a worker does it: a batch is held while the store is in trouble. The number of this commit among all.
-async fn commit(anvil: &Arc<Anvil>, seed: u64, batch: &[Told]) -> usize {
-    let (world, done) = (&anvil.world, &anvil.done);
-    let normalize = |told: &Told| world.normalize_by(&anvil.source, told.submission(&anvil.source));
+/// Commits a batch like a worker, which retries it while the store is unavailable. Returns the number of all
+/// commits.
+async fn commit(shared: &Arc<SharedState>, seed: u64, batch: &[TestSubmission]) -> usize {
+    let (world, counters) = (&shared.world, &shared.counters);
+    let normalize = |submission: &TestSubmission| {
+        world.normalize_by(&shared.source, submission.submission(&shared.source))
+    };
     let batch: Arc<[NormalizedSubmission]> = batch.iter().map(normalize).collect();
-    let counting = Arc::clone(anvil);
-    let judge: Arc<dyn Judge> = Hooked::judge(world.judge(), move |_| {
-        Done::add(&counting.done.judged, 1);
+    let judging = Arc::clone(shared);
+    let judge: Arc<dyn Judge> = HookedJudge::judge(world.judge(), move |_| {
+        Counters::add(&judging.counters.judged, 1);
     });
-    let store = if seed.is_multiple_of(2) { &world.store } else { &anvil.other };
+    let store = if seed.is_multiple_of(2) { &world.store } else { &shared.second_store };
     let committed = loop {
         match store.commit(Arc::clone(&batch), Arc::clone(&judge)).await {
             Err(error) if error.is_transient() => {
-                Done::add(&done.holds, 1);
+                Counters::add(&counters.retries, 1);
             }
-            settled => break settled.unwrap(),
+            result => break result.unwrap(),
         }
     };
     assert_eq!((committed.reused, committed.settled.len() + committed.repeated), (0, batch.len()));
-    Done::add(&done.settled, committed.settled.len());
-    Done::add(&done.repeated, committed.repeated);
-    Done::add(&done.commits, 1)
+    Counters::add(&counters.settled, committed.settled.len());
+    Counters::add(&counters.repeated, committed.repeated);
+    Counters::add(&counters.commits, 1)
 }
 
-async fn suppress(anvil: &Anvil, dice: &mut SmallRng) {
-    let phone = told::phone(dice.random_range(0..KEYS));
+async fn suppress(shared: &SharedState, random: &mut SmallRng) {
+    let phone = test_submission::phone(random.random_range(0..KEYS));
     let fits = {
-        let mut suppressed = anvil.suppressed.lock().unwrap();
+        let mut suppressed = shared.suppressed.lock().unwrap();
         suppressed.len() < SUPPRESSED && suppressed.insert(phone.clone())
     };
     if fits {
-        let world = &anvil.world;
+        let world = &shared.world;
         let entry = suppression(world, SuppressionKind::Phone, &phone).await;
         world.store.suppress(world.organization.id, vec![entry], world.judge()).await.unwrap();
-        Done::add(&anvil.done.entries, 1);
+        Counters::add(&shared.counters.entries, 1);
     }
 }

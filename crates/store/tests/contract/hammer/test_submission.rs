@@ -1,4 +1,5 @@
-//! What is submitted: few bits each, so that all of it can be kept and looked at in the end.
+//! The submissions of the stress test. They are small, so that all of them can be kept and checked at the
+//! end.
 
 use leadgate_domain::{Consent, Fields, Patch, Source, Submission, SubmissionId, TextField, Timestamp};
 use rand::RngExt as _;
@@ -9,12 +10,12 @@ use super::KEYS;
 use crate::world::World;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct TestSubmission {
     pub(super) id: SubmissionId,
     pub(super) received_at: Timestamp,
     pub(super) external_id: Option<u16>,
     pub(super) phone: Option<u16>,
-    /// `None` where it is not mentioned, `Some(None)` where it is said to be nothing.
+    /// `None` if it is absent, `Some(None)` for an explicit null.
     pub(super) name: Option<Option<u16>>,
     pub(super) custom: Option<(u8, Option<u16>)>,
     pub(super) tag: Option<u8>,
@@ -22,24 +23,24 @@ pub(super) struct Told {
     pub(super) opts_out: bool,
 }
 
-impl Told {
-    /// Somebody, by one key or two. Pairs are drawn anew each time, so that keys of different people meet.
-    pub(super) fn new(world: &World, dice: &mut SmallRng) -> Self {
+impl TestSubmission {
+    /// A submission with one or two random keys. Two keys often belong to different leads.
+    pub(super) fn new(world: &World, random: &mut SmallRng) -> Self {
         let Submission { id, received_at, .. } = world.submission(Fields::default());
-        let by = dice.random_range(0..4);
-        let external_id = (by != 0).then(|| dice.random_range(0..KEYS));
-        let phone = (by != 1).then(|| dice.random_range(0..KEYS));
-        let value = |dice: &mut SmallRng| dice.random_bool(0.8).then(|| dice.random_range(0..1_000));
+        let keys = random.random_range(0..4);
+        let external_id = (keys != 0).then(|| random.random_range(0..KEYS));
+        let phone = (keys != 1).then(|| random.random_range(0..KEYS));
+        let value = |random: &mut SmallRng| random.random_bool(0.8).then(|| random.random_range(0..1_000));
         Self {
             id,
             received_at,
             external_id,
             phone,
-            name: dice.random_bool(0.5).then(|| value(dice)),
-            custom: dice.random_bool(0.5).then(|| (dice.random_range(0..3), value(dice))),
-            tag: dice.random_bool(0.2).then(|| dice.random_range(0..30)),
-            consents: dice.random_bool(0.6),
-            opts_out: phone.is_some_and(|phone| phone % 10 == 0) && dice.random_bool(0.02),
+            name: random.random_bool(0.5).then(|| value(random)),
+            custom: random.random_bool(0.5).then(|| (random.random_range(0..3), value(random))),
+            tag: random.random_bool(0.2).then(|| random.random_range(0..30)),
+            consents: random.random_bool(0.6),
+            opts_out: phone.is_some_and(|phone| phone % 10 == 0) && random.random_bool(0.02),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The pipeline's judge with a hand in what it says, or a foot in the door.
+//! Judges for tests: one that changes the result of the pipeline's judge, and one that pauses.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,27 +10,27 @@ use leadgate_domain::{
     Submission, Suppression, SuppressionKey, SuppressionMatches, Trace,
 };
 
-/// Runs a hook on what is about to be written: everything was read, nothing is committed.
-pub(crate) struct Hooked<F> {
+/// Runs a hook on the changes before they are written. Everything was read, nothing is committed.
+pub(crate) struct HookedJudge<F> {
     judge: Arc<dyn Judge>,
     hook: F,
-    /// How many batches were resolved; a transaction that is run again resolves its batch again.
+    /// How many batches were resolved. A transaction that is retried resolves its batch again.
     resolved: Arc<AtomicUsize>,
 }
 
-impl<F: Fn(&mut BatchChanges<'_>) + Send + Sync + 'static> Hooked<F> {
+impl<F: Fn(&mut BatchChanges<'_>) + Send + Sync + 'static> HookedJudge<F> {
     pub(crate) fn judge(judge: Arc<dyn Judge>, hook: F) -> Arc<dyn Judge> {
         Self::counting(judge, hook).0
     }
 
-    /// With the number of batches that were resolved.
+    /// Also returns the number of resolved batches.
     pub(crate) fn counting(judge: Arc<dyn Judge>, hook: F) -> (Arc<dyn Judge>, Arc<AtomicUsize>) {
         let resolved = Arc::new(AtomicUsize::new(0));
         (Arc::new(Self { judge, hook, resolved: Arc::clone(&resolved) }), resolved)
     }
 }
 
-impl<F: Fn(&mut BatchChanges<'_>) + Send + Sync> Judge for Hooked<F> {
+impl<F: Fn(&mut BatchChanges<'_>) + Send + Sync> Judge for HookedJudge<F> {
     fn resolve<'b>(
         &self,
         fresh: Vec<&'b NormalizedSubmission>,
@@ -50,9 +50,9 @@ impl<F: Fn(&mut BatchChanges<'_>) + Send + Sync> Judge for Hooked<F> {
         leads: Vec<Lead>,
         list: &SuppressionMatches,
     ) -> BatchChanges<'b> {
-        let mut effects = self.judge.judge(resolution, leads, list);
-        (self.hook)(&mut effects);
-        effects
+        let mut changes = self.judge.judge(resolution, leads, list);
+        (self.hook)(&mut changes);
+        changes
     }
 
     fn reassess(&self, leads: Vec<Lead>, list: &SuppressionMatches) -> Vec<(Lead, Trace)> {
@@ -90,34 +90,35 @@ impl<F: Fn(&mut BatchChanges<'_>) + Send + Sync> Judge for Hooked<F> {
     }
 }
 
-/// A judge that says when it got to the hook, and waits there.
-pub(crate) struct Gate {
+/// A judge that pauses in its hook until the test resumes it.
+pub(crate) struct PausedJudge {
     pub(crate) judge: Arc<dyn Judge>,
     resolved: Arc<AtomicUsize>,
     reached: mpsc::Receiver<()>,
-    open: mpsc::Sender<()>,
+    resume: mpsc::Sender<()>,
 }
 
-impl Gate {
+impl PausedJudge {
     pub(crate) fn new(judge: Arc<dyn Judge>) -> Self {
         let (arrived, reached) = mpsc::channel();
-        let (open, opened) = mpsc::channel();
-        let opened = Mutex::new(opened);
-        let (judge, resolved) = Hooked::counting(judge, move |_| {
+        let (resume, resumed) = mpsc::channel();
+        let resumed = Mutex::new(resumed);
+        let (judge, resolved) = HookedJudge::counting(judge, move |_| {
             arrived.send(()).unwrap();
-            opened.lock().unwrap().recv().unwrap();
+            resumed.lock().unwrap().recv().unwrap();
         });
-        Self { judge, resolved, reached, open }
+        Self { judge, resolved, reached, resume }
     }
 
-    pub(crate) fn wait(&self) {
+    pub(crate) fn wait_until_paused(&self) {
         tokio::task::block_in_place(|| self.reached.recv()).unwrap();
     }
 
-    pub(crate) fn open(&self) {
-        self.open.send(()).unwrap();
+    pub(crate) fn resume(&self) {
+        self.resume.send(()).unwrap();
     }
-    /// How many times the batch was resolved: once, unless its transaction was run again.
+
+    /// How many times the batch was resolved: once, unless its transaction was retried.
     pub(crate) fn resolved(&self) -> usize {
         self.resolved.load(Ordering::Relaxed)
     }
