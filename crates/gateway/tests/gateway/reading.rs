@@ -95,7 +95,10 @@ async fn a_submission_is_explained_in_the_order_of_the_pipeline() {
         "{}",
         explanation[0]
     );
-    assert!(explanation.last().unwrap().ends_with(&format!("it created the lead {first}.")), "{explanation:#?}");
+    assert!(
+        explanation.last().unwrap().ends_with(&format!("it created the lead {first}.")),
+        "{explanation:#?}"
+    );
     let explanation = explained(&second).await;
     let met = format!("It matches the lead {first} by its phone (last seen on ");
     assert!(explanation.iter().any(|sentence| sentence.starts_with(&met)), "{explanation:#?}");
