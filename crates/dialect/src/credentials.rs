@@ -3,7 +3,7 @@
 use encoding_rs::WINDOWS_1252;
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::{BodyFormat, RawBody};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::document::Document;
@@ -17,8 +17,12 @@ const NAMES: [&str; 3] = ["apikey", "authorization", "authentication"];
 /// Anything shorter is no key of any system, and replacing it would spoil what stands around it.
 const SHORTEST: usize = 16;
 
+/// No key of ours is as short as this.
+const SHORTER_THAN_OURS: usize = 60;
+
 /// Takes every key of ours out of a document, wherever it is; with `key_is_field`, also fields that have the name of a key.
-pub(crate) fn remove_credentials(document: &mut Document, key_is_field: bool) -> Vec<String> {
+/// The keys, and those that are only in the body: the content of a file is not in the document.
+pub(crate) fn remove_credentials(document: &mut Document, body: &[u8], key_is_field: bool) -> Vec<String> {
     let mut taken = Vec::new();
     document.members.retain(|name, value| {
         let named = key_is_field && is_credential(name);
@@ -27,10 +31,50 @@ pub(crate) fn remove_credentials(document: &mut Document, key_is_field: bool) ->
         }
         !named
     });
-    for value in document.members.values_mut() {
-        take_from(value, &mut taken);
+    take_from_members(&mut document.members, &mut taken);
+    let words = body.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+    let words = words.filter(|word| word.len() > SHORTER_THAN_OURS);
+    for key in words.filter_map(|word| std::str::from_utf8(word).ok()).flat_map(find_keys) {
+        remember(key, &mut taken);
     }
     taken
+}
+
+/// A text without keys of ours.
+pub fn without_keys(text: &str) -> String {
+    take_from_text(text, &mut Vec::new()).unwrap_or_else(|| text.to_owned())
+}
+
+fn remember(key: &str, taken: &mut Vec<String>) {
+    if !taken.iter().any(|known| known == key) {
+        taken.push(key.to_owned());
+    }
+}
+
+/// The text without its keys; `None` if it has none.
+fn take_from_text(text: &str, taken: &mut Vec<String>) -> Option<String> {
+    let mut cleaned = None;
+    for key in find_keys(text) {
+        let rest = cleaned.as_deref().unwrap_or(text).replace(key, REMOVED);
+        cleaned = Some(rest);
+        remember(key, taken);
+    }
+    cleaned
+}
+
+fn take_from_members(members: &mut Map<String, Value>, taken: &mut Vec<String>) {
+    let named: Vec<String> =
+        members.keys().filter(|name| find_keys(name).next().is_some()).cloned().collect();
+    for name in named {
+        let Some((value, mut cleaned)) = members.remove(&name).zip(take_from_text(&name, taken)) else {
+            continue;
+        };
+        while members.contains_key(&cleaned) {
+            cleaned.push('_');
+        }
+        members.insert(cleaned, value);
+    }
+    members.values_mut().for_each(|value| take_from(value, taken));
 }
 
 fn is_credential(name: &str) -> bool {
@@ -46,7 +90,7 @@ fn find_keys(text: &str) -> impl Iterator<Item = &str> {
 
 fn texts(value: &Value, taken: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.trim().len() >= SHORTEST => taken.push(text.trim().to_owned()),
+        Value::String(text) if text.trim().len() >= SHORTEST => remember(text.trim(), taken),
         Value::Array(items) => items.iter().for_each(|item| texts(item, taken)),
         _ => {}
     }
@@ -55,14 +99,12 @@ fn texts(value: &Value, taken: &mut Vec<String>) {
 fn take_from(value: &mut Value, taken: &mut Vec<String>) {
     match value {
         Value::String(text) => {
-            let keys: Vec<_> = find_keys(text).map(str::to_owned).collect();
-            for key in keys {
-                *text = text.replace(&key, REMOVED);
-                taken.push(key);
+            if let Some(cleaned) = take_from_text(text, taken) {
+                *text = cleaned;
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| take_from(item, taken)),
-        Value::Object(members) => members.values_mut().for_each(|item| take_from(item, taken)),
+        Value::Object(members) => take_from_members(members, taken),
         _ => {}
     }
 }
@@ -93,8 +135,8 @@ pub(crate) fn body_without(
     match (hidden, media) {
         (false, media) => (RawBody::new(text.as_bytes()), media),
         (true, BodyFormat::Form) => {
-            let kept =
-                pairs(&text).filter(|(_, value)| !taken.iter().any(|key| value.contains(key.as_str())));
+            let has_key = |text: &str| taken.iter().any(|key| text.contains(key.as_str()));
+            let kept = pairs(&text).filter(|(name, value)| !has_key(name) && !has_key(value));
             (RawBody::new(encode_pairs(kept).as_bytes()), BodyFormat::Form)
         }
         (true, _) => {
@@ -106,8 +148,8 @@ pub(crate) fn body_without(
 /// A query without the keys in it; `None` if nothing is left.
 pub(crate) fn query_without(taken: &[String], query: &str) -> Option<String> {
     let secret =
-        |value: &str| find_keys(value).next().is_some() || taken.iter().any(|secret| value.trim() == secret);
-    let kept = pairs(query).filter(|(name, value)| !is_credential(name) && !secret(value));
+        |text: &str| find_keys(text).next().is_some() || taken.iter().any(|secret| text.trim() == secret);
+    let kept = pairs(query).filter(|(name, value)| !is_credential(name) && !secret(name) && !secret(value));
     Some(encode_pairs(kept)).filter(|kept| !kept.is_empty())
 }
 
@@ -147,7 +189,7 @@ mod tests {
     ) -> (String, Vec<String>, Value) {
         let protocol = protocol(dialect);
         let mut document = protocol.document(&media, body.as_bytes(), query).unwrap();
-        let taken = remove_credentials(&mut document, protocol.reads_query);
+        let taken = remove_credentials(&mut document, body.as_bytes(), protocol.reads_query);
         let (raw, _) = body_without(&taken, body.as_bytes(), query, media, &document);
         let raw = String::from_utf8(raw.bytes().unwrap()).unwrap();
         (raw, taken, Value::Object(document.members))
@@ -159,7 +201,7 @@ mod tests {
         let key = key.expose_secret();
         let body = json!({ "api_key": key, "phone": "+14155550100", "more": { "deep": [key] } }).to_string();
         let (raw, taken, members) = kept(Dialect::Native, BodyFormat::Json, &body, None);
-        assert_eq!((raw.contains(key), taken.len(), members.to_string().contains(key)), (false, 2, false));
+        assert_eq!((raw.contains(key), taken.len(), members.to_string().contains(key)), (false, 1, false));
         assert!(raw.contains("+14155550100"));
         let among_words =
             json!({ "note": format!("Bearer {key}, please"), "phone": "+14155550100" }).to_string();
@@ -175,6 +217,28 @@ mod tests {
         let (raw, ..) = kept(Dialect::KickoffLabs, BodyFormat::Json, "{\"email\":\"a@b.co\"}", Some(&query));
         assert_eq!(raw, "{\"email\":\"a@b.co\"}");
         assert_eq!(query_without(&[], &query).as_deref(), Some("name=x"));
+    }
+
+    #[test]
+    fn a_key_is_no_name_and_stands_in_no_file() {
+        let (_, key) = PresentedKey::generate(KeyKind::Token);
+        let key = key.expose_secret();
+        let body = json!({ "phone": "+14155550100", key: "x", "more": { key: 1, "removed": 2 } }).to_string();
+        let (raw, _, members) = kept(Dialect::Native, BodyFormat::Json, &body, None);
+        assert!(!raw.contains(key), "{raw}");
+        assert_eq!(members["removed"], "x");
+        assert_eq!(members["more"], json!({ "removed_": 1, "removed": 2 }));
+        let form = format!("email=a%40b.co&{}=1", key.replace('_', "%5F"));
+        assert_eq!(kept(Dialect::Native, BodyFormat::Form, &form, None).0, "email=a%40b.co");
+        let file = format!(
+            "--b\r\nContent-Disposition: form-data; name=phone\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; \
+             name=notes; filename=n.txt\r\nContent-Type: text/plain\r\n\r\nuse {key}, please\r\n--b--\r\n"
+        );
+        let (raw, ..) = kept(Dialect::Native, BodyFormat::Multipart("b".to_owned()), &file, None);
+        assert!(!raw.contains(key) && raw.contains("use removed, please"), "{raw}");
+        let query = format!("name=x&{key}=1");
+        assert_eq!(query_without(&[], &query).as_deref(), Some("name=x"));
+        assert_eq!(without_keys(&format!("curl/8 ({key})")), "curl/8 (removed)");
     }
 
     #[test]

@@ -56,6 +56,7 @@ async fn identify(
         if !caller.key.is_valid_at(Timestamp::now()) || is_closed {
             return Err(Refusal::RevokedKey.for_key_kind(presented.kind));
         }
+        context.authenticated(&caller);
         // Checked first: nothing that a visitor of that page sends counts against the server.
         if caller.key.kind == KeyKind::Secret {
             origin::check(request, &caller.key)?;

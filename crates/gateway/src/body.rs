@@ -106,6 +106,15 @@ pub(crate) fn only_json(headers: &HeaderMap) -> Result<(), Refusal> {
     if media == BodyFormat::Json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
+/// [`only_json`] for what says that it is: what a page may send to another site without asking first changes no settings.
+pub(crate) fn declared_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mime = single_header(headers, &header::CONTENT_TYPE).and_then(|text| text.parse::<Mime>().ok());
+    match mime {
+        Some(mime) if mime.type_() == mime::APPLICATION => only_json(headers),
+        _ => Err(Refusal::UnsupportedMediaType),
+    }
+}
+
 /// `application/json` or a type with the suffix `+json` (RFC 6839), or one of the two kinds of form. `text/plain` is JSON:
 /// a page may send it to another site without asking first.
 fn parse_media_type(text: &str) -> Option<BodyFormat> {

@@ -9,6 +9,7 @@ use leadgate_dialect::protocol;
 use leadgate_domain::{Dialect, Rate, Timestamp};
 use leadgate_limiter::LimitDecision;
 
+use crate::caller::Caller;
 use crate::client_address::client_address;
 use crate::refusal_log::CallerLabel;
 use crate::state::GatewayState;
@@ -19,6 +20,8 @@ pub(crate) struct RequestContext {
     pub(crate) address: Option<IpAddr>,
     /// The dialect of the answer.
     pub(crate) dialect: Dialect,
+    /// Whether several dialects share the path: then the caller's source decides the dialect of the answer.
+    pub(crate) shares_path: bool,
     /// How the rate limit stands, once a permit was asked for.
     pub(crate) limit: Option<LimitDecision>,
     /// The key that sent it and its source, once the key is proven.
@@ -40,9 +43,16 @@ impl RequestContext {
         Self { address, ..Self::unknown(dialect) }
     }
 
+    /// From here on the request is answered as this caller expects it.
+    pub(crate) fn authenticated(&mut self, caller: &Caller) {
+        if self.shares_path {
+            self.dialect = caller.source.dialect;
+        }
+    }
+
     /// Of a request that no route serves.
     pub(crate) fn unknown(dialect: Dialect) -> Self {
-        Self { address: None, dialect, limit: None, caller: None, is_page: false }
+        Self { address: None, dialect, shares_path: false, limit: None, caller: None, is_page: false }
     }
 
     /// Adds what the answer says about the rate limit: `X-RateLimit-*` as most APIs send them, with Reset as a Unix time,

@@ -36,6 +36,7 @@ pub(crate) enum Refusal {
     KeysUnavailable,
     RateLimited { retry_after_seconds: u64 },
     LargerThanLimit,
+    UnexpectedBody,
     UnsupportedMediaType,
     UnsupportedEncoding,
     InvalidIdempotencyKey,
@@ -56,7 +57,7 @@ pub(crate) enum Refusal {
     Conflict,
     UnknownParameter { name: String, known: &'static [&'static str] },
     RepeatedParameter { name: &'static str },
-    InvalidParameter { name: &'static str, detail: &'static str },
+    InvalidParameter { name: &'static str, detail: Cow<'static, str> },
     NotFound,
     MethodNotAllowed { allowed: String },
     Queue(PublishError),
@@ -102,6 +103,8 @@ impl Refusal {
             Self::RateLimited { .. } => (429, "rate_limited"),
             // 422: waiting would not help.
             Self::LargerThanLimit => (422, "larger_than_limit"),
+            // 400: if a body were ignored, the client would take the answer for one to what it says.
+            Self::UnexpectedBody => (400, "unexpected_body"),
             // 415: also for codings, because nothing here decompresses (RFC 9110, section 15.5.16).
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
             Self::UnsupportedEncoding => (415, "unsupported_encoding"),
@@ -181,7 +184,8 @@ impl Refusal {
             Self::AddressNotAllowed => "This source takes nothing from this address.",
             Self::OriginNotAllowed => "This key may not be used from this web page.",
             Self::MissingSignature => {
-                "This source requires signed requests: send webhook-id, webhook-timestamp and webhook-signature."
+                "This source requires signed requests: send webhook-id (1 to 255 visible ASCII characters), webhook-timestamp \
+                 and webhook-signature, each once."
             }
             Self::InvalidSignature => "The signature is not that of this body.",
             Self::StaleSignature => "The signature's timestamp is more than five minutes from now.",
@@ -199,6 +203,7 @@ impl Refusal {
             Self::KeysUnavailable => "API keys cannot be checked at the moment.",
             Self::RateLimited { .. } => "Too many requests; see Retry-After.",
             Self::LargerThanLimit => "This is more than the rate limit ever admits at once.",
+            Self::UnexpectedBody => "This route takes no body. Send its values in the path and the query.",
             Self::UnsupportedMediaType => {
                 "This Content-Type is not taken here; application/json in UTF-8 always is."
             }
@@ -226,7 +231,7 @@ impl Refusal {
             Self::Conflict => "It was changed by another request at the same time. Send the request again.",
             Self::UnknownParameter { name, known } => return unknown_parameter(name, known).into(),
             Self::RepeatedParameter { name } => return format!("`{name}` can be sent once.").into(),
-            Self::InvalidParameter { detail, .. } => detail,
+            Self::InvalidParameter { detail, .. } => return detail.clone(),
             Self::NotFound => "There is nothing here.",
             Self::MethodNotAllowed { .. } => "This method is not served here; see Allow.",
             Self::Queue(_) => "The lead could not be made durable. Send it again.",

@@ -62,10 +62,10 @@ struct FailureBody<'p> {
     errors: &'p [ProblemItem<'p>],
 }
 
-/// Documented are 404 for a bad token, 400 for what is malformed or empty, 429 and 500.
+/// Documented are 404 for a bad token, 400 for what is malformed or empty, 429 and 500. A 401 is about a signature, which
+/// this system does not know: the URL is good, and a 404 would say that it is not.
 fn refused(problem: &Problem<'_>) -> DialectResponse {
     let status = match problem.status {
-        401 => 404,
         413 | 415 | 422 => 400,
         other => other,
     };

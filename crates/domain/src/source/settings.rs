@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::submission::validate::{LONGEST_TAG, MOST_TAGS};
 use crate::{
-    ClaimKind, ConsentPolicy, DuplicatePolicy, GmailIdentity, IdentitySettings, Network, Patch, Rate, Region,
-    Source, Zone,
+    ClaimKind, ConsentPolicy, DuplicatePolicy, GmailIdentity, IdentitySettings, Length, Network, Patch, Rate,
+    Region, Source, Zone,
 };
 
 const LONGEST_NAME: usize = 255;
@@ -26,8 +26,8 @@ impl FromStr for DurationOrForever {
         if text == "ever" {
             return Ok(Self(None));
         }
-        let window = humantime::parse_duration(text)
-            .map_err(|_| format!("`{text}` is not a length of time (such as 30d, or ever)"))?;
+        let Length(window) =
+            text.parse().map_err(|_| format!("`{text}` is not a length of time (such as 30d, or ever)"))?;
         if window < Duration::from_secs(1) {
             return Err("a length of time is at least 1s (such as 30d, or ever)".to_owned());
         }
@@ -92,6 +92,11 @@ fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
 }
 
 impl SourceSettings {
+    /// Whether nothing is said.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// # Errors
     /// A sentence that says what was expected.
     pub fn apply(self, source: &mut Source) -> Result<(), String> {

@@ -188,7 +188,7 @@ pub struct Fields {
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
     pub email: Patch<String>,
     /// `None` is an explicit null.
-    #[serde(default, skip_serializing_if = "TextValues::is_placeholder")]
+    #[serde(default, skip_serializing_if = "TextValues::is_nothing")]
     pub texts: TextValues<Option<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,

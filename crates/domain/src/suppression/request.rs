@@ -57,17 +57,37 @@ impl SuppressionRequest {
         now: Timestamp,
     ) -> Result<Suppression, String> {
         let mut entry = Suppression::new(matching, organization, &self.value()?, now);
-        if let Some(list) = &self.list {
-            entry.list = list_name(list)?;
-            if entry.list == ERASED_LIST {
-                return Err(format!(
-                    "the list `{ERASED_LIST}` is written by `leadgate erase` alone; choose another name"
-                ));
-            }
+        if let Some(text) = &self.list {
+            entry.list = list(text)?;
         }
         entry.reason = self.reason.as_deref().map(reason).transpose()?.flatten();
         entry.expires_at = self.expires_at.as_deref().map(|text| end(text, now)).transpose()?;
         Ok(entry)
+    }
+
+    /// Checks what goes with a value.
+    ///
+    /// # Errors
+    /// The name of the member, and a sentence about it.
+    pub fn check_terms(&self, now: Timestamp) -> Result<(), (&'static str, String)> {
+        let checked = [
+            ("list", self.list.as_deref().map(|text| list(text).map(drop))),
+            ("reason", self.reason.as_deref().map(|text| reason(text).map(drop))),
+            ("expires_at", self.expires_at.as_deref().map(|text| end(text, now).map(drop))),
+        ];
+        checked
+            .into_iter()
+            .try_for_each(|(name, checked)| checked.unwrap_or(Ok(())).map_err(|problem| (name, problem)))
+    }
+}
+
+/// A list that administrators may write to.
+fn list(text: &str) -> Result<String, String> {
+    match list_name(text)? {
+        name if name == ERASED_LIST => {
+            Err(format!("the list `{ERASED_LIST}` is written by `leadgate erase` alone; choose another name"))
+        }
+        name => Ok(name),
     }
 }
 
@@ -82,11 +102,7 @@ fn reason(text: &str) -> Result<Option<String>, String> {
 
 /// When an entry ends: RFC 3339, a day (from its first moment in UTC on), or how long from now.
 fn end(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let text = text.trim();
-    let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
-    let duration = || humantime::parse_duration(text).ok().map(|duration| now.plus(duration));
-    let end = Timestamp::read(text).ok().or_else(day).or_else(duration);
-    let end = end.ok_or("`expires_at` is a time (RFC 3339), a day, or how long, such as 90d")?;
+    let end = Timestamp::read_future(text, now).map_err(|problem| format!("`expires_at`: {problem}"))?;
     if end > now { Ok(end) } else { Err("`expires_at` lies in the past".to_owned()) }
 }
 

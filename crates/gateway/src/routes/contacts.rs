@@ -52,7 +52,7 @@ pub(crate) async fn contacts(
     let offset = u64::from(page - 1) * u64::from(limit);
     if offset >= DEEPEST {
         let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
-        return Err(Refusal::InvalidParameter { name: "page", detail });
+        return Err(Refusal::InvalidParameter { name: "page", detail: detail.into() });
     }
     let state = &call.state;
     // Counting and skipping cost what they count and skip, and readers are few.
@@ -64,7 +64,7 @@ pub(crate) async fn contacts(
     // Pages that are numbered cannot end early.
     if answer.body.len() > LARGEST && leads.len() > 1 {
         let detail = "These contacts are larger than 1 MB together. Ask for fewer with `limit`.";
-        return Err(Refusal::InvalidParameter { name: "limit", detail });
+        return Err(Refusal::InvalidParameter { name: "limit", detail: detail.into() });
     }
     Ok(answer)
 }

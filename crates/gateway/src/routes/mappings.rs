@@ -3,12 +3,12 @@
 use actix_web::web;
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, SourceId};
+use leadgate_operations::Last;
 use leadgate_operations::mappings::{self as operations, MappedBody};
 use leadgate_store::MappingRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
-use crate::query::PageLimit;
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::operation;
@@ -70,7 +70,7 @@ pub(crate) struct MappingPreviewRequest {
     /// The one in use, if there is none.
     mapping: Option<Mapping>,
     /// How many of the last submissions.
-    last: Option<PageLimit>,
+    last: Option<Last>,
 }
 
 /// What a mapping would make of the last submissions. Changes nothing.
@@ -79,7 +79,7 @@ pub(crate) async fn preview(
     request: Option<web::Json<MappingPreviewRequest>>,
 ) -> Result<JsonResponse<ListResponse<MappedBody>>, Refusal> {
     let MappingPreviewRequest { mapping, last } = request.map(web::Json::into_inner).unwrap_or_default();
-    let (store, last) = (call.store(), last.map_or(10, |last| last.0));
+    let (store, last) = (call.store(), last.unwrap_or(Last::FEW));
     let previewing =
         operations::preview(&store, call.organization(), call.id, mapping.as_ref(), last, call.log());
     let previewed = operation(&call.state, previewing).await;
@@ -92,7 +92,7 @@ pub(crate) async fn preview(
 pub(crate) struct SuggestionQuery {
     /// How many of the last bodies.
     #[serde(default)]
-    last: Option<PageLimit>,
+    last: Option<Last>,
 }
 
 /// A mapping to review, as a file of TOML.
@@ -107,7 +107,7 @@ pub(crate) struct SuggestionResponse {
 pub(crate) async fn suggest(
     call: &mut AuthorizedRequest<AdminAccess, SourceId, SuggestionQuery>,
 ) -> Result<JsonResponse<SuggestionResponse>, Refusal> {
-    let (store, last) = (call.store(), call.query.last.map_or(100, |last| last.0));
+    let (store, last) = (call.store(), call.query.last.unwrap_or(Last::MOST));
     let suggesting = operations::suggest(&store, call.organization(), call.id, last, call.log());
     let suggested = operation(&call.state, suggesting).await;
     let suggestion =

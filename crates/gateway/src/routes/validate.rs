@@ -91,7 +91,7 @@ async fn validate_lines(
 }
 
 fn wrong_number_of_lines() -> Refusal {
-    Refusal::InvalidParameter { name: "body", detail: "1 to 500 lines are validated at once." }
+    Refusal::InvalidParameter { name: "body", detail: "1 to 500 lines are validated at once.".into() }
 }
 
 /// What would be published, if it were posted. It is judged for itself, whatever was sent before under its idempotency key.

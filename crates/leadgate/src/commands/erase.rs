@@ -63,7 +63,7 @@ pub(crate) async fn run(asked: EraseArguments, config: &Config, output: &Output)
         let finding = erasure::preview(&store, owner.id, &person, read, &store).await?;
         bar.finish_and_clear();
         if request.dry_run {
-            print_preview(&ErasurePreview::of(&finding, &person), output);
+            print_preview(&ErasurePreview::of(&finding, &person, &request), output);
             return Ok(());
         }
         confirm(&finding)?;
@@ -72,7 +72,7 @@ pub(crate) async fn run(asked: EraseArguments, config: &Config, output: &Output)
     let (bar, read) = progress::counter("submissions read");
     let erased = erasure::erase(&store, owner.id, &person, &request, &context, read).await?;
     bar.finish_and_clear();
-    print_result(&erased.into(), output);
+    print_result(&ErasureResult::of(erased, &person, &request), output);
     Ok(())
 }
 
@@ -99,7 +99,7 @@ fn confirm(finding: &SubjectRecords) -> anyhow::Result<()> {
 }
 
 fn print_preview(preview: &ErasurePreview, output: &Output) {
-    let ErasurePreview { submissions, leads, quarantined, shared, .. } = preview;
+    let ErasurePreview { submissions, leads, quarantined, shared, unknown_leads, .. } = preview;
     let counts = [
         ("submissions that would be erased", submissions),
         ("leads that would be deleted", leads),
@@ -107,6 +107,7 @@ fn print_preview(preview: &ErasurePreview, output: &Output) {
     ];
     output.pairs(preview, counts.map(|(name, count)| (name, count.to_string())));
     print_shared(*shared, output);
+    not_there(unknown_leads, output);
 }
 
 fn print_result(result: &ErasureResult, output: &Output) {
@@ -124,6 +125,13 @@ fn print_result(result: &ErasureResult, output: &Output) {
     output.pairs(result, counts.map(|(name, count)| (name, count.to_string())));
     print_remaining(erased, output);
     print_shared(erased.shared, output);
+    not_there(&result.unknown_leads, output);
+}
+
+fn not_there(unknown_leads: &[LeadId], output: &Output) {
+    for lead in unknown_leads {
+        output.note(&format!("there is no lead {lead}"));
+    }
 }
 
 /// What of the erased values is still stored.

@@ -60,7 +60,7 @@ pub(crate) struct NewKeyArguments {
     source: Option<SourceId>,
     /// What it may do: write, read, admin [default: write,read; for a named source: write]
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
-    scopes: Vec<Scope>,
+    scopes: Option<Vec<Scope>>,
     /// Requests that it may send, such as 1200/min [default: the limit of its source's dialect, if that is by key]
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,

@@ -26,6 +26,9 @@ async fn a_person_is_forgotten_and_held(shape: Shape) {
     assert!(!ok && refused["error"].as_str().unwrap().contains("--yes"), "{refused}");
     let dry = world.cli(&[&erase[..], &["--dry-run"]].concat()).await;
     assert_eq!((&dry["submissions"], &dry["leads"]), (&json!(2), &json!(1)));
+    let nobody = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let dry = world.cli(&[&erase[..], &["--lead", nobody, "--dry-run"]].concat()).await;
+    assert_eq!((&dry["leads"], &dry["unknown_leads"]), (&json!(1), &json!([nobody])));
     let (_, shown) = world.get(&format!("/v1/leads/{first}")).await;
     assert_eq!(shown["full_name"], "Theodora Quillfeather");
 

@@ -44,6 +44,9 @@ async fn wrong_arguments_are_answered_with_what_is_expected() {
         ("report intake --organization acme --day today", "--day: `today` is not a"),
         ("report intake --organization acme --timezone Mars", "not a time zone (such as UTC"),
         ("reprocess --organization acme", "say which leads: --lead"),
+        ("reprocess --organization acme --source ID", "`leadgate source list --organization acme`"),
+        ("consent export --organization acme --lead ID", "there is no lead ID"),
+        ("consent export --organization acme --submission ID", "no lead or submission"),
         ("reprocess --organization acme --reason mood", "not a reason; expected one of"),
         ("retention set --organization acme", "say what to change: --submissions"),
         ("suppression add --organization acme", "name a value by --phone"),
@@ -63,12 +66,15 @@ async fn wrong_arguments_are_answered_with_what_is_expected() {
         ("queue shards many", "a whole number from 1 to 256"),
         ("serve --listen localhost", "an IP address and a port, such as 127.0.0.1:8080"),
         ("organization show acne", "the closest names are `acme`"),
+        ("mapping preview --last 101", "expected a number from 1 to 100"),
+        ("mapping suggest --last 0", "expected a number from 1 to 100"),
+        ("score preview --last many", "expected a number from 1 to 100"),
         ("consent verify /no/such/file", "there is no such file; expected an export"),
         ("frobnicate", "unrecognized subcommand"),
     ] {
         let words: Vec<_> = arguments.split(' ').map(|word| if word == "ID" { ID } else { word }).collect();
         let error = refused(&world, &words).await;
-        assert!(error.contains(expected), "{arguments}: {error}");
+        assert!(error.contains(&expected.replace("ID", ID)), "{arguments}: {error}");
     }
 }
 

@@ -36,6 +36,14 @@ pub struct ImportDefaults {
 }
 
 impl ImportDefaults {
+    /// Refuses what no row could be added with.
+    ///
+    /// # Errors
+    /// The name of the setting, and a sentence about it.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        self.apply(SuppressionRequest::default()).check_terms(Timestamp::now())
+    }
+
     /// A request with what it does not say.
     pub fn apply(&self, request: SuppressionRequest) -> SuppressionRequest {
         SuppressionRequest {

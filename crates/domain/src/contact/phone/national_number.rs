@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::number_parts::NumberParts;
-use super::numbering_plan::{LengthCheck, NumberingPlan};
+use super::numbering_plan::{Length, NumberingPlan};
 use super::{PhoneKind, PhoneProblem, spelling};
 
 const SHORTEST: usize = 2;
@@ -37,8 +37,8 @@ impl NationalNumber {
         let stripped = plan.without_national_prefix(&digits);
         // What would then be too short may be a short number that begins like the prefix.
         let national = match plan.length(&stripped) {
-            LengthCheck::Possible | LengthCheck::TooLong => &stripped,
-            LengthCheck::LocalOnly | LengthCheck::TooShort | LengthCheck::InvalidLength => &digits,
+            Length::Possible | Length::TooLong => &stripped,
+            Length::LocalOnly | Length::TooShort | Length::InvalidLength => &digits,
         };
         if !(SHORTEST..=LONGEST).contains(&national.len()) {
             return Err(PhoneProblem::NotANumber);
@@ -101,7 +101,7 @@ fn coded<'d>(
     let Some(rest) = digits.strip_prefix(&home.code.to_string()) else { return Ok(None) };
     let rest = home.without_national_prefix(rest);
     let better = !home.is_possible_number(digits) && home.is_possible_number(&rest);
-    if !better && home.length(digits) != LengthCheck::TooLong {
+    if !better && home.length(digits) != Length::TooLong {
         return Ok(None);
     }
     Ok(NumberingPlan::of_code(home.code).first().map(|plan| DigitsInPlan { plan, digits: rest }))

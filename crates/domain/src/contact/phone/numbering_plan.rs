@@ -62,7 +62,7 @@ impl KindPattern {
 
 /// How long a number is, compared with the numbers of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LengthCheck {
+pub(super) enum Length {
     Possible,
     LocalOnly,
     TooShort,
@@ -177,18 +177,18 @@ impl NumberingPlan {
         self.general.matches(national)
     }
 
-    pub(super) fn length(&self, national: &str) -> LengthCheck {
+    pub(super) fn length(&self, national: &str) -> Length {
         let length = national.len();
         if self.lengths.contains(&length) {
-            LengthCheck::Possible
+            Length::Possible
         } else if self.local_lengths.contains(&length) {
-            LengthCheck::LocalOnly
+            Length::LocalOnly
         } else if self.lengths.first().is_none_or(|shortest| length < *shortest) {
-            LengthCheck::TooShort
+            Length::TooShort
         } else if self.lengths.last().is_some_and(|longest| length > *longest) {
-            LengthCheck::TooLong
+            Length::TooLong
         } else {
-            LengthCheck::InvalidLength
+            Length::InvalidLength
         }
     }
 

@@ -47,6 +47,8 @@ pub(super) async fn run(
     output: &Output,
 ) -> anyhow::Result<()> {
     let owner = organization(store, &import.organization).await?;
+    let defaults = import.terms.defaults(import.region);
+    defaults.check().map_err(|(_, sentence)| UsageError::invalid_arguments(sentence))?;
     let named = || import.file.display().to_string();
     let what = "a CSV file of phones, emails or domains";
     let (file, encoding) =
@@ -66,7 +68,7 @@ pub(super) async fn run(
     let mut results = csv::Writer::from_writer(file);
     results.write_record(["row", "result", "kind", "detail"])?;
 
-    let (defaults, RescreenContext { matching, judge }) = (import.terms.defaults(import.region), judging);
+    let RescreenContext { matching, judge } = judging;
     let mut rows = suppressions::SuppressionImport::new(store, owner.id, matching, judge, columns, defaults);
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).with_context(named)? {
