@@ -61,7 +61,7 @@ pub fn accept(
     let protocol = protocol(source.dialect);
     let document = protocol.document(&request.media, request.body, request.query);
     let mut document = document.map_err(AcceptError::Document)?;
-    let keys = credentials::remove_credentials(&mut document, protocol.reads_query);
+    let keys = credentials::remove_credentials(&mut document, request.body, protocol.reads_query);
     let (mut fields, mapping_fault) = read_fields(protocol, &document, source, key)?;
     let trust = Trust::of(key.kind, source);
     trust.remove_untrusted_fields(&mut fields);

@@ -14,7 +14,7 @@ mod response;
 mod suggest;
 
 pub use accept::{AcceptError, LeadRequest, NewSubmission, accept};
-pub use credentials::holds_only_credentials;
+pub use credentials::{holds_only_credentials, without_keys};
 pub use decode::DecodeError;
 pub use dialects::{askad, kickofflabs, native, protocol};
 pub use document::{Document, DocumentError, FormFault};

@@ -33,7 +33,7 @@ fn read_body(
     let (protocol, query) = (protocol(submission.dialect), submission.query.as_deref());
     let document = protocol.document(media, body, query);
     let mut document = document.map_err(RepairError::Document)?;
-    let keys = credentials::remove_credentials(&mut document, protocol.reads_query);
+    let keys = credentials::remove_credentials(&mut document, body, protocol.reads_query);
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
     let mut fields = protocol.decode(&document, mapping).map_err(RepairError::Decode)?;
     submission.trust.remove_untrusted_fields(&mut fields);

@@ -43,7 +43,7 @@ pub use suppression::{
 };
 pub use trace::{Stage, Trace};
 pub use value::{
-    BodyHash, Day, ExportHash, KeyHash, LeadId, MonotonicClock, NOT_AN_ID, OrganizationId, PersonDigest,
-    PhoneDigest, Salt, Sha256Digest, SourceId, SubmissionId, TimeProblem, Timestamp, Zone, id, json,
-    standard_codes, text, unknown_code,
+    BodyHash, Day, ExportHash, KeyHash, LeadId, MonotonicClock, NOT_AN_ID, OrganizationId, ParsedDuration,
+    PersonDigest, PhoneDigest, Salt, Sha256Digest, SourceId, SubmissionId, TimeProblem, Timestamp, Zone, id,
+    json, past_moment, standard_codes, text, unknown_code,
 };

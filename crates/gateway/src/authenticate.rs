@@ -57,6 +57,7 @@ async fn identify(
         if !caller.key.is_valid_at(Timestamp::now()) || is_closed {
             return Err(Refusal::RevokedKey.for_key_kind(presented.kind));
         }
+        context.authenticated(&caller);
         // Checked before the rate limit, so that requests of visitors of the page do not use up the limit of
         // the server.
         if caller.key.kind == KeyKind::Secret {

@@ -28,7 +28,7 @@ use crate::refusal::Refusal;
 use crate::route_response::RouteResponse;
 use crate::source_selection::check_network;
 use crate::state::GatewayState;
-use crate::{authenticate, credentials, limit};
+use crate::{authenticate, body, credentials, limit};
 use input::{BodyInput, PathId};
 
 pub(crate) use access::{Access, AdminAccess, OrganizationReadAccess, ReadAccess, WriteAccess};
@@ -49,9 +49,8 @@ impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> AuthorizedRequest<A, P
         request: HttpRequest,
         state: Data<GatewayState>,
         mut context: RequestContext,
-        shares_path: bool,
     ) -> Result<Self, ProblemResponse> {
-        let read = Self::authorize(&request, &state, &mut context, shares_path).await;
+        let read = Self::authorize(&request, &state, &mut context).await;
         match read {
             Ok((caller, id, query)) => {
                 Ok(Self { caller, id, query, state, request, context, access: PhantomData })
@@ -64,7 +63,6 @@ impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> AuthorizedRequest<A, P
         request: &HttpRequest,
         state: &GatewayState,
         context: &mut RequestContext,
-        shares_path: bool,
     ) -> Result<(Caller, P, Q), Refusal> {
         let presented = credentials::in_headers(request.headers());
         let caller = authenticate::caller(state, request, context, presented).await?;
@@ -72,9 +70,6 @@ impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> AuthorizedRequest<A, P
         check_network(&caller.source, context.address)?;
         caller.check_scope(A::SCOPE)?;
         A::check(&caller)?;
-        if shares_path {
-            context.dialect = caller.source.dialect;
-        }
         let query = query::read(request)?;
         let id = P::read(request.match_info().query("id")).ok_or(Refusal::NotFound)?;
         Ok((caller, id, query))
@@ -165,7 +160,6 @@ pub(crate) trait Handler<Args>: Copy + 'static {
         payload: Payload,
         state: Data<GatewayState>,
         context: RequestContext,
-        shares_path: bool,
     ) -> Result<HttpResponse, ProblemResponse>;
 }
 
@@ -187,9 +181,14 @@ where
         _payload: Payload,
         state: Data<GatewayState>,
         context: RequestContext,
-        shares_path: bool,
     ) -> Result<HttpResponse, ProblemResponse> {
-        answer(AuthorizedRequest::read(request, state, context, shares_path).await?, self).await
+        let call = AuthorizedRequest::read(request, state, context).await?;
+        let without_body =
+            async move |call: &mut AuthorizedRequest<A, P, Q>| match body::is_empty(call.request.headers()) {
+                true => self(call).await,
+                false => Err(Refusal::UnexpectedBody),
+            };
+        answer(call, without_body).await
     }
 }
 
@@ -212,9 +211,8 @@ where
         payload: Payload,
         state: Data<GatewayState>,
         context: RequestContext,
-        shares_path: bool,
     ) -> Result<HttpResponse, ProblemResponse> {
-        let call = AuthorizedRequest::read(request, state, context, shares_path).await?;
+        let call = AuthorizedRequest::read(request, state, context).await?;
         let with_body = async move |call: &mut AuthorizedRequest<A, P, Q>| {
             let body = B::read(&call.request, payload, &call.state).await?;
             self(call, body).await

@@ -106,6 +106,16 @@ pub(crate) fn only_json(headers: &HeaderMap) -> Result<(), Refusal> {
     if media == BodyFormat::Json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
 }
 
+/// Checks that the body is declared as JSON. A web page can send `text/plain` to another site without a CORS
+/// preflight, so such a body must not change settings.
+pub(crate) fn declared_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mime = single_header(headers, &header::CONTENT_TYPE).and_then(|text| text.parse::<Mime>().ok());
+    match mime {
+        Some(mime) if mime.type_() == mime::APPLICATION => only_json(headers),
+        _ => Err(Refusal::UnsupportedMediaType),
+    }
+}
+
 /// Accepts `application/json`, types with the suffix `+json` (RFC 6839), and both form types. `text/plain` is
 /// read as JSON, because a web page can send it to another site without a CORS preflight.
 fn parse_media_type(text: &str) -> Option<BodyFormat> {

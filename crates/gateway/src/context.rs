@@ -9,6 +9,7 @@ use leadgate_dialect::protocol;
 use leadgate_domain::{Dialect, Rate, Timestamp};
 use leadgate_limiter::LimitDecision;
 
+use crate::caller::Caller;
 use crate::client_address::client_address;
 use crate::refusal_log::CallerLabel;
 use crate::state::GatewayState;
@@ -19,6 +20,8 @@ pub(crate) struct RequestContext {
     pub(crate) address: Option<IpAddr>,
     /// The dialect of the answer.
     pub(crate) dialect: Dialect,
+    /// Whether several dialects share the path. If so, the source of the caller decides the dialect of the answer.
+    pub(crate) shares_path: bool,
     /// The state of the rate limit, after a permit was requested.
     pub(crate) limit: Option<LimitDecision>,
     /// The key and the source, after authentication.
@@ -40,9 +43,17 @@ impl RequestContext {
         Self { address, ..Self::unknown(dialect) }
     }
 
+    /// Sets the dialect of the answer after authentication: on a shared path it is the dialect of the caller's
+    /// source.
+    pub(crate) fn authenticated(&mut self, caller: &Caller) {
+        if self.shares_path {
+            self.dialect = caller.source.dialect;
+        }
+    }
+
     /// For a request that matches no route.
     pub(crate) fn unknown(dialect: Dialect) -> Self {
-        Self { address: None, dialect, limit: None, caller: None, is_page: false }
+        Self { address: None, dialect, shares_path: false, limit: None, caller: None, is_page: false }
     }
 
     /// Adds the headers about the rate limit: `X-RateLimit-*` as most APIs send them, with Reset as a Unix

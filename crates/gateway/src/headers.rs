@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
+use leadgate_dialect::without_keys;
 use leadgate_domain::{ClientInfo, Source};
 
 use crate::refusal::Refusal;
@@ -19,6 +20,7 @@ pub(crate) fn idempotency_key_of<'h>(
     headers: &'h HeaderMap,
     source: &Source,
 ) -> Result<Option<&'h str>, Refusal> {
+    // A signed post without a valid `webhook-id` is refused when its signature is verified.
     let signed = source.signature.and_then(|_| webhook_id(headers));
     Ok(signed.or(idempotency_key(headers)?))
 }
@@ -49,12 +51,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     Ok(Some(key))
 }
 
-/// The `webhook-id` of a signed post, which its sender repeats when it tries again
+/// The single `webhook-id` of a signed post, which its sender repeats when it tries again
 /// (<https://www.standardwebhooks.com>).
-fn webhook_id(headers: &HeaderMap) -> Option<&str> {
-    let id = headers.get("webhook-id")?.to_str().ok()?;
+pub(crate) fn webhook_id(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all("webhook-id");
+    let id = values.next()?.to_str().ok()?;
     let visible = id.bytes().all(|byte| byte.is_ascii_graphic());
-    (visible && (1..=MAX_IDEMPOTENCY_KEY).contains(&id.len())).then_some(id)
+    let is_valid = visible && (1..=MAX_IDEMPOTENCY_KEY).contains(&id.len()) && values.next().is_none();
+    is_valid.then_some(id)
 }
 
 /// The `traceparent`, if it is well-formed. An invalid one is ignored (W3C Trace Context, section 3.2).
@@ -72,11 +76,12 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
     (well_formed && is_single && version != "ff" && nonzero(trace) && nonzero(parent)).then_some(text)
 }
 
-/// The `User-Agent`, cut to 512 characters and without control characters.
+/// The `User-Agent` without API keys and control characters, cut to 512 characters.
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::USER_AGENT)?;
     let text = String::from_utf8_lossy(value.as_bytes());
-    let kept: String = text.chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
+    // Keys are removed before the text is cut, because a part of a key cannot be found.
+    let kept: String = without_keys(&text).chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
     (!kept.is_empty()).then_some(kept)
 }
 

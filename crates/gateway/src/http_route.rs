@@ -70,7 +70,8 @@ impl HttpRoute {
     ) -> Self {
         let serve = move |request: HttpRequest, payload: Payload, state: Data<GatewayState>| {
             let context = RequestContext::new(&request, &state, dialect.unwrap_or(Dialect::Native));
-            handler.handle(request, payload, state, context, dialect.is_none())
+            let context = RequestContext { shares_path: dialect.is_none(), ..context };
+            handler.handle(request, payload, state, context)
         };
         let handler = Box::new(move || to(serve));
         Self { method, path, parameters: H::parameters(), intake: None, dialect, handler }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use leadgate_dialect::{
     self as dialect, CredentialLocation, DialectResponse, Disclosure, Document, IntakePath, LeadRequest,
-    NewSubmission, PostedLead, SubmissionOutcome, protocol,
+    NewSubmission, PostedLead, SourceSelection, SubmissionOutcome, protocol,
 };
 use leadgate_domain::{
     BodyFormat, KeyKind, Lead, Outcome, QuarantineReason, Scope, Submission, Timestamp, Trust,
@@ -64,7 +64,9 @@ impl<'r> IntakeRequest<'r> {
         context: RequestContext,
     ) -> Self {
         let is_page = path.credential == CredentialLocation::Path && html_page::is_visitor(request.headers());
-        Self { path, request, state, context: RequestContext { is_page, ..context } }
+        let shares_path =
+            path.source == SourceSelection::Credential || path.credential == CredentialLocation::Path;
+        Self { path, request, state, context: RequestContext { is_page, shares_path, ..context } }
     }
 
     /// Authenticates the caller, selects the source and takes a permit. A refused caller takes a permit, too.
@@ -87,9 +89,6 @@ impl<'r> IntakeRequest<'r> {
         caller.check_scope(Scope::Write)?;
         if caller.key.kind != KeyKind::Secret && !self.path.public {
             return Err(Refusal::InsufficientScope(Scope::Write));
-        }
-        if self.path.credential == CredentialLocation::Path {
-            self.context.dialect = caller.source.dialect;
         }
         let (state, request, selection) = (self.state, self.request, self.path.source);
         let selecting =

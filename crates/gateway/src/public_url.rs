@@ -22,5 +22,5 @@ pub(crate) fn base_url(request: &HttpRequest, state: &GatewayState) -> Result<St
     let url = header(header::HOST).and_then(|host| Url::parse(&format!("{scheme}://{host}")).ok());
     let detail = "The Host header is missing or not valid. Send the host name of this gateway.";
     let named = url.filter(Url::has_host).map(|url| url.origin().ascii_serialization());
-    named.ok_or(Refusal::InvalidParameter { name: "Host", detail })
+    named.ok_or(Refusal::InvalidParameter { name: "Host", detail: detail.into() })
 }

@@ -56,7 +56,7 @@ fn expected(name: &str) -> &'static str {
         "page" => "`page` is a number from 1 to 1000000.",
         "key" => "`key` is the id of a key.",
         "action" => "`action` is an action of the audit log, such as lead.read.",
-        "since" => "`since` is a time in RFC 3339, such as 2026-11-21T00:00:00Z.",
+        "since" => "`since` is a time such as 2026-11-21T00:00:00Z, a day, or how long ago, such as 2d.",
         "list" => "`list` is the name of a list.",
         "reason" => "`reason` is a text.",
         "expires_at" => "`expires_at` is a time, a day, or how long from now, such as 90d.",
@@ -73,7 +73,7 @@ fn expected(name: &str) -> &'static str {
 
 /// The refusal for a value that cannot be read.
 pub(crate) fn invalid(name: &'static str) -> Refusal {
-    Refusal::InvalidParameter { name, detail: expected(name) }
+    Refusal::InvalidParameter { name, detail: expected(name).into() }
 }
 
 /// Reads the parameters of a request.
@@ -90,7 +90,7 @@ pub(crate) fn read<Q: DeserializeOwned>(request: &HttpRequest) -> Result<Q, Refu
         }
         // The parser replaces bytes that are not UTF-8 by this character.
         if value.contains(char::REPLACEMENT_CHARACTER) {
-            return Err(Refusal::InvalidParameter { name, detail: "The value is not UTF-8." });
+            return Err(Refusal::InvalidParameter { name, detail: "The value is not UTF-8.".into() });
         }
         read.push(name);
     }

@@ -36,6 +36,7 @@ pub(crate) enum Refusal {
     KeysUnavailable,
     RateLimited { retry_after_seconds: u64 },
     LargerThanLimit,
+    UnexpectedBody,
     UnsupportedMediaType,
     UnsupportedEncoding,
     InvalidIdempotencyKey,
@@ -56,7 +57,7 @@ pub(crate) enum Refusal {
     Conflict,
     UnknownParameter { name: String, known: &'static [&'static str] },
     RepeatedParameter { name: &'static str },
-    InvalidParameter { name: &'static str, detail: &'static str },
+    InvalidParameter { name: &'static str, detail: Cow<'static, str> },
     NotFound,
     MethodNotAllowed { allowed: String },
     Queue(PublishError),
@@ -102,6 +103,8 @@ impl Refusal {
             Self::RateLimited { .. } => (429, "rate_limited"),
             // 422: waiting would not help.
             Self::LargerThanLimit => (422, "larger_than_limit"),
+            // 400: if a body were ignored, the client would assume that its values have an effect.
+            Self::UnexpectedBody => (400, "unexpected_body"),
             // 415: also for codings, because nothing here decompresses (RFC 9110, section 15.5.16).
             Self::UnsupportedMediaType => (415, "unsupported_media_type"),
             Self::UnsupportedEncoding => (415, "unsupported_encoding"),
@@ -196,7 +199,8 @@ impl Refusal {
                 "The key may not be used from this web page. Add the origin of the page to the `origins` of the key."
             }
             Self::MissingSignature => {
-                "This source requires signed requests: send webhook-id, webhook-timestamp and webhook-signature."
+                "This source requires signed requests: send webhook-id (1 to 255 visible ASCII characters), webhook-timestamp \
+                 and webhook-signature, each once."
             }
             Self::InvalidSignature => {
                 "The signature does not match the body. Sign `webhook-id.webhook-timestamp.body` with the secret of the source."
@@ -222,6 +226,7 @@ impl Refusal {
             Self::LargerThanLimit => {
                 "The request has more leads than the rate limit allows at once. Send fewer leads in one request."
             }
+            Self::UnexpectedBody => "The route accepts no body. Send the values in the path and the query.",
             Self::UnsupportedMediaType => {
                 "The Content-Type is not supported. Send application/json in UTF-8."
             }
@@ -265,7 +270,7 @@ impl Refusal {
             Self::RepeatedParameter { name } => {
                 return format!("The parameter `{name}` was sent several times. Send it once.").into();
             }
-            Self::InvalidParameter { detail, .. } => detail,
+            Self::InvalidParameter { detail, .. } => return detail.clone(),
             Self::NotFound => "The path or the id does not exist.",
             Self::MethodNotAllowed { .. } => "The path does not support this method; see `Allow`.",
             Self::Queue(_) => "The lead could not be stored durably. Send the request again.",

@@ -42,9 +42,9 @@ impl ReplyWait {
         let preferences = headers.get_all(PREFER).filter_map(|value| value.to_str().ok());
         let mut preferences = preferences.flat_map(|text| text.split(',')).map(preference);
         // If a preference is repeated, the first one counts (RFC 7240, section 2).
-        let wait = preferences.clone().find_map(|(name, value)| {
-            name.eq_ignore_ascii_case("wait").then(|| value.trim_matches('"').parse::<u64>().ok())
-        });
+        let wait = preferences
+            .clone()
+            .find_map(|(name, value)| name.eq_ignore_ascii_case("wait").then(|| seconds(value)));
         let respond_async = preferences.any(|(name, _)| name.eq_ignore_ascii_case("respond-async"));
         match (wait.flatten(), respond_async) {
             (Some(seconds), _) => {
@@ -84,6 +84,13 @@ impl ReplyWait {
     }
 }
 
+/// Parses a number of seconds. A number above `u64::MAX` is valid and is read as `u64::MAX`.
+fn seconds(text: &str) -> Option<u64> {
+    let digits = text.trim_matches('"');
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
 /// Splits a preference into name and value, and drops its parameters.
 fn preference(text: &str) -> (&str, &str) {
     let text = text.split(';').next().unwrap_or_default();
@@ -114,6 +121,10 @@ mod tests {
         assert_eq!(read(Dialect::Native, &["wait=3"]), said(Some(3), "wait=3"));
         assert_eq!(read(Dialect::Native, &["handling=lenient; x, Wait = \"5\""]), said(Some(5), "wait=5"));
         assert_eq!(read(Dialect::Native, &["wait=86400"]), said(Some(10), "wait=10"));
+        assert_eq!(read(Dialect::Native, &["wait=99999999999999999999999"]), said(Some(10), "wait=10"));
+        for invalid in ["wait=", "wait=-1", "wait=+1", "wait=1.5"] {
+            assert_eq!(read(Dialect::Native, &[invalid]), (None, None), "{invalid}");
+        }
         assert_eq!(read(Dialect::AskAd, &["respond-async", "wait=1"]), said(Some(1), "wait=1"));
         assert_eq!(read(Dialect::AskAd, &["wait=0"]), said(None, "wait=0"));
         assert_eq!(read(Dialect::Native, &["wait=soon"]), (None, None));

@@ -10,6 +10,7 @@ use leadgate_dialect::holds_only_credentials;
 use leadgate_domain::secret::SourceSigningKey;
 use leadgate_domain::{BodyFormat, Source, Timestamp};
 
+use crate::headers::webhook_id;
 use crate::refusal::Refusal;
 
 /// The maximum difference between the timestamp of a signature and now.
@@ -45,8 +46,9 @@ pub(crate) fn check(
         let value = values.next()?.to_str().ok()?;
         values.next().is_none().then_some(value)
     };
+    // Without an id a copy of the post would be another post.
     let (Some(id), Some(timestamp), Some(signatures)) =
-        (only("webhook-id"), only("webhook-timestamp"), only("webhook-signature"))
+        (webhook_id(headers), only("webhook-timestamp"), only("webhook-signature"))
     else {
         return Err(Refusal::MissingSignature);
     };

@@ -35,6 +35,8 @@ pub struct ErasurePreview {
     pub quarantined: usize,
     /// Found values that other people share. They would not be erased.
     pub shared: usize,
+    /// Leads of the request that the organization does not have.
+    pub unknown_leads: Vec<LeadId>,
 }
 
 /// The counts of what was erased.
@@ -43,10 +45,12 @@ pub struct ErasureResult {
     pub dry_run: bool,
     #[serde(flatten)]
     pub erased: ErasureCounts,
+    /// Leads of the request that the organization does not have, or no longer has.
+    pub unknown_leads: Vec<LeadId>,
 }
 
 impl ErasurePreview {
-    pub fn of(finding: &SubjectRecords, subject: &ErasureSubject) -> Self {
+    pub fn of(finding: &SubjectRecords, subject: &ErasureSubject, request: &ErasureRequest) -> Self {
         let SubjectRecords { submissions, entries, leads } = finding;
         Self {
             dry_run: true,
@@ -54,13 +58,14 @@ impl ErasurePreview {
             leads: leads.len(),
             quarantined: entries.len(),
             shared: subject.shared,
+            unknown_leads: request.unknown_leads(subject),
         }
     }
 }
 
-impl From<ErasureCounts> for ErasureResult {
-    fn from(erased: ErasureCounts) -> Self {
-        Self { dry_run: false, erased }
+impl ErasureResult {
+    pub fn of(erased: ErasureCounts, subject: &ErasureSubject, request: &ErasureRequest) -> Self {
+        Self { dry_run: false, erased, unknown_leads: request.unknown_leads(subject) }
     }
 }
 
@@ -77,6 +82,11 @@ impl ErasureRequest {
     /// Whether the person is named by leads only.
     pub fn is_only_leads(&self) -> bool {
         self.phones.is_empty() && self.emails.is_empty() && !self.leads.is_empty()
+    }
+
+    /// The leads of the request that the organization does not have.
+    pub fn unknown_leads(&self, subject: &ErasureSubject) -> Vec<LeadId> {
+        self.leads.iter().copied().filter(|lead| !subject.leads.contains(lead)).collect()
     }
 
     /// Reads the values. The error contains the number of a value that cannot be read, and not the value

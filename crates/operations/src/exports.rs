@@ -5,13 +5,16 @@ mod verify;
 use std::io::{self, Write};
 
 use leadgate_domain::export_signature::{ExportSignature, ExportSigningKey};
-use leadgate_domain::{AuditAction, LeadId, Organization, OrganizationId, SubmissionId, Timestamp};
+use leadgate_domain::{
+    AuditAction, LeadId, Organization, OrganizationId, SubmissionId, Timestamp, past_moment,
+};
 use leadgate_store::{ConsentFilter, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use verify::{ExportVerification, verify};
 
+use crate::error::ResourceKind;
 use crate::{OperationError, ReadLog};
 
 const FORMAT: &str = "leadgate consent export";
@@ -27,8 +30,10 @@ pub struct ExportRequest {
     pub lead: Option<LeadId>,
     pub submission: Option<SubmissionId>,
     /// Received from this time on.
+    #[serde(deserialize_with = "past_moment")]
     pub from: Option<Timestamp>,
     /// Received before this time.
+    #[serde(deserialize_with = "past_moment")]
     pub to: Option<Timestamp>,
     /// Leaves out the persons, and the salts with which they could be guessed.
     pub without_people: bool,
@@ -104,8 +109,9 @@ impl<W: Write + Send> ExportSink for W {
 /// line.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a request that selects in several ways; [`OperationError::NoSigningKey`]
-/// before anything is written; [`OperationError::Io`] of the sink.
+/// [`OperationError::Invalid`] for a request that selects in several ways; [`OperationError::NotFound`] for a
+/// lead or a submission that has no evidence and is not stored; [`OperationError::NoSigningKey`] before
+/// anything is written; [`OperationError::Io`] of the sink.
 pub async fn write(
     store: &Store,
     organization: &Organization,
@@ -117,6 +123,10 @@ pub async fn write(
     let consents = request.consents()?;
     if key.public_keys().is_empty() {
         return Err(OperationError::NoSigningKey);
+    }
+    let mut page = store.consents(organization.id, consents, None, PAGE).await?;
+    if page.data.is_empty() {
+        check_is_stored(store, organization.id, consents, log).await?;
     }
     log.note_read(store.entry(organization.id, AuditAction::ConsentExported)).await?;
     let ExportRequest { lead, submission, from, to: before, without_people } = *request;
@@ -131,9 +141,7 @@ pub async fn write(
             people: !without_people,
         })
         .await?;
-    let mut after = None;
     loop {
-        let page = store.consents(organization.id, consents, after, PAGE).await?;
         for mut consent in page.data {
             if without_people {
                 // With the salt, a reader could find persons by hashing a list of phones.
@@ -142,11 +150,36 @@ pub async fn write(
             lines.add(&consent).await?;
             lines.rows += 1;
         }
-        after = page.next;
-        if after.is_none() {
+        if page.next.is_none() {
             return lines.sign(key).await;
         }
+        page = store.consents(organization.id, consents, page.next, PAGE).await?;
     }
+}
+
+/// Refuses an unknown lead or submission, because an empty export would mean that it has no consent. Only
+/// called if there is no evidence: the evidence of a deleted lead stays.
+async fn check_is_stored(
+    store: &Store,
+    organization: OrganizationId,
+    of: ConsentFilter,
+    log: &impl ReadLog,
+) -> Result<(), OperationError> {
+    let (id, kind, is_stored) = match of {
+        ConsentFilter::Received { .. } => return Ok(()),
+        ConsentFilter::Lead(id) => {
+            (id.as_uuid(), ResourceKind::Lead, store.lead(organization, id).await?.is_some())
+        }
+        ConsentFilter::Submission(id) => {
+            (id.as_uuid(), ResourceKind::Submission, store.submission(organization, id).await?.is_some())
+        }
+    };
+    if is_stored {
+        return Ok(());
+    }
+    let entry = store.entry(organization, AuditAction::ConsentExported).with_target(id);
+    log.note_read(entry.with_detail("answer", "not_found")).await?;
+    Err(OperationError::not_found(kind, id))
 }
 
 struct ExportWriter<S> {

@@ -29,8 +29,8 @@ pub struct NewKey {
     /// source, and a secret key may use all sources.
     pub source: Option<SourceId>,
     pub name: Option<String>,
-    /// What a secret key may do. If empty: `write`, and `read` too unless it is bound to a named source.
-    pub scopes: Vec<Scope>,
+    /// What a secret key may do. If absent: `write`, and `read` too unless it is bound to a named source.
+    pub scopes: Option<Vec<Scope>>,
     /// The rate limit of the key.
     pub rate: Option<Rate>,
     /// Leads that are posted with the key are test leads.
@@ -92,9 +92,9 @@ pub async fn create(
     let new = new.read()?;
     let source = source_lookup::find_or_create_default(store, organization, new.source).await?;
     let kind = if new.publishable { KeyKind::Publishable } else { KeyKind::Secret };
-    let scopes = match (kind, source.name) {
-        (KeyKind::Secret, _) if !new.scopes.is_empty() => new.scopes,
-        (KeyKind::Secret, None) => vec![Scope::Write, Scope::Read],
+    let scopes = match (kind, new.scopes, source.name) {
+        (KeyKind::Secret, Some(scopes), _) => scopes,
+        (KeyKind::Secret, None, None) => vec![Scope::Write, Scope::Read],
         // A partner's key posts leads; the scope `read` must be given explicitly.
         _ => vec![Scope::Write],
     };
@@ -163,7 +163,7 @@ pub async fn organization_of_key(store: &Store, id: &KeyId) -> Result<Option<Org
 /// earlier expiry. The new one counts as created with the key of the current actor.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for a revoked key, or an overlap of more than ten years.
+/// [`OperationError::Invalid`] for a key that is revoked or has expired, or an overlap of more than ten years.
 pub async fn rotate(
     store: &Store,
     organization: OrganizationId,
@@ -176,6 +176,10 @@ pub async fn rotate(
     }
     let old = store.find_key(id).await?.filter(|key| key.organization == organization);
     let old = old.ok_or_else(|| OperationError::not_found(ResourceKind::Key, id))?;
+    if old.revoked_at.is_none() && !old.is_valid_at(Timestamp::now()) {
+        // The new key would never expire.
+        return Err(OperationError::Invalid(format!("key {id} has expired; create a new one")));
+    }
     let (presented, text) = PresentedKey::generate(old.kind);
     let new = ApiKey::new(&presented, old.organization, old.source, Vec::new(), pepper);
     let key = ApiKey {
@@ -282,8 +286,9 @@ impl NewKey {
     fn read(self) -> Result<Self, OperationError> {
         let checked = || {
             let name = self.name.as_deref().map(read_name).transpose()?;
-            check_scopes(&self.scopes, self.source.is_none())?;
-            let only_writes = self.scopes.iter().all(|scope| *scope == Scope::Write);
+            let scopes = self.scopes.as_deref();
+            scopes.map_or(Ok(()), |scopes| check_scopes(scopes, self.source.is_none()))?;
+            let only_writes = scopes.is_none_or(|scopes| scopes.iter().all(|scope| *scope == Scope::Write));
             match (self.publishable, self.origins.is_empty()) {
                 (true, _) if !only_writes => Err(CANNOT_HAVE_OTHER_SCOPES.to_owned()),
                 (true, true) => Err(NEEDS_ORIGINS.to_owned()),
@@ -319,9 +324,6 @@ impl KeyChanges {
             if key.kind != KeyKind::Secret {
                 return Err(CANNOT_HAVE_OTHER_SCOPES.to_owned());
             }
-            if scopes.is_empty() {
-                return Err("a key needs at least one scope: write, read or admin".to_owned());
-            }
             check_scopes(scopes, key.of_organization)?;
             key.scopes.clone_from(scopes);
         }
@@ -352,6 +354,9 @@ fn read_name(text: &str) -> Result<String, String> {
 
 /// Refuses the scope `admin` for a key that is bound to one source, because it would have no effect.
 fn check_scopes(scopes: &[Scope], of_organization: bool) -> Result<(), String> {
+    if scopes.is_empty() {
+        return Err("a key needs at least one scope: write, read or admin".to_owned());
+    }
     if scopes.contains(&Scope::Admin) && !of_organization {
         return Err("only an organization-wide key can have the scope admin; this key is bound to a source"
             .to_owned());

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 pub mod audit;
+mod document;
 pub mod erasure;
 mod error;
 pub mod exports;
 pub mod keys;
+mod last;
 pub mod leads;
 pub mod mappings;
 pub mod quarantine;
@@ -26,7 +28,9 @@ use std::sync::Arc;
 use leadgate_pipeline::Pipeline;
 use leadgate_store::Snapshot;
 
+pub use document::read_document;
 pub use error::{OperationError, ResourceKind};
+pub use last::Last;
 pub use read_log::ReadLog;
 pub use rebuild::{rebuild, rebuild_without_erased};
 

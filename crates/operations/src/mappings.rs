@@ -4,10 +4,12 @@ use leadgate_dialect::{DecodeError, MappingSuggestion, protocol};
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, Fields, OrganizationId, Source, SourceId, Submission, SubmissionId};
 use leadgate_store::{MappingRecord, Store};
-use serde::Serialize;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::error::ResourceKind;
-use crate::{OperationError, ReadLog, sources};
+use crate::{Last, OperationError, ReadLog, sources};
 
 /// The result of a mapping for one body.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -20,6 +22,7 @@ pub struct MappedBody {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MappedResult {
+    #[serde(serialize_with = "with_flat_texts")]
     Fields(Box<Fields>),
     /// Why the body is not a lead: a code, or a sentence about the mapping.
     Fault(String),
@@ -33,7 +36,21 @@ pub struct MappedFault {
     pub code: &'static str,
 }
 
+/// Serializes the texts beside the other fields, as in a lead of the native dialect.
+fn with_flat_texts<S: Serializer>(fields: &Fields, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut document = serde_json::to_value(fields).map_err(S::Error::custom)?;
+    if let Some(members) = document.as_object_mut()
+        && let Some(Value::Object(texts)) = members.remove("texts")
+    {
+        members.extend(texts);
+    }
+    document.serialize(serializer)
+}
+
 /// Stores a mapping as the next version of the source and activates it. Returns the number of the version.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for an invalid path.
 pub async fn set(
     store: &Store,
     organization: OrganizationId,
@@ -41,6 +58,7 @@ pub async fn set(
     mapping: &Mapping,
 ) -> Result<u32, OperationError> {
     sources::find(store, organization, source).await?;
+    mapping.check_paths().map_err(OperationError::Invalid)?;
     let version = store.add_mapping(organization, source, mapping).await?;
     version.ok_or_else(|| OperationError::not_found(ResourceKind::Source, source))
 }
@@ -66,7 +84,10 @@ pub async fn activate(
     source: SourceId,
     version: u32,
 ) -> Result<(), OperationError> {
-    sources::find(store, organization, source).await?;
+    let found = sources::find(store, organization, source).await?;
+    if found.mapping.map_or(0, |active| active.version) == version {
+        return Ok(());
+    }
     let exists = store.activate_mapping(organization, source, (version > 0).then_some(version)).await?;
     if exists { Ok(()) } else { Err(OperationError::not_found(ResourceKind::MappingVersion, version)) }
 }
@@ -78,10 +99,11 @@ pub async fn preview(
     organization: OrganizationId,
     source: SourceId,
     mapping: Option<&Mapping>,
-    last: u32,
+    last: Last,
     log: &impl ReadLog,
 ) -> Result<Vec<MappedBody>, OperationError> {
     let source = sources::find(store, organization, source).await?;
+    mapping.map_or(Ok(()), Mapping::check_paths).map_err(OperationError::Invalid)?;
     let bodies = bodies(store, &source, last, AuditAction::MappingPreviewed, log).await?;
     let mapping = mapping.or(source.mapping.as_ref().map(|active| &active.mapping));
     let mapped =
@@ -95,7 +117,7 @@ pub async fn suggest(
     store: &Store,
     organization: OrganizationId,
     source: SourceId,
-    last: u32,
+    last: Last,
     log: &impl ReadLog,
 ) -> Result<MappingSuggestion, OperationError> {
     let source = sources::find(store, organization, source).await?;
@@ -112,11 +134,11 @@ pub async fn suggest(
 async fn bodies(
     store: &Store,
     source: &Source,
-    last: u32,
+    last: Last,
     action: AuditAction,
     log: &impl ReadLog,
 ) -> Result<Vec<Submission>, OperationError> {
-    let bodies = store.recent_submissions(source.organization, source.id, last).await?;
+    let bodies = store.recent_submissions(source.organization, source.id, last.get()).await?;
     let entry = store.entry(source.organization, action).with_target(source.id);
     log.note_read(entry.with_detail("count", bodies.len())).await?;
     Ok(bodies)

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use leadgate_dialect::native;
 use leadgate_domain::{
     AuditAction, ClaimKind, Eligibility, Lead, LeadId, OrganizationId, Outcome, Reason, SourceId,
-    SubmissionId, Timestamp,
+    SubmissionId, Timestamp, past_moment,
 };
 use leadgate_store::{RebuildResult, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::rebuild::CHUNK;
-use crate::{JudgeContext, OperationError, ReadLog, rebuild};
+use crate::{JudgeContext, OperationError, ReadLog, rebuild, sources};
 
 /// The number of leads that are read together.
 const PAGE: u32 = 100;
@@ -28,8 +28,10 @@ pub struct ReprocessRequest {
     /// The source that created the lead.
     pub source: Option<SourceId>,
     /// Received from this time on.
+    #[serde(deserialize_with = "past_moment")]
     pub from: Option<Timestamp>,
     /// Received before this time.
+    #[serde(deserialize_with = "past_moment")]
     pub to: Option<Timestamp>,
     pub eligibility: Option<Eligibility>,
     /// One of the reasons for which the lead is held.
@@ -51,6 +53,8 @@ pub struct ReprocessResult {
     pub changed_meanwhile: usize,
     /// The first changed leads.
     pub leads: Vec<ChangedLead>,
+    /// Named leads that the organization does not have.
+    pub unknown_leads: Vec<LeadId>,
 }
 
 /// A changed lead, with the fields whose values differ.
@@ -106,7 +110,8 @@ impl ReprocessRequest {
 /// Reads the selected leads again. `progress` is called with the number of further leads that were read.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] if nothing is selected, or only leads that the organization does not have.
+/// [`OperationError::Invalid`] if nothing is selected, or only leads that the organization does not have;
+/// [`OperationError::NotFound`] for the source. One that is deleted still has its leads.
 pub async fn run(
     store: &Store,
     organization: OrganizationId,
@@ -116,24 +121,33 @@ pub async fn run(
     log: &impl ReadLog,
 ) -> Result<ReprocessResult, OperationError> {
     request.check()?;
+    if let Some(source) = request.source {
+        let found = sources::find_any(store, organization, source).await;
+        if matches!(found, Err(OperationError::NotFound { .. })) {
+            let entry = store.entry(organization, AuditAction::LeadsReprocessed).with_target(source);
+            log.note_read(entry.with_detail("answer", "not_found")).await?;
+        }
+        found?;
+    }
     let dry_run = request.dry_run;
     let mut result = ReprocessResult { dry_run, ..ReprocessResult::default() };
     if request.leads.is_empty() {
         filtered(store, organization, request, context, progress, &mut result).await?;
     } else {
         let named: BTreeSet<_> = request.leads.iter().copied().collect();
-        for chunk in Vec::from_iter(named).chunks(CHUNK) {
+        for chunk in Vec::from_iter(named.clone()).chunks(CHUNK) {
             progress(chunk.len());
             let rebuilt = rebuild(store, organization, chunk.to_vec(), context, dry_run).await?;
             for id in chunk.iter().filter(|id| rebuilt.iter().all(|(found, _)| found != *id)) {
                 let entry = store.entry(organization, AuditAction::LeadsReprocessed).with_target(id);
                 log.note_read(entry.with_detail("answer", "not_found")).await?;
+                result.unknown_leads.push(*id);
             }
             for (lead, rebuilt) in rebuilt {
                 result.count(lead, rebuilt);
             }
         }
-        if result == (ReprocessResult { dry_run, ..ReprocessResult::default() }) {
+        if result.unknown_leads.len() == named.len() {
             return Err(OperationError::invalid("the organization has none of these leads"));
         }
     }

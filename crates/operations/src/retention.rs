@@ -57,7 +57,10 @@ pub async fn set(
             "no change given: expected an age for submissions, leads, quarantine or audit",
         ));
     }
-    let retention = changes.apply(store.retention(organization).await?);
-    store.set_retention(organization, retention).await?;
+    let before = store.retention(organization).await?;
+    let retention = changes.apply(before);
+    if retention != before {
+        store.set_retention(organization, retention).await?;
+    }
     Ok(retention)
 }

@@ -7,8 +7,8 @@ use leadgate_domain::{ActiveScoring, Lead, LeadId, OrganizationId, Scoring, Temp
 use leadgate_store::{ScoringRecord, Store};
 use serde::Serialize;
 
-use crate::OperationError;
 use crate::error::ResourceKind;
+use crate::{Last, OperationError};
 
 /// The number of leads read at once.
 const PAGE: usize = 500;
@@ -85,9 +85,9 @@ pub async fn preview(
     organization: OrganizationId,
     now: &Scoring,
     then: &Scoring,
-    last: u32,
+    last: Last,
 ) -> Result<ScoringPreview, OperationError> {
-    let most = usize::try_from(last).unwrap_or(usize::MAX);
+    let most = usize::try_from(last.get()).unwrap_or(usize::MAX);
     let leads = newest(store, organization, most).await?;
     let zero =
         || [Temperature::Hot, Temperature::Warm, Temperature::Cold].map(|one| (one.as_str(), 0)).into();

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::keys::{self, CreatedKey, NewToken};
 pub use crate::source_lookup::{find, find_any, find_or_create_default, find_or_default};
-use crate::{OperationError, ReadLog};
+use crate::{OperationError, ReadLog, read_document};
 
 /// The number of recent leads of a source that are counted.
 const RECENT_LEADS: u32 = 1_000;
@@ -32,12 +32,13 @@ pub struct NewSource {
 }
 
 impl TryFrom<Map<String, Value>> for NewSource {
-    type Error = serde_json::Error;
+    type Error = String;
 
     /// serde cannot refuse unknown members of a flattened type.
     fn try_from(mut document: Map<String, Value>) -> Result<Self, Self::Error> {
-        let dialect = serde_json::from_value(document.remove("dialect").unwrap_or_default())?;
-        Ok(Self { dialect, settings: serde_json::from_value(Value::Object(document))? })
+        let dialect = document.remove("dialect").ok_or("missing field `dialect`")?;
+        let dialect = serde_json::from_value(dialect).map_err(|error| format!("`dialect`: {error}"))?;
+        Ok(Self { dialect, settings: read_document(Value::Object(document))? })
     }
 }
 
@@ -135,16 +136,22 @@ fn listed(store: &Store, organization: OrganizationId, sources: &[Source]) -> Au
 /// Changes the given settings of a source. Absent ones keep their values.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for an invalid setting.
+/// [`OperationError::Invalid`] for an invalid setting, and if no setting is given.
 pub async fn update(
     store: &Store,
     organization: OrganizationId,
     id: SourceId,
     settings: SourceSettings,
 ) -> Result<Source, OperationError> {
-    let mut source = find(store, organization, id).await?;
+    let before = find(store, organization, id).await?;
+    if settings.is_empty() {
+        return Err(OperationError::invalid(
+            "nothing to change: expected a setting, such as a name or a policy",
+        ));
+    }
+    let mut source = before.clone();
     settings.apply(&mut source).map_err(OperationError::Invalid)?;
-    save(store, &source).await
+    if source == before { Ok(source) } else { save(store, &source).await }
 }
 
 /// Sets whether a source accepts only signed posts. Returns the changed source, and its signing secret if it

@@ -173,9 +173,13 @@ impl Store {
                 return Ok(Some(Err(why)));
             }
             let after = KeyRow::of(&key);
+            let changed = differences(&before, &after);
+            if changed.is_empty() {
+                return Ok(Some(Ok(key)));
+            }
             session.execute(session.sql.keys.update, &[WithGeneration { row: &after, generation }])?;
             let entry = store.entry(key.organization, AuditAction::KeyUpdated).with_target(&key.id);
-            audit::record(session, &[entry.with_detail("changed", differences(&before, &after))])?;
+            audit::record(session, &[entry.with_detail("changed", changed)])?;
             Ok(Some(Ok(key)))
         })
         .await

@@ -51,6 +51,9 @@ impl Store {
             tx.lock_organizations([(organization, LockMode::Shared)])?;
             let found = tx.lock_leads(&BTreeSet::from([ScopedId { organization, id }]))?;
             let Some(before) = found.into_iter().next() else { return Ok(None) };
+            if before.status == status {
+                return Ok(Some(before));
+            }
             let entry = entry.clone().with_detail("from", &before.status).with_detail("to", &status);
             let lead = Lead { status: status.clone(), ..before };
             tx.update_leads(std::slice::from_ref(&lead))?;

@@ -62,10 +62,10 @@ struct FailureBody<'p> {
     errors: &'p [ProblemItem<'p>],
 }
 
-/// The system documents 404 for an invalid token, 400 for a malformed or empty body, 429 and 500.
+/// The system documents 404 for an invalid token, 400 for a malformed or empty body, 429 and 500. It has no
+/// signatures: a signature fault is a 401, because a 404 would say that the URL is wrong.
 fn refused(problem: &Problem<'_>) -> DialectResponse {
     let status = match problem.status {
-        401 => 404,
         413 | 415 | 422 => 400,
         other => other,
     };

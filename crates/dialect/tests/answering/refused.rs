@@ -115,7 +115,7 @@ fn lead2inbound() {
 #[test]
 fn five_hundred_leads() {
     assert_snapshot!(all(Dialect::FiveHundredLeads), @r#"
-    404 application/json
+    401 application/json
     {"success":false,"error":"The API key is unknown.","code":"invalid_key"}
 
     400 application/json

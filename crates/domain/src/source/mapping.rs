@@ -220,6 +220,19 @@ impl Mapping {
         Ok(Self { rules })
     }
 
+    /// Whether every path can lead anywhere. A stored mapping is not checked again: one of an earlier build still applies
+    /// as far as it did.
+    ///
+    /// # Errors
+    /// A sentence naming the rule and the path.
+    pub fn check_paths(&self) -> Result<(), String> {
+        let mut places = self.rules.iter().flat_map(|rule| rule.from.iter().map(move |place| (rule, place)));
+        places.try_for_each(|(rule, place)| {
+            let wrong = |why| format!("the rule for `{}` takes from `{}`: {why}", rule.to.as_str(), place.0);
+            place.check().map_err(wrong)
+        })
+    }
+
     pub fn rules(&self) -> &[MappingRule] {
         &self.rules
     }

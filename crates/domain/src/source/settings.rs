@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::submission::validate::{LONGEST_TAG, MOST_TAGS};
 use crate::{
-    ClaimKind, ConsentPolicy, DuplicatePolicy, GmailIdentity, IdentitySettings, Network, Patch, Rate, Region,
-    Source, Zone,
+    ClaimKind, ConsentPolicy, DuplicatePolicy, GmailIdentity, IdentitySettings, Network, ParsedDuration,
+    Patch, Rate, Region, Source, Zone,
 };
 
 const MAX_NAME_LENGTH: usize = 255;
@@ -26,8 +26,8 @@ impl FromStr for DurationOrForever {
         if text == "ever" {
             return Ok(Self(None));
         }
-        let window = humantime::parse_duration(text)
-            .map_err(|_| format!("`{text}` is not a duration (such as 30d, or ever)"))?;
+        let ParsedDuration(window) =
+            text.parse().map_err(|_| format!("`{text}` is not a duration (such as 30d, or ever)"))?;
         if window < Duration::from_secs(1) {
             return Err("a duration is at least 1s (such as 30d, or ever)".to_owned());
         }
@@ -92,6 +92,11 @@ fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
 }
 
 impl SourceSettings {
+    /// Whether there are no changes.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// # Errors
     /// A text that names what was expected.
     pub fn apply(self, source: &mut Source) -> Result<(), String> {

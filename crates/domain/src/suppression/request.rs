@@ -57,17 +57,37 @@ impl SuppressionRequest {
         now: Timestamp,
     ) -> Result<Suppression, String> {
         let mut entry = Suppression::new(matching, organization, &self.value()?, now);
-        if let Some(list) = &self.list {
-            entry.list = list_name(list)?;
-            if entry.list == ERASED_LIST {
-                return Err(format!(
-                    "the list `{ERASED_LIST}` is reserved for `leadgate erase`; choose another name"
-                ));
-            }
+        if let Some(text) = &self.list {
+            entry.list = parse_list(text)?;
         }
         entry.reason = self.reason.as_deref().map(parse_reason).transpose()?.flatten();
         entry.expires_at = self.expires_at.as_deref().map(|text| parse_expiry(text, now)).transpose()?;
         Ok(entry)
+    }
+
+    /// Checks the list, the reason and the expiry, which several entries can share.
+    ///
+    /// # Errors
+    /// The name of the member, and what is wrong with it.
+    pub fn check_terms(&self, now: Timestamp) -> Result<(), (&'static str, String)> {
+        let checked = [
+            ("list", self.list.as_deref().map(|text| parse_list(text).map(drop))),
+            ("reason", self.reason.as_deref().map(|text| parse_reason(text).map(drop))),
+            ("expires_at", self.expires_at.as_deref().map(|text| parse_expiry(text, now).map(drop))),
+        ];
+        checked
+            .into_iter()
+            .try_for_each(|(name, checked)| checked.unwrap_or(Ok(())).map_err(|problem| (name, problem)))
+    }
+}
+
+/// Parses the name of a list that administrators may write to.
+fn parse_list(text: &str) -> Result<String, String> {
+    match list_name(text)? {
+        name if name == ERASED_LIST => {
+            Err(format!("the list `{ERASED_LIST}` is reserved for `leadgate erase`; choose another name"))
+        }
+        name => Ok(name),
     }
 }
 
@@ -82,11 +102,7 @@ fn parse_reason(text: &str) -> Result<Option<String>, String> {
 
 /// Parses the expiry: RFC 3339, a day (its start in UTC), or a duration from now.
 fn parse_expiry(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let text = text.trim();
-    let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
-    let duration = || humantime::parse_duration(text).ok().map(|duration| now.plus(duration));
-    let end = Timestamp::read(text).ok().or_else(day).or_else(duration);
-    let end = end.ok_or("`expires_at`: expected a time (RFC 3339), a day, or a duration such as 90d")?;
+    let end = Timestamp::read_future(text, now).map_err(|problem| format!("`expires_at`: {problem}"))?;
     if end > now { Ok(end) } else { Err("`expires_at` is in the past".to_owned()) }
 }
 

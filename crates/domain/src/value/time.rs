@@ -99,9 +99,15 @@ impl Timestamp {
         Self(micros).check_plausible()
     }
 
+    /// The first moment of 1970 is what programs send for no time.
     fn check_plausible(self) -> Result<Self, TimeProblem> {
+        if self.0 == 0 { Err(TimeProblem::OutOfRange) } else { self.in_range() }
+    }
+
+    /// The one range of times that are read: 1970 to 9998.
+    pub(crate) fn in_range(self) -> Result<Self, TimeProblem> {
         const YEAR_9999: i64 = 253_370_764_800_000_000;
-        if (1..YEAR_9999).contains(&self.0) { Ok(self) } else { Err(TimeProblem::OutOfRange) }
+        if (0..YEAR_9999).contains(&self.0) { Ok(self) } else { Err(TimeProblem::OutOfRange) }
     }
 
     /// The duration from `earlier` to `self`; zero if `earlier` is after `self`.

@@ -3,6 +3,7 @@
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, web};
 use leadgate_domain::{KeyId, LeadId, SourceId, SubmissionId, json};
+use leadgate_operations::read_document;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -75,7 +76,7 @@ impl<T: DeserializeOwned + 'static> BodyInput for web::Json<T> {
     async fn read(request: &HttpRequest, payload: Payload, state: &GatewayState) -> Result<Self, Refusal> {
         let config = &state.config;
         let limits = BodyLimits { limit: config.body_limit, timeout: config.body_timeout };
-        body::only_json(request.headers())?;
+        body::declared_json(request.headers())?;
         body::check_head(request.headers(), limits)?;
         let body = body::read(request, payload, limits).await?;
         let document = json::parse_settings(&body).map_err(|fault| Refusal::InvalidDocument(fault.into()))?;
@@ -83,9 +84,7 @@ impl<T: DeserializeOwned + 'static> BodyInput for web::Json<T> {
         if !document.is_object() {
             return Err(Refusal::InvalidSettings("the body must be a JSON object".to_owned()));
         }
-        // The message of serde may contain a value. It is the administrator's own.
-        let read = serde_json::from_value(document);
-        read.map(web::Json).map_err(|error| Refusal::InvalidSettings(error.to_string()))
+        read_document(document).map(web::Json).map_err(Refusal::InvalidSettings)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `GET /v1/audit`: who read or changed what.
 
-use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp};
+use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp, past_moment};
 use leadgate_operations::audit as operations;
 use leadgate_store::{AuditFilter, AuditRecord};
 use serde::{Deserialize, Deserializer, de};
@@ -18,7 +18,7 @@ pub(crate) struct AuditQuery {
     key: Option<KeyId>,
     #[serde(default, deserialize_with = "parsed")]
     action: Option<AuditAction>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "past_moment")]
     since: Option<Timestamp>,
     #[serde(default)]
     limit: PageLimit,

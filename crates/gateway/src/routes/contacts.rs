@@ -52,7 +52,7 @@ pub(crate) async fn contacts(
     let offset = u64::from(page - 1) * u64::from(limit);
     if offset >= MAX_OFFSET {
         let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
-        return Err(Refusal::InvalidParameter { name: "page", detail });
+        return Err(Refusal::InvalidParameter { name: "page", detail: detail.into() });
     }
     let state = &call.state;
     // Counting and skipping rows is expensive, so few requests may do it at the same time.
@@ -64,7 +64,7 @@ pub(crate) async fn contacts(
     // A numbered page must be complete, so a page that is too large is refused.
     if answer.body.len() > MAX_PAGE_SIZE && leads.len() > 1 {
         let detail = "These contacts are larger than 1 MB together. Ask for fewer with `limit`.";
-        return Err(Refusal::InvalidParameter { name: "limit", detail });
+        return Err(Refusal::InvalidParameter { name: "limit", detail: detail.into() });
     }
     Ok(answer)
 }

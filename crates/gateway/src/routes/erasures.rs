@@ -41,22 +41,25 @@ pub(crate) async fn erase(
     let (store, organization, log) = (call.store(), call.organization(), call.log().clone());
     let context = call.state.keys.judge_context()?;
     let subject = operation(&call.state, operations::subject(&store, organization, &request)).await;
-    let unknown =
-        |lead: &_| subject.as_ref().map_or(request.is_only_leads(), |one| !one.leads.contains(lead));
-    for lead in request.leads.iter().filter(|lead| unknown(lead)) {
+    let unknown = match &subject {
+        Ok(subject) => request.unknown_leads(subject),
+        Err(_) if request.is_only_leads() => request.leads.clone(),
+        Err(_) => Vec::new(),
+    };
+    for lead in unknown {
         call.not_found(lead, AuditAction::Erase);
     }
     let subject = subject?;
     if request.dry_run {
         let previewing = async move {
             let finding = operations::preview(&store, organization, &subject, |_| {}, &log).await?;
-            Ok(ErasureResponse::Preview(ErasurePreview::of(&finding, &subject)))
+            Ok(ErasureResponse::Preview(ErasurePreview::of(&finding, &subject, &request)))
         };
         return LongOperation::start("erasure preview", permit, previewing).result_response().await;
     }
     let erasing = async move {
         let erased = operations::erase(&store, organization, &subject, &request, &context, |_| {}).await?;
-        Ok(ErasureResponse::Result(erased.into()))
+        Ok(ErasureResponse::Result(ErasureResult::of(erased, &subject, &request)))
     };
     LongOperation::start("erasure", permit, erasing).progress().await
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::web;
 use leadgate_dialect::native::{self, CreatedKeyResponse, KeyResponse, RevokedKeyResponse};
-use leadgate_domain::{AuditAction, KeyId, KeyKind};
+use leadgate_domain::{AuditAction, KeyId, KeyKind, ParsedDuration};
 use leadgate_operations::keys::{self as operations, CreatedKey, KeyChanges, NewKey, RevokedKey};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -19,13 +19,12 @@ use crate::store_timeout::{operation, with_store_timeout};
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RotateKeyRequest {
-    #[serde(with = "humantime_serde")]
-    overlap: Duration,
+    overlap: ParsedDuration,
 }
 
 impl Default for RotateKeyRequest {
     fn default() -> Self {
-        Self { overlap: Duration::from_secs(24 * 60 * 60) }
+        Self { overlap: ParsedDuration(Duration::from_secs(24 * 60 * 60)) }
     }
 }
 
@@ -69,7 +68,8 @@ pub(crate) async fn rotate(
     call: &mut AuthorizedRequest<AdminAccess, KeyId>,
     rotation: Option<web::Json<RotateKeyRequest>>,
 ) -> Result<JsonResponse<CreatedKeyResponse<'static>>, Refusal> {
-    let RotateKeyRequest { overlap } = rotation.map(web::Json::into_inner).unwrap_or_default();
+    let RotateKeyRequest { overlap: ParsedDuration(overlap) } =
+        rotation.map(web::Json::into_inner).unwrap_or_default();
     let (store, pepper) = (call.store(), &call.state.keys.pepper);
     let base = base_url(&call.request, &call.state)?;
     let rotating = operations::rotate(&store, call.organization(), &call.id, overlap, pepper);

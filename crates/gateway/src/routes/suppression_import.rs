@@ -67,25 +67,25 @@ pub(crate) async fn import(
     check_is_csv(call)?;
     if call.query.sha256 && call.query.kind.is_none() {
         let detail = "`sha256` is for a list without names, and needs `kind`.";
-        return Err(Refusal::InvalidParameter { name: "sha256", detail });
+        return Err(Refusal::InvalidParameter { name: "sha256", detail: detail.into() });
     }
+    let ImportQuery { list, reason, expires_at, phone_country, kind, sha256 } = &call.query;
+    let defaults = ImportDefaults {
+        list: list.clone(),
+        reason: reason.clone(),
+        expires_at: expires_at.clone(),
+        phone_country: *phone_country,
+    };
+    let refused =
+        |(name, sentence)| Refusal::InvalidParameter { name, detail: format!("{sentence}.").into() };
+    defaults.check().map_err(refused)?;
     let permit = call.begin_long_operation()?;
     let config = &call.state.config;
     let limits = BodyLimits { limit: config.bulk_limit, timeout: config.body_timeout };
     body::check_head(call.request.headers(), limits)?;
     let mut room = call.state.bulk.permit(call.organization());
     let body = body::read_with(&call.request, payload, limits, |arrived| room.grow(arrived.len())).await?;
-    let ImportQuery { list, reason, expires_at, phone_country, kind, sha256 } = &call.query;
-    let list = ImportList {
-        body,
-        kind: kind.map(|kind| (kind, *sha256)),
-        defaults: ImportDefaults {
-            list: list.clone(),
-            reason: reason.clone(),
-            expires_at: expires_at.clone(),
-            phone_country: *phone_country,
-        },
-    };
+    let list = ImportList { body, kind: kind.map(|kind| (kind, *sha256)), defaults };
     let (state, store, organization) = (Data::clone(&call.state), call.store(), call.organization());
     let judge: Arc<dyn Judge> = call.state.keys.pipeline()?.clone();
     let importing = async move {

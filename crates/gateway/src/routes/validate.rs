@@ -92,7 +92,7 @@ async fn validate_lines(
 }
 
 fn wrong_number_of_lines() -> Refusal {
-    Refusal::InvalidParameter { name: "body", detail: "1 to 500 lines are validated at once." }
+    Refusal::InvalidParameter { name: "body", detail: "1 to 500 lines are validated at once.".into() }
 }
 
 /// The submission that a post would publish. It has no idempotency key, so that earlier requests have no

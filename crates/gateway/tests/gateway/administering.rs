@@ -121,7 +121,30 @@ async fn every_invalid_setting_has_its_own_error() {
     for (route, body, status, code, detail) in [
         ("POST /v1/keys", json!({ "scope": [] }), 422, "invalid_settings", "unknown field `scope`"),
         ("POST /v1/keys", json!({ "publishable": true }), 422, "invalid_settings", "at least one origin"),
-        ("PATCH /v1/sources/ID", json!({ "window": "0s" }), 422, "invalid_settings", "at least 1s"),
+        ("PATCH /v1/sources/ID", json!({ "window": "0s" }), 422, "invalid_settings", "`window`: a duration"),
+        ("PATCH /v1/sources/ID", json!({}), 422, "invalid_settings", "nothing to change"),
+        ("POST /v1/keys", json!({ "scopes": [] }), 422, "invalid_settings", "at least one scope"),
+        (
+            "POST /v1/keys",
+            json!({ "scopes": ["write", 7] }),
+            422,
+            "invalid_settings",
+            "`scopes[1]`: invalid type",
+        ),
+        (
+            "PUT /v1/sources/ID/mapping",
+            json!({ "rules": [7] }),
+            422,
+            "invalid_settings",
+            "expected an object",
+        ),
+        (
+            "PUT /v1/sources/ID/mapping",
+            json!({ "rules": [{ "to": "phone", "from": ["/a//b"] }] }),
+            422,
+            "invalid_settings",
+            "`/a//b`",
+        ),
         ("POST /v1/sources/ID/tokens", json!({ "origins": ["x"] }), 422, "invalid_settings", "not an origin"),
         ("PUT /v1/sources/ID/signature", json!({ "signature": "on" }), 422, "invalid_settings", "`require`"),
         (
@@ -155,6 +178,22 @@ async fn every_invalid_setting_has_its_own_error() {
         assert_eq!(refused.problem(), (status, code), "{route} {body}: {}", refused.body);
         let told = refused.body["detail"].as_str().unwrap();
         assert!(told.contains(detail), "{route} {body}: {told}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn settings_are_accepted_only_as_declared_json() {
+    let world = World::start().await;
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml", ""] {
+        let request = world.client.post(world.url("/v1/keys")).bearer_auth(&world.key);
+        let request = if kind.is_empty() { request } else { request.header("content-type", kind) };
+        let refused = send(request.body("{}")).await;
+        assert_eq!(refused.problem(), (415, "unsupported_media_type"), "{kind}");
+    }
+    for kind in ["application/json; charset=utf-8", "application/vnd.x+json"] {
+        let request = world.client.post(world.url("/v1/keys")).bearer_auth(&world.key);
+        assert_eq!(send(request.header("content-type", kind).body("{}")).await.status, 201, "{kind}");
     }
     world.end().await;
 }
@@ -256,10 +295,13 @@ async fn a_mapping_is_proposed_previewed_and_activated() {
     assert!(suggested["mapping"].as_str().unwrap().contains("handy"), "{suggested}");
     assert!(!suggested.to_string().contains("4155550100"), "{suggested}");
 
-    let mapping = json!({ "rules": [{ "to": "phone", "from": ["handy"] }] });
+    let mapping =
+        json!({ "rules": [{ "to": "phone", "from": ["handy"] }, { "to": "company", "constant": "Acme" }] });
     let preview = format!("POST {}", of("/mapping/preview"));
     let tried = done(&world, &preview, 200, json!({ "mapping": mapping, "last": 5 })).await;
-    assert_eq!(tried["data"][0]["fields"]["phone"], "+14155550100", "{tried}");
+    let fields = &tried["data"][0]["fields"];
+    assert_eq!((&fields["phone"], &fields["company"]), (&json!("+14155550100"), &json!("Acme")), "{tried}");
+    assert_eq!(fields.get("texts"), None, "the fields have the documented names");
     let set = done(&world, &format!("PUT {}", of("/mapping")), 200, mapping).await;
     assert_eq!(set, json!({ "source": source.id, "version": 1 }));
     let listed = done(&world, &format!("GET {}", of("/mappings")), 200, Value::Null).await;

@@ -84,7 +84,7 @@ async fn a_public_credential_cannot_create_webhooks_or_use_up_the_limit() {
         assert_eq!(send(request.body("{}")).await.status, 403);
         for _ in 0..5 {
             let read = send(world.client.get(world.url("/v1/leads")).bearer_auth(credential)).await;
-            assert_eq!(read.problem(), (403, "insufficient_scope"));
+            assert_eq!((read.status, &read.body["code"]), (403, &json!("insufficient_scope")));
         }
     }
     let url = world.url(&format!("{webhooks}/{token}"));
@@ -175,6 +175,41 @@ async fn a_source_may_require_signed_posts() {
     let stale = sign(&secret(2), "msg_1", old, LEAD);
     assert_eq!(send_signed(&stale, old, LEAD).await.problem(), (401, "stale_signature"));
     assert_eq!(post(&world, "/v1/leads", &key).await.problem(), (401, "missing_signature"));
+    for id in ["", "a b", &"i".repeat(256)] {
+        let request = world.client.post(world.url("/v1/leads")).bearer_auth(&key).header("webhook-id", id);
+        let request = request.header("webhook-timestamp", seconds.to_string());
+        let request = request.header("webhook-signature", sign(&secret(2), id, seconds, LEAD));
+        let answer = send(request.header("content-type", "application/json").body(LEAD)).await;
+        assert_eq!(answer.problem(), (401, "missing_signature"), "a replay could not be told from it: {id}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn what_ad_platforms_append_to_the_url_of_a_signed_post_is_ignored() {
+    let world = World::start().await;
+    let required = SigningSecretVersion { version: 1, previous_until: None };
+    let (source, _) =
+        world.source_of(Dialect::FiveHundredLeads, |source| source.signature = Some(required)).await;
+    let token = world.credential(KeyKind::Token, |key| key.source = source.id).await;
+    let path = leadgate_dialect::native::token_path(&source, &token);
+    let signing = RootSecret::new("a root secret for tests, long enough", None).unwrap().signatures();
+    let secret = signing.secret(source.id, 1).expose_secret().to_owned();
+    let seconds = Timestamp::now().as_milliseconds() / 1_000;
+    let send_signed = async |query: &str, signature: &str| {
+        let request = world.client.post(world.url(&format!("{path}{query}"))).header("webhook-id", "msg_1");
+        let request = request.header("webhook-timestamp", seconds.to_string());
+        let request = request.header("webhook-signature", signature);
+        send(request.header("content-type", "application/json").body(LEAD)).await
+    };
+    let signature = sign(&secret, "msg_1", seconds, LEAD);
+    let unsigned = send_signed("", "v1,x").await;
+    assert_eq!((unsigned.status, &unsigned.body["code"]), (401, &json!("invalid_signature")));
+    let other = send_signed("?phone=2", &signature).await;
+    assert_eq!((other.status, &other.body["code"]), (400, &json!("unknown_parameter")));
+    assert_eq!(send_signed("?utm_source=forged&gclid=x", &signature).await.status, 200);
+    let stored = serde_json::to_string(&world.only_submission().await).unwrap();
+    assert!(!stored.contains("forged") && !stored.contains("gclid"), "{stored}");
     world.end().await;
 }
 

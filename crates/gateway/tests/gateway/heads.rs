@@ -75,6 +75,18 @@ async fn a_long_user_agent_is_truncated() {
 }
 
 #[tokio::test]
+async fn the_key_of_a_request_is_not_stored() {
+    let world = World::start().await;
+    let agent = format!("{} {}", "x".repeat(500), world.key);
+    let body = format!(r#"{{"phone":"1","{}":"x"}}"#, world.key);
+    assert_eq!(send(world.post().body(body).header("user-agent", agent)).await.status, 202);
+    let stored = serde_json::to_string(&world.only_submission().await).unwrap();
+    let secret = world.key.split('_').rev().nth(1).unwrap();
+    assert!(!stored.contains(&secret[..8]), "{stored}");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn http_1_0_and_pipelining_clients_are_served() {
     let world = World::start().await;
     world.until_ready_is(200).await;

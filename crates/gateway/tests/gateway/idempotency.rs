@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use leadgate_domain::Dialect;
 use reqwest::RequestBuilder;
+use serde_json::json;
 
 use crate::world::{Answer, World, send};
 
@@ -22,6 +23,21 @@ async fn a_repeated_post_gets_the_first_id_and_another_body_is_refused() {
     let elsewhere = post(&world, "order-2", r#"{"phone":"+14155550121"}"#).await;
     assert_ne!(elsewhere.body["id"], first.body["id"]);
     assert_eq!(world.published().await, 2);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn another_body_gets_400_in_a_dialect_without_422() {
+    let world = World::start().await;
+    let (_, key) = world.source_of(Dialect::AbcSales, |_| {}).await;
+    let mut answers = Vec::new();
+    for name in ["Ann Lee", "Bob Lee"] {
+        let request = world.client.post(world.url("/v1/webhooks/leads")).bearer_auth(&key);
+        let request = request.header("idempotency-key", "same").json(&json!({ "name": name }));
+        answers.push(send(request).await);
+    }
+    assert_eq!((answers[0].status, answers[1].status), (202, 400));
+    assert_eq!(answers[1].body["code"], "idempotency_mismatch", "{}", answers[1].body);
     world.end().await;
 }
 

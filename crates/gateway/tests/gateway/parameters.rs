@@ -1,11 +1,12 @@
 //! Query parameters: every route refuses those that it does not declare.
 
 use leadgate_dialect::IntakeParameters;
-use leadgate_domain::{Dialect, KeyKind};
+use leadgate_domain::{ApiKey, Dialect, KeyKind, Scope};
 use leadgate_gateway::{GatewayConfig, HttpRoute, operator_routes, routes};
-use reqwest::RequestBuilder;
+use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
+use crate::raw::exchange;
 use crate::world::{Answer, World, config, send};
 
 const LEAD: &str = r#"{"phone":"+14155550100"}"#;
@@ -65,6 +66,36 @@ async fn every_route_refuses_a_parameter_that_it_does_not_declare() {
 }
 
 #[tokio::test]
+async fn a_route_without_a_body_refuses_one() {
+    let world = World::start().await;
+    let filter = json!({ "eligibility": "eligible" });
+    let of_source = |path: &str| format!("/v1/sources/{}{path}", world.source);
+    for (method, path) in [
+        (Method::GET, "/v1/leads".to_owned()),
+        (Method::GET, "/v1/keys".to_owned()),
+        (Method::POST, of_source("/disable")),
+        (Method::DELETE, of_source("")),
+    ] {
+        let request = || world.client.request(method.clone(), world.url(&path)).bearer_auth(&world.key);
+        let refused = send(request().json(&filter)).await;
+        assert_eq!(refused.problem(), (400, "unexpected_body"), "{method} {path}");
+        let in_chunks = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nTransfer-Encoding: chunked\r\n\r\n\
+             2\r\n{{}}\r\n0\r\n\r\n",
+            world.key
+        );
+        let refused = exchange(world.address, in_chunks.as_bytes()).await.unwrap();
+        assert_eq!(refused.problem(), (400, "unexpected_body"), "{method} {path} in chunks");
+    }
+    let kept = world.store.source(world.organization, world.source).await.unwrap().unwrap();
+    assert_eq!((kept.disabled_at, kept.deleted_at), (None, None));
+    let empty =
+        world.get("/v1/leads").header("content-type", "application/json").header("content-length", "0");
+    assert_eq!(send(empty).await.status, 200);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn the_address_for_operators_refuses_parameters_too() {
     let metrics_listen = Some(([127, 0, 0, 1], 0).into());
     let world = World::with(GatewayConfig { metrics_listen, ..config() }).await;
@@ -108,6 +139,51 @@ async fn a_shared_path_refuses_in_the_dialect_of_the_callers_source() {
             })
         );
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_shared_path_refuses_in_the_dialect_of_the_callers_source_from_authentication_on() {
+    let world = World::start().await;
+    let (source, _) = world.source_of(Dialect::Lead2inbound, |_| {}).await;
+    let key = async |change: fn(&mut ApiKey)| {
+        let bind = |key: &mut ApiKey| {
+            key.source = source.id;
+            change(key);
+        };
+        world.credential(KeyKind::Secret, bind).await
+    };
+    let (reader, writer) =
+        (key(|key| key.scopes = vec![Scope::Read]).await, key(|key| key.scopes = vec![Scope::Write]).await);
+    let once = key(|key| key.rate = "1/min".parse().ok()).await;
+    let in_page = |key: &str| world.client.post(world.url("/v1/leads")).bearer_auth(key);
+    let mut refused = vec![
+        (403, "insufficient_scope", send(in_page(&reader).json(&json!({ "phone": "1" }))).await),
+        (403, "secret_key_in_page", send(in_page(&writer).header("origin", "https://x.example")).await),
+        (
+            403,
+            "insufficient_scope",
+            send(world.client.get(world.url("/v1/leads")).bearer_auth(&writer)).await,
+        ),
+    ];
+    send(in_page(&once)).await;
+    refused.push((429, "rate_limited", send(in_page(&once)).await));
+    refused.push((
+        429,
+        "rate_limited",
+        send(world.client.get(world.url("/v1/leads")).bearer_auth(&once)).await,
+    ));
+    let (_, closed) = world
+        .source_of(Dialect::Lead2inbound, |source| source.networks = vec!["192.0.2.0/24".parse().unwrap()])
+        .await;
+    refused.push((403, "address_not_allowed", send(in_page(&closed)).await));
+    for (status, code, answer) in refused {
+        assert_eq!((answer.status, &answer.body["code"]), (status, &json!(code)), "{answer:?}");
+        assert!(answer.body["error"].is_string() && answer.body.get("type").is_none(), "{answer:?}");
+        assert!(answer.headers.contains_key("x-ratelimit-remaining"), "{answer:?}");
+    }
+    let unknown = send(in_page("lg_live_x")).await;
+    assert_eq!(unknown.problem(), (401, "malformed_key"), "a caller who is not known yet is told in ours");
     world.end().await;
 }
 

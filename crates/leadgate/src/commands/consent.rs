@@ -11,7 +11,7 @@ use leadgate_operations::exports::{self, ExportRequest, ExportSink, ExportVerifi
 use serde_json::json;
 
 use super::arguments::moment;
-use super::{Output, UsageError, files, open_store, organization};
+use super::{Output, UsageError, files, open_store, organization, with_hint};
 use crate::config::Config;
 use crate::secret;
 
@@ -115,7 +115,8 @@ async fn write(
     let store = open_store(config).await?;
     let owner = organization(&store, &arguments.organization).await?;
     let key = secret::load(config)?.export_signatures();
-    Ok(exports::write(&store, &owner, &arguments.into(), &key, to, &store).await?)
+    let written = exports::write(&store, &owner, &arguments.into(), &key, to, &store).await;
+    written.map_err(with_hint(&owner))
 }
 
 fn verify(file: &Path, trusted: &[PublicKey], output: &Output) -> anyhow::Result<()> {

@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: EraseArguments, config: &Config, output: &Out
         let records = erasure::preview(&store, owner.id, &person, count, &store).await?;
         bar.finish_and_clear();
         if request.dry_run {
-            print_preview(&ErasurePreview::of(&records, &person), output);
+            print_preview(&ErasurePreview::of(&records, &person, &request), output);
             return Ok(());
         }
         confirm(&records)?;
@@ -73,7 +73,7 @@ pub(crate) async fn run(arguments: EraseArguments, config: &Config, output: &Out
     let (bar, count) = progress::counter("submissions read");
     let erased = erasure::erase(&store, owner.id, &person, &request, &context, count).await?;
     bar.finish_and_clear();
-    print_result(&erased.into(), output);
+    print_result(&ErasureResult::of(erased, &person, &request), output);
     Ok(())
 }
 
@@ -100,7 +100,7 @@ fn confirm(records: &SubjectRecords) -> anyhow::Result<()> {
 }
 
 fn print_preview(preview: &ErasurePreview, output: &Output) {
-    let ErasurePreview { submissions, leads, quarantined, shared, .. } = preview;
+    let ErasurePreview { submissions, leads, quarantined, shared, unknown_leads, .. } = preview;
     let counts = [
         ("submissions that would be erased", submissions),
         ("leads that would be deleted", leads),
@@ -108,6 +108,7 @@ fn print_preview(preview: &ErasurePreview, output: &Output) {
     ];
     output.pairs(preview, counts.map(|(name, count)| (name, count.to_string())));
     print_shared(*shared, output);
+    print_unknown_leads(unknown_leads, output);
 }
 
 fn print_result(result: &ErasureResult, output: &Output) {
@@ -125,6 +126,13 @@ fn print_result(result: &ErasureResult, output: &Output) {
     output.pairs(result, counts.map(|(name, count)| (name, count.to_string())));
     print_remaining(erased, output);
     print_shared(erased.shared, output);
+    print_unknown_leads(&result.unknown_leads, output);
+}
+
+fn print_unknown_leads(unknown_leads: &[LeadId], output: &Output) {
+    for lead in unknown_leads {
+        output.note(&format!("there is no lead {lead}"));
+    }
 }
 
 /// Prints where erased values are still stored.

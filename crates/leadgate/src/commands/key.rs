@@ -60,7 +60,7 @@ pub(crate) struct NewKeyArguments {
     source: Option<SourceId>,
     /// What the key may do: write, read, admin [default: write,read; for a named source: write]
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
-    scopes: Vec<Scope>,
+    scopes: Option<Vec<Scope>>,
     /// Rate limit of the key, such as 1200/min [default: that of the source's dialect, if it counts by key]
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,

@@ -6,10 +6,10 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use leadgate_domain::SourceId;
 use leadgate_domain::mapping::Mapping;
-use leadgate_operations::mappings;
+use leadgate_operations::{Last, mappings};
 use serde_json::json;
 
-use super::arguments::{count, version};
+use super::arguments::version;
 use super::{Output, UsageError, details, files, open_store, organization, with_hint};
 use crate::config::Config;
 use crate::error_wording::plain_message;
@@ -52,17 +52,17 @@ pub(crate) enum MappingCommand {
         /// Rules in TOML, or in JSON in a file named .json [default: the active mapping]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-        /// Number of recent submissions
-        #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = count)]
-        last: u32,
+        /// Number of recent submissions, at most 100
+        #[arg(long, value_name = "COUNT", default_value = "10")]
+        last: Last,
     },
     /// Suggest a mapping from recent bodies, as a file to review; the file contains no values of leads
     Suggest {
         #[command(flatten)]
         of: MappingArguments,
-        /// Number of recent bodies
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        last: u32,
+        /// Number of recent bodies, at most 100
+        #[arg(long, value_name = "COUNT", default_value = "100")]
+        last: Last,
     },
 }
 

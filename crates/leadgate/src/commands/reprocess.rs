@@ -7,7 +7,7 @@ use leadgate_operations::reprocess::{self, ChangedLead, FieldChange, ReprocessRe
 use uuid::Uuid;
 
 use super::arguments::{id, moment};
-use super::{Output, UsageError, judge_context, open_store, organization, progress};
+use super::{Output, UsageError, judge_context, open_store, organization, progress, with_hint};
 use crate::config::Config;
 
 #[derive(Args)]
@@ -72,12 +72,13 @@ pub(crate) async fn run(
     let (bar, count) = progress::counter("leads reprocessed");
     let result = reprocess::run(&store, owner.id, &request, &context, count, &store).await;
     bar.finish_and_clear();
-    report(&result?, output);
+    report(&result.map_err(with_hint(&owner))?, output);
     Ok(())
 }
 
 fn report(result: &ReprocessResult, output: &Output) {
-    let ReprocessResult { dry_run, changed, unchanged, refused, changed_meanwhile, leads } = result;
+    let ReprocessResult { dry_run, changed, unchanged, refused, changed_meanwhile, leads, unknown_leads } =
+        result;
     output.print(result, |line| {
         for ChangedLead { id, changes, conflicts } in leads {
             line(&id.to_string());
@@ -98,6 +99,9 @@ fn report(result: &ReprocessResult, output: &Output) {
         }
         if *changed_meanwhile > 0 {
             line(&format!("{changed_meanwhile} were changed by another request meanwhile: run the command again"));
+        }
+        for lead in unknown_leads {
+            line(&format!("there is no lead {lead}"));
         }
     });
 }

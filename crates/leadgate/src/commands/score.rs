@@ -8,10 +8,11 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use leadgate_domain::scoring::STANDARD;
 use leadgate_domain::{ActiveScoring, Scoring, Temperature};
+use leadgate_operations::Last;
 use leadgate_operations::scoring::{self, RescoredLead, ScoreView, ScoringPreview};
 use serde_json::json;
 
-use super::arguments::{count, version};
+use super::arguments::version;
 use super::{Output, Table, UsageError, files, open_store, organization, with_hint};
 use crate::config::Config;
 use crate::error_wording::plain_message;
@@ -56,9 +57,9 @@ pub(crate) enum ScoreCommand {
         /// Rules in TOML, or in JSON in a file named .json [default: the active scoring]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
-        /// Number of leads
-        #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = count)]
-        last: u32,
+        /// Number of recent leads, at most 100
+        #[arg(long, value_name = "COUNT", default_value = "100")]
+        last: Last,
     },
 }
 

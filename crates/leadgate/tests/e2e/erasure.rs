@@ -26,6 +26,9 @@ async fn a_person_is_erased_and_held(shape: Shape) {
     assert!(!ok && error_document["error"].as_str().unwrap().contains("--yes"), "{error_document}");
     let preview = world.cli(&[&erase[..], &["--dry-run"]].concat()).await;
     assert_eq!((&preview["submissions"], &preview["leads"]), (&json!(2), &json!(1)));
+    let unknown = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let preview = world.cli(&[&erase[..], &["--lead", unknown, "--dry-run"]].concat()).await;
+    assert_eq!((&preview["leads"], &preview["unknown_leads"]), (&json!(1), &json!([unknown])));
     let (_, shown) = world.get(&format!("/v1/leads/{first}")).await;
     assert_eq!(shown["full_name"], "Theodora Quillfeather");
 

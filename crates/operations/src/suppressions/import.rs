@@ -37,6 +37,14 @@ pub struct ImportDefaults {
 }
 
 impl ImportDefaults {
+    /// Checks the list, the reason and the expiry. With an invalid one, every row would be invalid.
+    ///
+    /// # Errors
+    /// The name of the invalid setting, and what is wrong with it.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        self.apply(SuppressionRequest::default()).check_terms(Timestamp::now())
+    }
+
     /// Fills the absent members of a request with the defaults.
     pub fn apply(&self, request: SuppressionRequest) -> SuppressionRequest {
         SuppressionRequest {

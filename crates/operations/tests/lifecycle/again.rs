@@ -38,16 +38,15 @@ async fn selected_leads_are_reprocessed(world: World) {
     };
     for (document, count) in [
         (json!({ "all": true }), 2),
-        (json!({ "leads": [first, first] }), 1),
+        (json!({ "leads": [first, first, Uuid::now_v7()] }), 1),
         (json!({ "source": world.source.id, "from": "2026-01-01T00:00:00Z", "dry_run": true }), 2),
-        (json!({ "source": SourceId::generate() }), 0),
         (json!({ "eligibility": "eligible" }), 0),
     ] {
         let result = run(document.clone()).await.unwrap();
         assert_eq!((result.changed, result.unchanged), (0, count), "{document}");
     }
     let entries = store.audit(organization, Default::default(), None, 100).await.unwrap().data;
-    let dry = entries.iter().find(|entry| entry.action == "leads.reprocessed").unwrap();
+    let dry = entries.iter().find(|entry| entry.detail.contains_key("dry_run")).unwrap();
     assert_eq!(Value::from(dry.detail.clone()), json!({ "dry_run": true, "count": 0 }));
     for (document, why) in [
         (json!({}), "say which leads"),
@@ -61,6 +60,11 @@ async fn selected_leads_are_reprocessed(world: World) {
             "{document}: {refused}"
         );
     }
+    let nowhere = SourceId::generate();
+    let refused = run(json!({ "source": nowhere })).await.unwrap_err();
+    assert!(matches!(refused, OperationError::NotFound { kind: ResourceKind::Source, .. }), "{refused}");
+    let last = store.audit(organization, Default::default(), None, 1).await.unwrap().data.remove(0);
+    assert_eq!((last.target, &last.detail["answer"]), (Some(nowhere.to_string()), &json!("not_found")));
 }
 
 /// Creates a quarantined submission and returns its id.

@@ -63,7 +63,10 @@ async fn an_update_changes_only_the_given_settings(world: World) {
     assert_eq!(named, expected);
     let cleared = update(json!({ "name": null, "rate": null, "tags": [] })).await;
     assert_eq!(cleared, ApiKey { name: None, rate: None, tags: Vec::new(), ..expected });
-    assert_eq!(world.store.find_key(&before.id).await.unwrap(), Some(cleared));
+    assert_eq!(world.store.find_key(&before.id).await.unwrap(), Some(cleared.clone()));
+    let audited = world.audited().await.len();
+    assert_eq!(update(json!({ "name": null, "scopes": ["write", "read"] })).await, cleared);
+    assert_eq!(world.audited().await.len(), audited, "nothing changed");
     let page = world.store.audit(world.organization, Default::default(), None, 1).await.unwrap();
     assert_eq!(page.data[0].action, "key.updated");
     assert_eq!(page.data[0].detail["changed"], json!(["name", "rate", "tags"]));
@@ -129,6 +132,8 @@ async fn an_invalid_new_key_is_refused(world: World) {
         json!({ "source": world.source.id, "scopes": ["admin"] }),
         json!({ "name": " " }),
         json!({ "tags": [""] }),
+        json!({ "scopes": [] }),
+        json!({ "publishable": true, "origins": origins, "scopes": [] }),
     ] {
         let refused = create(&world, document.clone()).await.unwrap_err();
         assert!(matches!(refused, OperationError::Invalid(_)), "{document}: {refused}");
@@ -155,6 +160,10 @@ async fn a_rotated_key_keeps_its_settings_and_the_old_one_expires(world: World) 
     assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Key, .. }), "{missing}");
     let missing = keys::revoke(store, other, &new.id, true).await.unwrap_err();
     assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Key, .. }), "{missing}");
+    let next = keys::rotate(store, organization, &new.id, Duration::ZERO, &pepper()).await.unwrap().key;
+    let ended = keys::rotate(store, organization, &new.id, hour, &pepper()).await.unwrap_err();
+    assert!(matches!(&ended, OperationError::Invalid(why) if why.contains("has expired")), "{ended}");
+    assert_eq!(store.keys(organization).await.unwrap().len(), 3, "{next:?} is the last");
     keys::revoke(store, organization, &new.id, false).await.unwrap();
     let revoked = keys::rotate(store, organization, &new.id, hour, &pepper()).await.unwrap_err();
     assert!(matches!(&revoked, OperationError::Invalid(why) if why.contains("is revoked")), "{revoked}");
@@ -181,7 +190,7 @@ async fn a_key_cannot_revoke_itself_or_drop_its_admin_scope(world: World) {
     let organization = world.organization;
     let first = create(&world, json!({ "scopes": ["admin"] })).await.unwrap().key;
     let acting = |key: &ApiKey| world.store.as_actor(Actor::Key(key.id.clone()));
-    let admin = || NewKey { scopes: vec![Scope::Admin], ..NewKey::default() };
+    let admin = || NewKey { scopes: Some(vec![Scope::Admin]), ..NewKey::default() };
     let second = keys::create(&acting(&first), organization, admin(), &pepper()).await.unwrap().key;
     let third = keys::create(&acting(&second), organization, admin(), &pepper()).await.unwrap().key;
     let less = changes(json!({ "scopes": ["read"] }));

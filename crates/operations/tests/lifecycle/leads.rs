@@ -175,6 +175,9 @@ async fn a_status_is_kept_by_submissions_and_rebuilds(world: World) {
     let status: LeadStatus = "no_answer".parse().unwrap();
     let set = leads::set_status(&world.store, world.organization, id, status.clone()).await.unwrap();
     assert_eq!(set.status, status);
+    let audited = world.audited().await.len();
+    leads::set_status(&world.store, world.organization, id, status.clone()).await.unwrap();
+    assert_eq!(world.audited().await.len(), audited, "nothing changed");
     let change = fields(json!({ "company": "Leeds Ltd" }));
     leads::update(&world.store, world.organization, id, change, "moved", &world.context).await.unwrap();
     rebuild(&world.store, world.organization, vec![id], &world.context, false).await.unwrap();

@@ -12,6 +12,7 @@ use leadgate_operations::suppressions::{self, CsvColumns, ImportCounts, ImportDe
 use leadgate_store::AddOutcome;
 use leadgate_testkit::SECRET;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::world::{World, over_both};
 
@@ -163,4 +164,13 @@ async fn an_export_is_signed_and_every_change_is_detected(world: World) {
     let refused = export(json!({ "lead": lead, "from": "2026-01-01T00:00:00Z" })).await.unwrap_err();
     assert!(matches!(refused, OperationError::Invalid(_)), "{refused}");
     assert_eq!(world.audited().await.last().unwrap(), "consent.exported");
+    let without_consent = world.post(&json!({ "phone": "+14155550134" })).await;
+    assert_eq!(export(json!({ "lead": without_consent.lead })).await.unwrap().0.rows, 0);
+    for document in [json!({ "lead": Uuid::now_v7() }), json!({ "submission": Uuid::now_v7() })] {
+        let refused = export(document.clone()).await.unwrap_err();
+        assert!(matches!(refused, OperationError::NotFound { .. }), "{document}: {refused}");
+        let last = store.audit(world.organization, Default::default(), None, 1).await.unwrap().data.remove(0);
+        let id = document.as_object().unwrap().values().next().unwrap().as_str();
+        assert_eq!((last.target.as_deref(), &last.detail["answer"]), (id, &json!("not_found")));
+    }
 }

@@ -98,6 +98,10 @@ async fn a_source_is_created_with_a_token_and_changed(world: World) {
     assert_eq!((changed.name.as_deref(), changed.policy), (Some("fair"), source.policy));
     let refused = sources::update(store, organization, source.id, settings(json!({ "name": " " }))).await;
     assert!(matches!(refused, Err(OperationError::Invalid(_))), "{refused:?}");
+    let same = sources::update(store, organization, source.id, named.clone()).await.unwrap();
+    assert_eq!(same, changed, "nothing changed, and no revision was made");
+    let refused = sources::update(store, organization, source.id, settings(json!({}))).await;
+    assert!(matches!(refused, Err(OperationError::Invalid(_))), "{refused:?}");
     let (shown, recent) = sources::show(store, organization, source.id, store).await.unwrap();
     assert_eq!((shown, recent.leads), (changed.clone(), 0));
     let listed = sources::list(store, organization, store).await.unwrap();

@@ -17,6 +17,28 @@ impl ValuePath {
         Self(text.into())
     }
 
+    /// Checks the path.
+    ///
+    /// # Errors
+    /// What is wrong with it (RFC 6901, section 3).
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let Some(path) = self.0.strip_prefix('/') else { return Ok(()) };
+        for (depth, segment) in path.split('/').enumerate() {
+            if segment.is_empty() {
+                return Err("a path has a name or a position after each `/`");
+            }
+            if segment.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
+                return Err("in a path `~` is written `~0`, and a `/` in a name `~1`");
+            }
+            // A body is an object: at its top a name in brackets is a name.
+            if depth > 0 && segment.starts_with('[') && label(segment).is_none_or(|(name, _)| name.is_empty())
+            {
+                return Err("an element of a list is named by one of its members: `[name=email]`");
+            }
+        }
+        Ok(())
+    }
+
     /// Finds the value. A path can also lead into a text that is a JSON object or list, because some form
     /// builders send all their fields as one JSON text.
     pub(super) fn find<'m>(&self, members: &'m Map<String, Value>) -> Option<Cow<'m, Value>> {
@@ -90,14 +112,18 @@ fn descend_mut<'v>(value: &'v mut Value, path: &[String]) -> Option<&'v mut Valu
 
 /// The index for a segment: `0`, or `[name=email]` for the first object whose `name` is `email`.
 fn position(items: &[Value], segment: &str) -> Option<usize> {
-    let label = segment.strip_prefix('[').and_then(|segment| segment.strip_suffix(']'));
-    match label.and_then(|label| label.split_once('=')) {
+    match label(segment) {
         Some((member, name)) => {
             items.iter().position(|item| item.get(member).and_then(Value::as_str) == Some(name))
         }
         None if segment != "0" && segment.starts_with(['0', '+']) => None,
         None => segment.parse().ok(),
     }
+}
+
+/// Splits `[name=email]` into its two parts.
+fn label(segment: &str) -> Option<(&str, &str)> {
+    segment.strip_prefix('[')?.strip_suffix(']')?.split_once('=')
 }
 
 /// Escapes a name as a segment of a path (RFC 6901).

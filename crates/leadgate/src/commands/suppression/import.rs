@@ -47,6 +47,8 @@ pub(super) async fn run(
     output: &Output,
 ) -> anyhow::Result<()> {
     let owner = organization(store, &import.organization).await?;
+    let defaults = import.terms.defaults(import.region);
+    defaults.check().map_err(|(_, message)| UsageError::invalid_arguments(message))?;
     let file_name = || import.file.display().to_string();
     let expected = "a CSV file of phones, emails or domains";
     let (file, encoding) =
@@ -67,7 +69,7 @@ pub(super) async fn run(
     let mut results = csv::Writer::from_writer(results_file);
     results.write_record(["row", "result", "kind", "detail"])?;
 
-    let (defaults, RescreenContext { matching, judge }) = (import.terms.defaults(import.region), context);
+    let RescreenContext { matching, judge } = context;
     let mut rows = suppressions::SuppressionImport::new(store, owner.id, matching, judge, columns, defaults);
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).with_context(file_name)? {
