@@ -268,7 +268,7 @@ async fn an_export_of_another_installation_is_refused() {
     let renamed = signature.replace(&ours.public_key(), &theirs.public_key());
     let verification_error =
         theirs.verification_error(format!("{body}\n{renamed}\n").as_bytes(), &[]).unwrap();
-    assert!(verification_error.contains("signature does not fit"), "{verification_error}");
+    assert!(verification_error.contains("signature does not match"), "{verification_error}");
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ mod tests {
         for (problem, expected) in [
             (problem::<NewKey>(json!({ "scopes": ["write", 7] })), "`scopes[1]`: "),
             (problem::<NewKey>(json!({ "scope": [] })), "unknown field `scope`"),
-            (problem::<NewKey>(json!({ "rate": "fast" })), "`rate`: `fast` is no rate"),
+            (problem::<NewKey>(json!({ "rate": "fast" })), "`rate`: `fast` is not a rate"),
             (
                 problem::<NewSource>(json!({ "dialect": "askad", "window": "soon" })),
                 "`window`: `soon` is not",

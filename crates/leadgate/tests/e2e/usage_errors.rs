@@ -23,9 +23,9 @@ async fn an_argument_error_says_what_is_expected() {
     for (arguments, expected) in [
         ("key create", "--organization <NAME>"),
         ("key rotate nonsense", "not the id of a key"),
-        ("key rotate abcdefghij --overlap soon", "a length of time, such as 90s"),
+        ("key rotate abcdefghij --overlap soon", "a duration, such as 90s"),
         ("key revoke abcdefghij", "unknown key abcdefghij; `leadgate key list`"),
-        ("key create --organization acme --rate fast", "no rate (such as 1200/min"),
+        ("key create --organization acme --rate fast", "not a rate (such as 1200/min"),
         ("key create --organization acme --scopes all", "expected one of write, read, admin"),
         ("key create --organization acme --publishable --origins shop", "`shop` is not an origin"),
         ("lead show xyz --organization acme", "not an id; expected one such as"),
