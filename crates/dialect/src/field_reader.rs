@@ -215,12 +215,12 @@ impl<'d> FieldReader<'d> {
         let documented = slot_match.is_documented;
         match slot_match.slot {
             Slot::Phone => {
-                let phone = self.text_patch(member, documented, validate::LONGEST_PHONE, values::phone)?;
+                let phone = self.text_patch(member, documented, validate::MAX_PHONE_LENGTH, values::phone)?;
                 self.rename("phone", member);
                 self.fields.phone = self.with_plus(phone);
             }
             Slot::Email => {
-                let email = self.text_patch(member, documented, validate::LONGEST_EMAIL, values::text)?;
+                let email = self.text_patch(member, documented, validate::MAX_EMAIL_LENGTH, values::text)?;
                 self.rename("email", member);
                 self.fields.email = email;
             }

@@ -52,7 +52,7 @@ pub struct PostedLead<'s> {
 impl PostedLead<'_> {
     /// The id of the lead in the client's system, if the client sent it.
     pub(crate) fn external_id(&self) -> Option<&str> {
-        let untrusted = || self.fields.not_trusted.get(TextField::ExternalId.as_str())?.as_str();
+        let untrusted = || self.fields.untrusted_fields.get(TextField::ExternalId.as_str())?.as_str();
         self.fields.text(TextField::ExternalId).or_else(untrusted)
     }
 }

@@ -130,7 +130,7 @@ impl Refusal {
             // 400: the document cannot be parsed.
             Self::InvalidDocument(fault) => (400, fault.code()),
             // 422: `{}` is a document, but it contains no lead.
-            Self::EmptyLead => (422, "nothing_said"),
+            Self::EmptyLead => (422, "empty_lead"),
             // 422: a document, but not a lead. `errors` names every fault.
             Self::InvalidFields(_) => (422, "invalid_lead"),
             // 422: the mapping of the source cannot be applied.
@@ -155,7 +155,7 @@ impl Refusal {
                 (503, "store_unavailable")
             }
             // 401: the caller has proven that it has the key, which is revoked now.
-            Self::Store(StoreError::MakerRevoked) => (401, "revoked_key"),
+            Self::Store(StoreError::CreatorRevoked) => (401, "revoked_key"),
             // 404: the lead or the source no longer exists.
             Self::Store(StoreError::LeadGone | StoreError::SourceDeleted) => (404, "not_found"),
             // 422: a retry does not help. The detail says what to do.
@@ -277,7 +277,7 @@ impl Refusal {
             Self::Store(StoreError::Unavailable { .. } | StoreError::NotMigrated) | Self::StoreTimeout => {
                 "The database is not available at the moment. Send the request again later."
             }
-            Self::Store(StoreError::MakerRevoked) => {
+            Self::Store(StoreError::CreatorRevoked) => {
                 "The API key of this request was revoked. Use another key."
             }
             Self::Store(StoreError::LeadGone | StoreError::SourceDeleted) => {

@@ -139,7 +139,7 @@ async fn an_export_contains_the_selected_consents_and_is_verified() {
     let lines = installation.export(&[]);
     let [header, rows @ .., signature] = lines.as_slice() else { panic!("{lines:?}") };
     assert_eq!((&header["format"], &header["version"]), (&json!("leadgate consent export"), &json!(1)));
-    assert_eq!((&header["organization"]["name"], &header["asked_for"]), (&json!("acme"), &json!({})));
+    assert_eq!((&header["organization"]["name"], &header["requested"]), (&json!("acme"), &json!({})));
     let ids = |rows: &[Value]| rows.iter().map(|row| row["submission"].clone()).collect::<Vec<_>>();
     let expected: Vec<_> = installation.submissions.iter().map(|submission| json!(submission.id)).collect();
     assert_eq!((ids(rows), &signature["rows"]), (expected.clone(), &json!(5)));

@@ -38,7 +38,7 @@ impl IdempotencyState {
             Self::First => "first",
             Self::InFlight => "in_flight",
             Self::Done(_) => "done",
-            Self::BodyMismatch => "other_body",
+            Self::BodyMismatch => "body_mismatch",
             Self::Unknown => "unknown",
         }
     }

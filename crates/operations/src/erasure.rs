@@ -6,7 +6,7 @@ use leadgate_domain::{
 use leadgate_store::{ErasureCounts, ErasureSubject, Store, SubjectRecords};
 use serde::{Deserialize, Serialize};
 
-use crate::text::{self, LONGEST_REASON};
+use crate::text::{self, MAX_REASON_LENGTH};
 use crate::{JudgeContext, OperationError, ReadLog, rebuild_without_erased};
 
 /// The person to erase, named by phones, emails or leads.
@@ -76,7 +76,10 @@ impl ErasureRequest {
     }
 
     fn reason(&self) -> Result<Option<&str>, OperationError> {
-        self.reason.as_deref().map(|reason| text::trimmed_text("reason", reason, LONGEST_REASON)).transpose()
+        self.reason
+            .as_deref()
+            .map(|reason| text::trimmed_text("reason", reason, MAX_REASON_LENGTH))
+            .transpose()
     }
 
     /// Whether the person is named by leads only.

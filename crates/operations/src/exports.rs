@@ -65,7 +65,7 @@ pub struct ExportHeader {
     version: u32,
     pub organization: ExportedOrganization,
     pub made_at: Timestamp,
-    asked_for: ExportFilter,
+    requested: ExportFilter,
     /// Whether the export contains persons (other than erased ones).
     people: bool,
 }
@@ -137,7 +137,7 @@ pub async fn write(
             version: VERSION,
             organization: ExportedOrganization { id: organization.id, name: organization.name.clone() },
             made_at: Timestamp::now(),
-            asked_for: ExportFilter { lead, submission, from, to: before },
+            requested: ExportFilter { lead, submission, from, to: before },
             people: !without_people,
         })
         .await?;

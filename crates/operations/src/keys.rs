@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::Pepper;
-use leadgate_domain::validate::{LONGEST_TAG, MOST_TAGS};
+use leadgate_domain::validate::{MAX_TAG_LENGTH, MAX_TAGS};
 use leadgate_domain::{
     Actor, ApiKey, AuditAction, KeyId, KeyKind, Organization, OrganizationId, Patch, Rate, Scope, Source,
     SourceId, Timestamp,
@@ -367,12 +367,12 @@ fn check_scopes(scopes: &[Scope], of_organization: bool) -> Result<(), String> {
 fn read_tags(tags: Vec<String>) -> Result<Vec<String>, String> {
     let tags: Vec<_> = tags.iter().map(|tag| tag.trim().to_owned()).collect();
     let is_good =
-        |tag: &String| (1..=LONGEST_TAG).contains(&tag.chars().count()) && !tag.contains(char::is_control);
-    if tags.len() <= MOST_TAGS && tags.iter().all(is_good) {
+        |tag: &String| (1..=MAX_TAG_LENGTH).contains(&tag.chars().count()) && !tag.contains(char::is_control);
+    if tags.len() <= MAX_TAGS && tags.iter().all(is_good) {
         Ok(tags)
     } else {
         Err(format!(
-            "expected at most {MOST_TAGS} tags of 1 to {LONGEST_TAG} characters, without control characters"
+            "expected at most {MAX_TAGS} tags of 1 to {MAX_TAG_LENGTH} characters, without control characters"
         ))
     }
 }

@@ -16,12 +16,12 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use read::{
-    AppliedCorrection, MOST_VALIDATED, SubmissionHistory, draft_submission, history, listed, normalize, page,
+    AppliedCorrection, MAX_VALIDATED, SubmissionHistory, draft_submission, history, listed, normalize, page,
     show, validate,
 };
 
 use crate::error::ResourceKind;
-use crate::text::{self, LONGEST_REASON};
+use crate::text::{self, MAX_REASON_LENGTH};
 use crate::{JudgeContext, OperationError, rebuild_without_erased};
 
 /// Corrects fields of a lead. They are merged like those of a newer submission, regardless of the policy of
@@ -43,7 +43,7 @@ pub async fn update(
     context: &JudgeContext,
 ) -> Result<(Lead, SubmissionId), OperationError> {
     let missing = || OperationError::not_found(ResourceKind::Lead, id);
-    let reason = text::trimmed_text("reason", reason, LONGEST_REASON)?.to_owned();
+    let reason = text::trimmed_text("reason", reason, MAX_REASON_LENGTH)?.to_owned();
     let body = serde_json::to_vec(&fields).unwrap_or_default();
     let fields = read_fields(&fields)?;
     let lead = store.lead(organization, id).await?.ok_or_else(missing)?;
@@ -61,7 +61,7 @@ pub async fn update(
     let entry = entry.with_detail("submission", correction);
     let scoring = context.known.scoring(organization);
     let normalized = context.pipeline.normalize(submission, Some(source), scoring);
-    if let CommitAction::Quarantine(reason) = normalized.disposition {
+    if let CommitAction::Quarantine(reason) = normalized.action {
         return Err(OperationError::Invalid(reason.sentence().to_owned()));
     }
     // Written before the change, so that no change exists without an entry.

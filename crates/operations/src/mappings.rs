@@ -154,7 +154,7 @@ fn mapped(submission: &Submission, source: &Source, mapping: Option<&Mapping>) -
     match protocol(source.dialect).decode(&document, mapping) {
         Ok(fields) => MappedResult::Fields(fields.into()),
         Err(DecodeError::Mapping(fault)) => MappedResult::Fault(fault.to_string()),
-        Err(DecodeError::Empty) => MappedResult::Fault("nothing_said".to_owned()),
+        Err(DecodeError::Empty) => MappedResult::Fault("empty_lead".to_owned()),
         Err(DecodeError::TooLarge) => MappedResult::Fault("body_too_large".to_owned()),
         Err(DecodeError::InvalidFields(faults)) => {
             let named =

@@ -77,8 +77,8 @@ fn read(contributors: Vec<Contributor>, known: &Snapshot, pipeline: &Pipeline) -
 fn part(contributor: Contributor, known: &Snapshot, pipeline: &Pipeline) -> Contribution {
     let Contributor { outcome, submission, erased, .. } = contributor;
     if erased {
-        let disposition = CommitAction::Quarantine(QuarantineReason::Invalid);
-        let normalized = NormalizedSubmission { submission, disposition, trace: Trace::default() };
+        let action = CommitAction::Quarantine(QuarantineReason::Invalid);
+        let normalized = NormalizedSubmission { submission, action, trace: Trace::default() };
         return Contribution { normalized, outcome, keys: Vec::new() };
     }
     let (source, scoring) = (known.source(submission.source), known.scoring(submission.organization));

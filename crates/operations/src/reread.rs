@@ -64,7 +64,7 @@ pub fn normalize(
     let (mapping_version, source_revision) = (mapping_version(&source), source.revision);
     let submission = Submission { fields, mapping_fault, mapping_version, source_revision, ..submission };
     let mut normalized = pipeline.normalize(submission, Some(source), scoring);
-    normalized.trace.record(Stage::Remap(RereadTrace::read(mapping_version).into()));
+    normalized.trace.record(Stage::Reread(RereadTrace::read(mapping_version).into()));
     normalized
 }
 
@@ -75,8 +75,8 @@ fn mapping_version(source: &Source) -> Option<u32> {
 fn invalid(submission: Submission, faults: Vec<RereadFault>) -> NormalizedSubmission {
     let reason = QuarantineReason::Invalid;
     let mut trace = Trace::default();
-    trace.record(Stage::Remap(RereadTrace::refused(reason, faults).into()));
-    NormalizedSubmission { submission, disposition: CommitAction::Quarantine(reason), trace }
+    trace.record(Stage::Reread(RereadTrace::refused(reason, faults).into()));
+    NormalizedSubmission { submission, action: CommitAction::Quarantine(reason), trace }
 }
 
 enum RereadError {

@@ -1,6 +1,6 @@
 //! Numbered tags, which clients of KickoffLabs refer to by number.
 
-use leadgate_domain::validate::LONGEST_TAG;
+use leadgate_domain::validate::MAX_TAG_LENGTH;
 use leadgate_domain::{AuditAction, AuditEntry, OrganizationId};
 use leadgate_store::{Page, Store, Tag};
 use serde::Deserialize;
@@ -19,7 +19,7 @@ pub struct NewTag {
 /// # Errors
 /// [`OperationError::Invalid`] for an invalid name.
 pub async fn create(store: &Store, organization: OrganizationId, new: NewTag) -> Result<Tag, OperationError> {
-    let name = text::trimmed_text("name", &new.name, LONGEST_TAG)?;
+    let name = text::trimmed_text("name", &new.name, MAX_TAG_LENGTH)?;
     Ok(store.create_tag(organization, name).await?)
 }
 

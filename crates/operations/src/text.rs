@@ -3,7 +3,7 @@
 use crate::OperationError;
 
 /// The maximum length of a reason, in characters.
-pub(crate) const LONGEST_REASON: usize = 500;
+pub(crate) const MAX_REASON_LENGTH: usize = 500;
 
 /// Trims a text and checks that it has 1 to `max_length` characters.
 pub(crate) fn trimmed_text<'t>(

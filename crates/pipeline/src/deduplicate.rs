@@ -40,10 +40,10 @@ impl KeyMatches {
             rule: Some(source.identity_rule.into()),
             policy: Some(source.policy.into()),
             matched: self.matched.map(KeyHolder::record),
-            over_public: self.updates_public_lead,
+            updates_public_lead: self.updates_public_lead,
             conflicts: self.conflicts.into_iter().map(KeyHolder::record).collect(),
             expired: self.expired.into_iter().map(MaybeKnown::from).collect(),
-            by_mailbox_alone: self.matched_by_mailbox_only,
+            matched_by_mailbox_only: self.matched_by_mailbox_only,
             ..DeduplicateTrace::default()
         }
     }
@@ -119,11 +119,11 @@ impl BatchClaims {
 
     fn resolve<'b>(&mut self, normalized: &'b NormalizedSubmission) -> ResolvedSubmission<'b> {
         let mut trace = normalized.trace.clone();
-        let (resolved, matched_by_mailbox_only, opted_out_leads) = match &normalized.disposition {
+        let (resolved, matched_by_mailbox_only, opted_out_leads) = match &normalized.action {
             CommitAction::Quarantine(reason) => (quarantined(*reason), false, Vec::new()),
             CommitAction::Judge { source, reading, .. } => {
                 let (resolved, record, opted_out_leads) = self.resolve_by_keys(normalized, source, reading);
-                let matched_by_mailbox_only = record.by_mailbox_alone;
+                let matched_by_mailbox_only = record.matched_by_mailbox_only;
                 trace.record(Stage::Deduplicate(Box::new(record.into())));
                 (resolved, matched_by_mailbox_only, opted_out_leads)
             }

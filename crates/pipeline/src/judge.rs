@@ -67,7 +67,7 @@ impl Pipeline {
         leads: &mut BatchLeads,
         suppressions: &SuppressionMatches,
     ) {
-        let CommitAction::Judge { reading, .. } = &item.normalized.disposition else { return };
+        let CommitAction::Judge { reading, .. } = &item.normalized.action else { return };
         item.trace.record(Stage::Screen(screen::suppression(&reading.suppression_keys, suppressions).into()));
         self.judge_submission_lead(item, leads, suppressions);
         self.opt_out(item, leads, suppressions);
@@ -79,7 +79,7 @@ impl Pipeline {
         leads: &mut BatchLeads,
         suppressions: &SuppressionMatches,
     ) {
-        let CommitAction::Judge { source, scoring, reading } = &item.normalized.disposition else { return };
+        let CommitAction::Judge { source, scoring, reading } = &item.normalized.action else { return };
         let submission = &item.normalized.submission;
         let mut merge_trace = MergeTrace::default();
         if submission.fields.correction.is_some() && !leads.has(item.resolved.lead) {
@@ -124,7 +124,7 @@ impl Pipeline {
         leads: &mut BatchLeads,
         suppressions: &SuppressionMatches,
     ) {
-        let CommitAction::Judge { scoring, .. } = &item.normalized.disposition else { return };
+        let CommitAction::Judge { scoring, .. } = &item.normalized.action else { return };
         let mut opted_out = Vec::new();
         for id in &item.opted_out_leads {
             let Some(lead) = leads.change(*id, |lead| !lead.opt_out) else { continue };

@@ -62,12 +62,12 @@ pub(crate) fn normalize(
     let trace = with_trace(normalize_trace);
     let reading =
         Box::new(NormalizedValues { phone, email, texts, observed, keys, idempotency, suppression_keys });
-    NormalizedSubmission { submission, disposition: CommitAction::Judge { source, scoring, reading }, trace }
+    NormalizedSubmission { submission, action: CommitAction::Judge { source, scoring, reading }, trace }
 }
 
 fn quarantine(submission: Submission, reason: QuarantineReason) -> NormalizedSubmission {
     let trace = with_trace(NormalizeTrace::quarantined(reason, submission.mapping_fault.clone()));
-    NormalizedSubmission { submission, disposition: CommitAction::Quarantine(reason), trace }
+    NormalizedSubmission { submission, action: CommitAction::Quarantine(reason), trace }
 }
 
 fn with_trace(normalize_trace: NormalizeTrace) -> Trace {
@@ -138,12 +138,12 @@ fn record(
     NormalizeTrace {
         phone: Some(verdict(phone.map(|phone| phone.valid)).into()),
         phone_reason: phone.and_then(|phone| phone.reason).map(|problem| problem.to_string()),
-        phone_read_in: phone.and(region).map(MaybeKnown::from),
+        phone_default_region: phone.and(region).map(MaybeKnown::from),
         email: Some(verdict(email.map(|email| email.valid)).into()),
         email_reason: email.and_then(|email| email.reason).map(|problem| problem.to_string()),
         repaired: repaired.chain(contact.repairs.iter().copied().map(MaybeKnown::from)).collect(),
-        not_trusted: fields.not_trusted.keys().cloned().collect(),
-        consent_time_read_in: consent
+        untrusted_fields: fields.untrusted_fields.keys().cloned().collect(),
+        consent_timezone: consent
             .and_then(|consent| consent.timestamp_read_as.and(source.timezone.as_ref()))
             .map(|zone| zone.name().to_owned()),
         consent_time: consent.and_then(|consent| consent.parsed_timestamp()?.err()).map(MaybeKnown::from),

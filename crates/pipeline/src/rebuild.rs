@@ -18,7 +18,7 @@ struct NormalizedPart<'n> {
 
 impl<'n> NormalizedPart<'n> {
     fn of(normalized: &'n NormalizedSubmission) -> Option<Self> {
-        match &normalized.disposition {
+        match &normalized.action {
             CommitAction::Judge { source, scoring, reading } => {
                 Some(Self { submission: &normalized.submission, source, scoring, reading })
             }

@@ -57,7 +57,7 @@ pub(crate) fn suppression_keys<'n>(
     match_key: &MatchKey,
     normalized: &'n NormalizedSubmission,
 ) -> Cow<'n, [SuppressionKey]> {
-    if let CommitAction::Judge { reading, .. } = &normalized.disposition {
+    if let CommitAction::Judge { reading, .. } = &normalized.action {
         return Cow::Borrowed(&reading.suppression_keys);
     }
     let (phone, email) = contact_of(normalized);
@@ -68,7 +68,7 @@ pub(crate) fn suppression_keys<'n>(
 /// and therefore without a default region.
 fn contact_of(normalized: &NormalizedSubmission) -> (Option<String>, Option<String>) {
     let contact;
-    let (phone, email) = match &normalized.disposition {
+    let (phone, email) = match &normalized.action {
         CommitAction::Judge { reading, .. } => (&reading.phone, &reading.email),
         CommitAction::Quarantine(_) => {
             let fields = &normalized.submission.fields;

@@ -10,7 +10,7 @@ use leadgate_domain::{
     Submission, SubmissionId, Suppression, SuppressionKey, SuppressionMatches, Trace,
 };
 
-use crate::directory::MOST_CLOCK_SKEW;
+use crate::directory::MAX_CLOCK_SKEW;
 use crate::error::{StoreError, TransactionError};
 use crate::rows::{LockMode, ScopedId, SubmissionRow};
 use crate::store::Store;
@@ -194,14 +194,14 @@ impl<'b> JudgeInput<'b> {
             let mut erasures = found.flatten().filter(made_by_erasure);
             // An erased person stays erased, whatever the difference between the gateway's clock and the
             // database's.
-            let received_by = normalized.submission.received_at.minus(MOST_CLOCK_SKEW);
+            let received_by = normalized.submission.received_at.minus(MAX_CLOCK_SKEW);
             erasures.any(|listing| received_by < listing.added_at)
         };
         let late =
             self.resolution.submissions.iter().map(|case| case.normalized).filter(|one| is_erased(one));
         let set_aside = |one: &NormalizedSubmission| NormalizedSubmission {
             submission: one.submission.clone(),
-            disposition: CommitAction::Quarantine(QuarantineReason::Erased),
+            action: CommitAction::Quarantine(QuarantineReason::Erased),
             trace: Trace::default(),
         };
         late.map(|one| (key_of(&one.submission), set_aside(one))).collect()

@@ -17,7 +17,7 @@ use crate::store::Store;
 const LARGE_ABOVE: Duration = Duration::from_secs(1);
 
 /// A program whose clock and the database's are further apart is not ready.
-pub(crate) const MOST_CLOCK_SKEW: Duration = Duration::from_secs(30);
+pub(crate) const MAX_CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 /// The skew between the clocks of this program and of the database. Their times are compared with each other:
 /// a suppression entry expires by the database's clock, a submission is received by a gateway's clock.
@@ -39,7 +39,7 @@ impl ClockSkew {
     fn of(skew: Duration) -> Self {
         match skew {
             skew if skew <= LARGE_ABOVE => Self::Small,
-            skew if skew <= MOST_CLOCK_SKEW => Self::Large,
+            skew if skew <= MAX_CLOCK_SKEW => Self::Large,
             _ => Self::TooLarge,
         }
     }

@@ -42,7 +42,7 @@ pub enum StoreError {
     },
     /// Nothing was stored: the API key of the request was revoked meanwhile.
     #[error("the API key that made this request was revoked")]
-    MakerRevoked,
+    CreatorRevoked,
     /// Nothing was stored: the lead of the correction was deleted meanwhile.
     #[error("the lead was deleted meanwhile")]
     LeadGone,

@@ -212,7 +212,7 @@ impl Store {
     /// Stores a replacement for a key. The old key stays valid until the given time, or until its own earlier
     /// end. If an organization is given, the key must belong to it. Returns the old key, or `None` if it does
     /// not exist or is revoked; then nothing is stored. The key of the request must not be revoked
-    /// ([`StoreError::MakerRevoked`]).
+    /// ([`StoreError::CreatorRevoked`]).
     pub async fn rotate_key(
         &self,
         id: &KeyId,
@@ -262,7 +262,7 @@ fn check_creator_not_revoked(
     let Some(maker) = maker else { return Ok(()) };
     let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, ById { id: maker })?;
     match maker.is_some_and(|maker| maker.revoked_at.is_some()) {
-        true => Err(StoreError::MakerRevoked.into()),
+        true => Err(StoreError::CreatorRevoked.into()),
         false => Ok(()),
     }
 }

@@ -50,11 +50,8 @@ impl Store {
     ) -> Result<CommitResult, StoreError> {
         let mut trace = Trace::default();
         trace.record(Stage::Quarantine(trace::QuarantineTrace(reason.into())));
-        let normalized = Arc::new(NormalizedSubmission {
-            submission,
-            disposition: CommitAction::Quarantine(reason),
-            trace,
-        });
+        let normalized =
+            Arc::new(NormalizedSubmission { submission, action: CommitAction::Quarantine(reason), trace });
         for form in [StoredForm::Columns, StoredForm::Document] {
             let (normalized, opt_out) = (Arc::clone(&normalized), opt_out.clone());
             let kept = self

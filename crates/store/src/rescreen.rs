@@ -32,7 +32,7 @@ const UNKNOWN_AT_ONCE: usize = 100_000;
 
 /// Pauses between two looks at which commits still run.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_millis(50);
 
 /// Entries per transaction.
 const SETTLED_AT_ONCE: usize = 1_000;
@@ -192,7 +192,7 @@ impl Store {
         let mut pause = FIRST_PAUSE;
         while !earlier.is_empty() {
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_PAUSE);
             earlier = &earlier & &self.read(running).await?;
         }
         Ok(())

@@ -123,8 +123,8 @@ impl Committer {
         let (judge, mut submission) = (Arc::clone(&self.judge), submission.clone());
         let region = self.directory.source(submission.source).and_then(|source| source.default_region);
         submission.fields.phone_country = submission.fields.phone_country.or(region);
-        let disposition = CommitAction::Quarantine(reason);
-        let not_normalized = NormalizedSubmission { submission, disposition, trace: Trace::default() };
+        let action = CommitAction::Quarantine(reason);
+        let not_normalized = NormalizedSubmission { submission, action, trace: Trace::default() };
         tokio::task::spawn_blocking(move || opt_out_entries(&not_normalized, judge.as_ref())).await.ok()
     }
 

@@ -67,7 +67,7 @@ impl NoContactLog {
 }
 
 fn has_no_contact(normalized: &NormalizedSubmission) -> bool {
-    match &normalized.disposition {
+    match &normalized.action {
         CommitAction::Judge { reading, .. } => {
             reading.phone.value().is_none() && reading.email.value().is_none()
         }

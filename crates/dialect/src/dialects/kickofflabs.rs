@@ -128,7 +128,7 @@ fn require(reader: &mut FieldReader<'_>) {
     let Patch::Value(phone) = &reader.fields.phone else { return };
     let has_digits = phone.chars().any(|c| c.is_numeric());
     match Phone::parse(phone, reader.fields.phone_country) {
-        Ok(_) | Err(PhoneProblem::NotAssigned | PhoneProblem::Ambiguous | PhoneProblem::OneDigit) => {}
+        Ok(_) | Err(PhoneProblem::NotAssigned | PhoneProblem::Ambiguous | PhoneProblem::RepeatedDigit) => {}
         Err(PhoneProblem::NoRegion) if has_digits => {}
         // Words that forbid calls count even if the number needs the region of the source.
         Err(_) if has_digits && reader.fields.opt_out => {}

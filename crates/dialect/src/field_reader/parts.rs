@@ -1,7 +1,7 @@
 //! Reads values that consist of parts: consent, attribution, custom fields, a phone with a calling code.
 
 use leadgate_domain::json::has_content;
-use leadgate_domain::validate::{self, LONGEST_PHONE};
+use leadgate_domain::validate::{self, MAX_PHONE_LENGTH};
 use leadgate_domain::{Consent, Patch, Phone, Region, TextField, certificate};
 use serde_json::{Map, Value};
 
@@ -247,7 +247,7 @@ impl<'d> FieldReader<'d> {
             return wrong_value(member, "a phone without a calling code");
         }
         let prefixed = format!("+{digits} {phone}");
-        if prefixed.chars().nth(LONGEST_PHONE).is_some() {
+        if prefixed.chars().nth(MAX_PHONE_LENGTH).is_some() {
             return wrong_value(member, "a calling code");
         }
         // Some clients send the code in the phone as well.

@@ -1,7 +1,7 @@
 //! Reads single values: texts, flags, regions, tags.
 
 use leadgate_domain::json::has_content;
-use leadgate_domain::validate::{self, FieldFault, LONGEST_TAG, MOST_TAGS};
+use leadgate_domain::validate::{self, FieldFault, MAX_TAG_LENGTH, MAX_TAGS};
 use leadgate_domain::{Patch, Region, Repair, may_lack_plus};
 use serde_json::Value;
 
@@ -179,15 +179,15 @@ impl<'d> FieldReader<'d> {
         let mut tags = Vec::new();
         let mut faults = Vec::new();
         // One more than the limit, so that the validator reports the list as too long.
-        for (position, item) in items.iter().enumerate().take(MOST_TAGS + 1) {
+        for (position, item) in items.iter().enumerate().take(MAX_TAGS + 1) {
             match text(item) {
                 Ok(tag) => tags.push(tag),
                 Err(expected) => faults
                     .push(wrong_type(format!("{}/{position}", validate::pointer(member.name)), expected)),
             }
         }
-        let too_many = self.fields.tags.len() + tags.len() > MOST_TAGS;
-        let too_long = tags.iter().any(|tag| tag.chars().nth(LONGEST_TAG).is_some());
+        let too_many = self.fields.tags.len() + tags.len() > MAX_TAGS;
+        let too_long = tags.iter().any(|tag| tag.chars().nth(MAX_TAG_LENGTH).is_some());
         if !documented && (too_many || too_long) {
             return wrong_value(member, "a shorter list");
         }

@@ -45,7 +45,7 @@ pub struct ConsentEvidence {
 impl ConsentEvidence {
     /// The evidence of a judged submission; `None` if it has no consent, refuses consent, or is quarantined.
     pub fn of(resolved: &ResolvedSubmission<'_>, salt: Salt, now: Timestamp) -> Option<Self> {
-        let NormalizedSubmission { submission, disposition: CommitAction::Judge { reading, .. }, .. } =
+        let NormalizedSubmission { submission, action: CommitAction::Judge { reading, .. }, .. } =
             resolved.normalized
         else {
             return None;

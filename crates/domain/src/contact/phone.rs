@@ -117,7 +117,7 @@ pub enum PhoneProblem {
     #[error("the phone can be read as two different numbers")]
     Ambiguous,
     #[error("the phone consists of one repeated digit")]
-    OneDigit,
+    RepeatedDigit,
 }
 
 /// A number that is valid in its numbering plan.

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::credential::secret::Pepper;
-use crate::submission::validate::MOST_TAGS;
+use crate::submission::validate::MAX_TAGS;
 use crate::{Fields, OrganizationId, SourceId, TextField, Timestamp};
 
 /// The public part of a credential: ten base62 digits, by which it is looked up.
@@ -220,7 +220,7 @@ impl ApiKey {
     pub fn apply_defaults(&self, fields: &mut Fields) {
         fields.is_test |= self.test;
         for tag in &self.tags {
-            if fields.tags.len() < MOST_TAGS && !fields.tags.contains(tag) {
+            if fields.tags.len() < MAX_TAGS && !fields.tags.contains(tag) {
                 fields.tags.push(tag.clone());
             }
         }

@@ -57,14 +57,14 @@ impl Trust {
         }
     }
 
-    /// Moves the values that this trust does not allow to [`Fields::not_trusted`]. For a public credential
+    /// Moves the values that this trust does not allow to [`Fields::untrusted_fields`]. For a public credential
     /// these are the external identifiers, automations, assignments and the test flag. The test flag of a key
     /// ([`crate::ApiKey::apply_defaults`]) is set afterwards.
     pub fn remove_untrusted_fields(self, fields: &mut Fields) {
         if self == Self::Secret {
             return;
         }
-        let untrusted = &mut fields.not_trusted;
+        let untrusted = &mut fields.untrusted_fields;
         for field in [TextField::ExternalId, TextField::LineId] {
             if let Some(text) = fields.texts.remove(&field) {
                 untrusted.insert(field.as_str().to_owned(), text.into());
@@ -122,7 +122,7 @@ mod tests {
         let untrusted = json!({
             "external_id": "crm-7", "line_id": null, "automations": [1], "user_assignments": null, "is_test": true,
         });
-        assert_eq!(Value::from(fields.not_trusted.clone()), untrusted);
+        assert_eq!(Value::from(fields.untrusted_fields.clone()), untrusted);
         assert_eq!(fields.texts.keys().collect::<Vec<_>>(), [&TextField::Company]);
         assert_eq!((&fields.automations, &fields.user_assignments), (&Patch::Absent, &Patch::Absent));
         assert_eq!((fields.is_test, fields.opt_out, fields.must_exist), (false, true, true));

@@ -34,7 +34,7 @@ pub struct NormalizedValues {
 #[derive(Debug, Clone)]
 pub struct NormalizedSubmission {
     pub submission: Submission,
-    pub disposition: CommitAction,
+    pub action: CommitAction,
     pub trace: Trace,
 }
 
@@ -53,7 +53,7 @@ pub enum CommitAction {
 impl NormalizedSubmission {
     /// All keys that the commit must lock for this submission.
     pub fn claim_keys(&self) -> impl Iterator<Item = &ClaimKey> {
-        let reading = match &self.disposition {
+        let reading = match &self.action {
             CommitAction::Judge { reading, .. } => Some(reading),
             CommitAction::Quarantine(_) => None,
         };
@@ -63,13 +63,13 @@ impl NormalizedSubmission {
     /// Whether the submission is an opt-out. A quarantined submission can be one, a test submission cannot.
     pub fn is_opt_out(&self) -> bool {
         let Submission { fields, .. } = &self.submission;
-        let is_erased = matches!(self.disposition, CommitAction::Quarantine(QuarantineReason::Erased));
+        let is_erased = matches!(self.action, CommitAction::Quarantine(QuarantineReason::Erased));
         !is_erased && fields.opt_out && !fields.is_test
     }
 
     /// The claim that this submission takes if the key is free.
     pub fn provisional_claim(&self, key: ClaimKey) -> Claim {
-        let window = match &self.disposition {
+        let window = match &self.action {
             CommitAction::Judge { source, .. } => source.window(key.kind),
             CommitAction::Quarantine(_) => None,
         };

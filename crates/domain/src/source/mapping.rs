@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 pub use value_path::{ValuePath, path_segment};
 
 use crate::TextField;
-use crate::submission::validate::MOST_TAGS;
+use crate::submission::validate::MAX_TAGS;
 
 /// The maximum number of rules equals the maximum number of keys in a document.
 const MAX_RULES: usize = crate::value::json::MAX_KEYS;
@@ -310,7 +310,7 @@ impl SplitRule {
         let text = text(value)?;
         let parts: Vec<&str> = text.split(&self.by).map(str::trim).collect();
         let Some(part) = self.part else {
-            let parts = parts.into_iter().filter(|part| !part.is_empty()).take(MOST_TAGS + 1);
+            let parts = parts.into_iter().filter(|part| !part.is_empty()).take(MAX_TAGS + 1);
             return Ok(parts.map(Value::from).collect());
         };
         let index = usize::try_from(part).ok().or_else(|| {

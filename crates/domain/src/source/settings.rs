@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::submission::validate::{LONGEST_TAG, MOST_TAGS};
+use crate::submission::validate::{MAX_TAG_LENGTH, MAX_TAGS};
 use crate::{
     ClaimKind, ConsentPolicy, DuplicatePolicy, GmailIdentity, IdentitySettings, Network, ParsedDuration,
     Patch, Rate, Region, Source, Zone,
@@ -109,10 +109,10 @@ impl SourceSettings {
         }
         if let Some(tags) = self.tags {
             let is_valid = |tag: &String| {
-                !tag.trim().is_empty() && tag.chars().count() <= LONGEST_TAG && !tag.contains('\0')
+                !tag.trim().is_empty() && tag.chars().count() <= MAX_TAG_LENGTH && !tag.contains('\0')
             };
-            if tags.len() > MOST_TAGS || !tags.iter().all(is_valid) {
-                return Err(format!("expected at most {MOST_TAGS} tags of 1 to {LONGEST_TAG} characters"));
+            if tags.len() > MAX_TAGS || !tags.iter().all(is_valid) {
+                return Err(format!("expected at most {MAX_TAGS} tags of 1 to {MAX_TAG_LENGTH} characters"));
             }
             source.tags = tags;
         }

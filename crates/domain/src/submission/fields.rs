@@ -220,7 +220,7 @@ pub struct Fields {
     /// Values that a public credential sent and may not set ([`crate::Trust::remove_untrusted_fields`]), by
     /// field. They are kept and never used.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub not_trusted: Map<String, Value>,
+    pub untrusted_fields: Map<String, Value>,
     /// Repairs of the body: codes of [`crate::Repair`], or of a newer build.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub repairs: BTreeSet<String>,

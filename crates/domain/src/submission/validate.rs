@@ -5,10 +5,10 @@ use serde_json::Value;
 use crate::value::json::{self, JsonFaultCode};
 use crate::{BodyFormat, Consent, Fields, Patch, Submission, TextField};
 
-pub const LONGEST_PHONE: usize = 100;
-pub const LONGEST_EMAIL: usize = 320;
-pub const LONGEST_TAG: usize = 100;
-pub const MOST_TAGS: usize = 100;
+pub const MAX_PHONE_LENGTH: usize = 100;
+pub const MAX_EMAIL_LENGTH: usize = 320;
+pub const MAX_TAG_LENGTH: usize = 100;
+pub const MAX_TAGS: usize = 100;
 
 /// Why a field cannot be accepted. It names the field and never contains its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,28 +50,24 @@ pub fn fields(fields: &Fields) -> Result<(), Vec<FieldFault>> {
         }
     };
     if let Patch::Value(phone) = &fields.phone {
-        text("/phone".to_owned(), phone, LONGEST_PHONE);
+        text("/phone".to_owned(), phone, MAX_PHONE_LENGTH);
     }
     if let Patch::Value(email) = &fields.email {
-        text("/email".to_owned(), email, LONGEST_EMAIL);
+        text("/email".to_owned(), email, MAX_EMAIL_LENGTH);
     }
     for (field, value) in &fields.texts {
         text(format!("/{}", field.as_str()), value.as_deref().unwrap_or_default(), field.max_length());
     }
     for (position, tag) in fields.tags.iter().enumerate() {
-        text(format!("/tags/{position}"), tag, LONGEST_TAG);
+        text(format!("/tags/{position}"), tag, MAX_TAG_LENGTH);
     }
     if let Patch::Value(consent) = &fields.consent {
         for (name, part) in consent_parts(consent) {
             text(format!("/consent/{name}"), part, TextField::PageUrl.max_length());
         }
     }
-    if fields.tags.len() > MOST_TAGS {
-        faults.push(FieldFault::new(
-            "/tags",
-            "too_many_tags",
-            format!("too many tags (at most {MOST_TAGS})"),
-        ));
+    if fields.tags.len() > MAX_TAGS {
+        faults.push(FieldFault::new("/tags", "too_many_tags", format!("too many tags (at most {MAX_TAGS})")));
     }
     for (pointer, verdict) in documents(fields) {
         if let Err(code) = verdict {
@@ -112,6 +108,6 @@ fn documents(fields: &Fields) -> [(&'static str, Result<(), JsonFaultCode>); 6] 
         ("/consent", fields.consent.value().map_or(Ok(()), |consent| json::check_object(&consent.more))),
         ("/automations", value(&fields.automations)),
         ("/user_assignments", value(&fields.user_assignments)),
-        ("/not_trusted", json::check_object(&fields.not_trusted)),
+        ("/untrusted_fields", json::check_object(&fields.untrusted_fields)),
     ]
 }

@@ -16,7 +16,7 @@ pub struct DeduplicateTrace {
     /// The submission has a secret credential and matched a lead that only public submissions created. It
     /// updates the lead under every policy.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub over_public: bool,
+    pub updates_public_lead: bool,
     /// The operator who corrects the lead, and the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correction: Option<TraceItem<Correction>>,
@@ -28,7 +28,7 @@ pub struct DeduplicateTrace {
     pub expired: Vec<MaybeKnown<ClaimKind>>,
     /// Only the Gmail mailbox matched, so the submission does not change the phone, the email or the consent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub by_mailbox_alone: bool,
+    pub matched_by_mailbox_only: bool,
 }
 
 /// An identity key of the submission that belongs to a lead.
@@ -42,13 +42,13 @@ pub struct KeyMatch {
 impl StageRecord for DeduplicateTrace {
     fn sentences(&self) -> Vec<String> {
         let mut sentences = vec![self.match_sentence()];
-        if self.over_public {
+        if self.updates_public_lead {
             sentences.push(
                 "The lead was created by public submissions only, so this submission with a secret credential updated it."
                     .to_owned(),
             );
         }
-        if self.by_mailbox_alone {
+        if self.matched_by_mailbox_only {
             sentences.push(
                 "Only the Gmail mailbox matches, so the lead keeps its phone, email and consent.".to_owned(),
             );
@@ -105,7 +105,7 @@ impl DeduplicateTrace {
             remark_suffix(&matched.other),
         );
         // The policy does not apply to a lead that only public submissions created.
-        let then = match self.policy.as_ref().filter(|_| !self.over_public) {
+        let then = match self.policy.as_ref().filter(|_| !self.updates_public_lead) {
             None => String::new(),
             Some(MaybeKnown::Known(policy)) => format!(". Policy {policy}: {}", effect(*policy)),
             Some(unknown) => format!(". Policy {}", unknown.words()),

@@ -116,7 +116,7 @@ impl Trace {
         self.0.retain(|stage| {
             matches!(
                 stage.kind(),
-                StageName::Remap
+                StageName::Reread
                     | StageName::Normalize
                     | StageName::Screen
                     | StageName::Deduplicate

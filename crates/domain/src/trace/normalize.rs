@@ -21,7 +21,7 @@ pub struct NormalizeTrace {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub phone_read_in: Option<MaybeKnown<Region>>,
+    pub phone_default_region: Option<MaybeKnown<Region>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<MaybeKnown<ContactVerdict>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub struct NormalizeTrace {
     pub rewritten: Vec<MaybeKnown<TextField>>,
     /// Name fields that contained only a placeholder, such as `N/A`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_said: Vec<MaybeKnown<TextField>>,
+    pub placeholders: Vec<MaybeKnown<TextField>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<MaybeKnown<TextVerdict>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,10 +45,10 @@ pub struct NormalizeTrace {
     pub repaired: Vec<MaybeKnown<Repair>>,
     /// Names of submitted fields that a public credential may not set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_trusted: Vec<String>,
+    pub untrusted_fields: Vec<String>,
     /// The time zone of the source, if the time of the consent was sent without a zone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub consent_time_read_in: Option<String>,
+    pub consent_timezone: Option<String>,
     /// Why the time of the consent cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent_time: Option<MaybeKnown<TimeProblem>>,
@@ -98,7 +98,7 @@ impl NormalizeTrace {
     }
 
     fn phone_sentence(&self) -> Option<String> {
-        let region = match &self.phone_read_in {
+        let region = match &self.phone_default_region {
             Some(region) => {
                 format!("The region {} was applied if the number had no country code", region.words())
             }
@@ -131,7 +131,7 @@ impl NormalizeTrace {
     }
 
     fn consent_sentences(&self) -> impl Iterator<Item = String> {
-        let zone = self.consent_time_read_in.as_ref().map(|zone| {
+        let zone = self.consent_timezone.as_ref().map(|zone| {
             format!(
                 "The time of consent was sent without a zone and was read in the zone {zone} of the source."
             )
@@ -159,14 +159,14 @@ impl StageRecord for NormalizeTrace {
         sentences.extend(self.email_sentence());
         let rewritten: Vec<_> = self.rewritten.iter().map(MaybeKnown::words).collect();
         sentences.extend(listed("Converted to canonical form", &rewritten));
-        let placeholders: Vec<_> = self.not_said.iter().map(MaybeKnown::words).collect();
+        let placeholders: Vec<_> = self.placeholders.iter().map(MaybeKnown::words).collect();
         sentences.extend(listed("Ignored, because the value is a placeholder", &placeholders));
         for repair in &self.repaired {
             let what = repair.known().map_or_else(|| repair.words(), |known| known.sentence().to_owned());
             sentences.push(format!("Repaired: {what}."));
         }
         let untrusted = "Stored but not used, because a public credential may not set it";
-        sentences.extend(listed(untrusted, &self.not_trusted));
+        sentences.extend(listed(untrusted, &self.untrusted_fields));
         sentences.extend(self.unlisted_sentences());
         sentences.extend(self.consent_sentences());
         sentences

@@ -23,7 +23,7 @@ use super::{
 pub enum Stage {
     Reassess(ReassessTrace),
     Reprocess(Extensible<ReprocessTrace>),
-    Remap(Extensible<RereadTrace>),
+    Reread(Extensible<RereadTrace>),
     Normalize(Box<Extensible<NormalizeTrace>>),
     /// Matches of the submitted values.
     Screen(ScreenTrace),
@@ -70,7 +70,7 @@ impl Stage {
         match name.parse().unwrap_or(StageName::Unknown) {
             StageName::Reassess => known(&part, Self::Reassess),
             StageName::Reprocess => known(&part, Self::Reprocess),
-            StageName::Remap => known(&part, Self::Remap),
+            StageName::Reread => known(&part, Self::Reread),
             StageName::Normalize => known(&part, Self::Normalize),
             StageName::Screen => known(&part, Self::Screen),
             StageName::Deduplicate => known(&part, Self::Deduplicate),
@@ -92,7 +92,7 @@ impl Stage {
         match self {
             Self::Reassess(part) => part.sentences(),
             Self::Reprocess(part) => part.sentences(),
-            Self::Remap(part) => part.sentences(),
+            Self::Reread(part) => part.sentences(),
             Self::Normalize(part) => part.sentences(),
             Self::Screen(part) => part.sentences(ScreenedValues::Submission),
             Self::Deduplicate(part) => part.sentences(),
@@ -114,7 +114,7 @@ impl Stage {
         match self {
             Self::Reassess(part) => part.erased().map(Self::Reassess),
             Self::Reprocess(part) => part.erased().map(Self::Reprocess),
-            Self::Remap(part) => part.erased().map(Self::Remap),
+            Self::Reread(part) => part.erased().map(Self::Reread),
             Self::Normalize(part) => part.erased().map(|part| Self::Normalize(part.into())),
             Self::Screen(part) => Some(Self::Screen(part.erased())),
             Self::Deduplicate(part) => part.erased().map(|part| Self::Deduplicate(part.into())),

@@ -21,9 +21,9 @@ fn normalized_values_have_sentences() {
         sentences_of(
             "normalize",
             json!({
-                "phone": "valid", "phone_read_in": "US", "email": "absent", "rewritten": ["full_name", "state"],
-                "not_said": ["company"], "currency": "unknown", "consent_time": "no_zone", "source": "crm",
-                "consent_time_read_in": "Europe/Berlin",
+                "phone": "valid", "phone_default_region": "US", "email": "absent", "rewritten": ["full_name", "state"],
+                "placeholders": ["company"], "currency": "unknown", "consent_time": "no_zone", "source": "crm",
+                "consent_timezone": "Europe/Berlin",
             })
         ),
         [
@@ -118,7 +118,7 @@ fn match_sentences_name_the_key_and_the_effect_of_the_policy() {
     assert_eq!(by("clone"), format!("{begin}. Policy clone."));
     let conflict = json!({
         "rule": "any_of", "policy": "update", "matched": key_match("phone"), "identity_conflict": [key_match("email")],
-        "expired": ["line_id"], "by_mailbox_alone": true,
+        "expired": ["line_id"], "matched_by_mailbox_only": true,
     });
     assert_eq!(
         sentences_of("deduplicate", conflict)[1..],
@@ -281,7 +281,7 @@ fn new_evaluations_have_sentences_with_their_cause() {
     );
     assert_eq!(sentences_of("reprocess", json!({})).len(), 1);
     assert_eq!(
-        sentences_of("remap", json!({"mapping_version": 3})),
+        sentences_of("reread", json!({"mapping_version": 3})),
         ["Its body was decoded again with version 3 of the mapping."]
     );
     let reached = json!([{"lead": LEAD, "eligibility": "held", "reasons": ["opted_out"]}, "newer"]);

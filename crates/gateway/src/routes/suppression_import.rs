@@ -47,7 +47,7 @@ pub(crate) struct ImportResponse {
     #[serde(flatten)]
     counts: ImportCounts,
     encoding: &'static str,
-    columns_left_out: Vec<String>,
+    ignored_columns: Vec<String>,
     /// The first refused rows.
     refused_rows: Vec<RefusedRow>,
 }
@@ -128,7 +128,7 @@ impl ImportList {
                 OperationError::Invalid(format!("{error}; for a list without names send `kind`"))
             })?,
         };
-        let columns_left_out = columns.left_out().to_vec();
+        let ignored_columns = columns.ignored().to_vec();
         let match_key = store.match_key().await?;
         let mut import =
             SuppressionImport::new(store, organization, &match_key, judge, columns, self.defaults);
@@ -140,7 +140,7 @@ impl ImportList {
         let (last, counts, due) = import.finish().await?;
         keep_refused(last, &mut refused_rows);
         let encoding = encoding.name();
-        Ok((ImportResponse { counts, encoding, columns_left_out, refused_rows }, due))
+        Ok((ImportResponse { counts, encoding, ignored_columns, refused_rows }, due))
     }
 }
 

@@ -64,7 +64,7 @@ async fn validate_lines(
     let body = body::read_with(&call.request, payload, limits, |arrived| {
         breaks += arrived.iter().filter(|byte| **byte == b'\n').count();
         // Empty lines are ignored, up to this limit.
-        if breaks > 2 * operations::MOST_VALIDATED {
+        if breaks > 2 * operations::MAX_VALIDATED {
             Err(wrong_number_of_lines())
         } else {
             room.grow(arrived.len())
@@ -73,7 +73,7 @@ async fn validate_lines(
     .await?;
     let lines: Vec<&[u8]> =
         body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
-    if lines.is_empty() || lines.len() > operations::MOST_VALIDATED {
+    if lines.is_empty() || lines.len() > operations::MAX_VALIDATED {
         return Err(wrong_number_of_lines());
     }
     let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);

@@ -45,11 +45,11 @@ async fn a_person_is_counted_and_erased() {
     let again = ours(&world, "POST /v1/erasures", person).await;
     assert_eq!((again.status, &again.body["leads"], &again.body["submissions"]), (200, &json!(0), &json!(0)));
     assert_eq!(send(world.get(&format!("/v1/leads/{bob}"))).await.status, 200);
-    let nobody = uuid::Uuid::now_v7();
+    let unknown = uuid::Uuid::now_v7();
     for dry_run in [true, false] {
-        let partly = json!({ "phones": ["+14155550199"], "leads": [nobody], "dry_run": dry_run });
+        let partly = json!({ "phones": ["+14155550199"], "leads": [unknown], "dry_run": dry_run });
         let told = ours(&world, "POST /v1/erasures", partly).await;
-        assert_eq!((told.status, &told.body["unknown_leads"]), (200, &json!([nobody])), "{}", told.body);
+        assert_eq!((told.status, &told.body["unknown_leads"]), (200, &json!([unknown])), "{}", told.body);
     }
 
     for (wrong, detail) in [
@@ -114,7 +114,7 @@ async fn a_list_is_imported_and_its_refused_rows_are_named() {
         let told = ["rows", "added", "kept", "refused"].map(|name| imported.body[name].as_u64().unwrap());
         assert_eq!(told, [3, added, kept, 1], "{}", imported.body);
         assert_eq!(imported.body["refused_rows"][0]["row"], 3, "the header is row 1");
-        assert_eq!(imported.body["columns_left_out"], json!(["Farbe"]));
+        assert_eq!(imported.body["ignored_columns"], json!(["Farbe"]));
     }
     let held = send(world.get(&format!("/v1/leads/{lead}"))).await;
     assert!(held.body["reasons"].to_string().contains("suppressed_phone"), "{}", held.body);

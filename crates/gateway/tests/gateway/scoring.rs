@@ -53,7 +53,10 @@ async fn an_invalid_scoring_names_the_rule_and_changes_nothing() {
     let refused = set(&world, &world.key, &json!({ "hot": 70, "warm": 40, "rules": [rule] })).await;
     assert_eq!(refused.problem(), (422, "invalid_settings"));
     let detail = refused.body["detail"].as_str().unwrap();
-    assert!(detail.starts_with("rule 1 `mobile`: `phone.kind`, is: \"moblie\" is unknown; expected one of"), "{detail}");
+    assert!(
+        detail.starts_with("rule 1 `mobile`: `phone.kind`, is: \"moblie\" is unknown; expected one of"),
+        "{detail}"
+    );
     for wrong in [json!({}), json!([]), json!({ "hot": 1, "warm": 2, "rules": [] })] {
         assert_eq!(set(&world, &world.key, &wrong).await.problem(), (422, "invalid_settings"), "{wrong}");
     }

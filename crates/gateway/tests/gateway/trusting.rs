@@ -296,11 +296,11 @@ async fn assert_untrusted_fields_are_kept(world: &World, lead: &str) {
         "external_id": "crm-forged", "line_id": "line-forged", "automations": ["forged"],
         "user_assignments": [1], "is_test": true,
     });
-    assert_eq!(shown.body["fields"]["not_trusted"], kept, "{}", shown.body);
+    assert_eq!(shown.body["fields"]["untrusted_fields"], kept, "{}", shown.body);
     let mut noted: Vec<_> = kept.as_object().unwrap().keys().collect();
     noted.sort();
     let mut response: Vec<_> =
-        shown.body["trace"]["normalize"]["not_trusted"].as_array().unwrap().iter().collect();
+        shown.body["trace"]["normalize"]["untrusted_fields"].as_array().unwrap().iter().collect();
     response.sort_by_key(|name| name.to_string());
     assert_eq!(response, noted.iter().map(|name| json!(name)).collect::<Vec<_>>().iter().collect::<Vec<_>>());
 }

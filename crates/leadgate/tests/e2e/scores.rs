@@ -90,7 +90,10 @@ async fn a_scoring_is_changed_while_programs_run(shape: Shape) {
     let error = scores
         .run_and_expect_error(&["set", &scores.file(&edited.replace("\"mobile\"", "\"moblie\""))])
         .await;
-    assert!(error.contains("rule 2 `phone_mobile`: `phone.kind`, one_of: \"moblie\" is unknown; expected one of"), "{error}");
+    assert!(
+        error.contains("rule 2 `phone_mobile`: `phone.kind`, one_of: \"moblie\" is unknown; expected one of"),
+        "{error}"
+    );
     assert_eq!(scores.json(&["reset"]).await, json!({ "version": 0 }));
     let history = scores.json(&["history"]).await;
     let versions =

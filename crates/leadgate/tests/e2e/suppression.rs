@@ -33,7 +33,7 @@ async fn a_suppression_list_is_imported(shape: Shape) {
     let import =
         ["suppression", "import", file, "--organization", "acme", "--region", "US", "--list", "spring"];
     let (code, result) = run_with_exit_code(world.environment(), &import).await;
-    assert_eq!((code, &result["columns_left_out"]), (2, &json!([])), "some rows are refused");
+    assert_eq!((code, &result["ignored_columns"]), (2, &json!([])), "some rows are refused");
     let counts = |result: &Value| {
         ["rows", "added", "extended", "kept", "refused"].map(|name| result[name].as_u64().unwrap())
     };
@@ -156,7 +156,7 @@ async fn a_file_is_imported_in_its_encoding_with_all_of_its_phones_and_emails() 
             ["suppression", "import", file, "--organization", "acme", "--region", "US", "--list", encoding];
         let (code, result) = run_with_exit_code(world.environment(), &import).await;
         assert_eq!((code, &result["added"], &result["refused"]), (0, &json!(5), &json!(0)), "{result}");
-        assert_eq!((&result["encoding"], &result["columns_left_out"]), (&json!(encoding), &json!(["Name"])));
+        assert_eq!((&result["encoding"], &result["ignored_columns"]), (&json!(encoding), &json!(["Name"])));
         let (_, stderr) = run_as_text(world.environment(), &import).await;
         assert!(stderr.contains("columns left out: Name"), "{stderr}");
     }

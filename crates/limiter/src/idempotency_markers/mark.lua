@@ -3,7 +3,7 @@
 -- KEYS   for each call: the key of its marker
 -- ARGV   for each call: the operation ('begin', 'done', 'forget'), the submission's id, the hash of the
 --        body, and the lifetime of the marker in ms
--- Returns for each 'begin': 'first', 'in_flight', 'other_body', or the id of the durable submission.
+-- Returns for each 'begin': 'first', 'in_flight', 'body_mismatch', or the id of the durable submission.
 -- Returns for each 'done' and 'forget' an empty string.
 --
 -- A marker is '?' (in flight) or '!' (durable), then the submission's id, then the hash of the body.
@@ -26,7 +26,7 @@ function operations.begin(key, state, holder, holder_body, id, body, lifetime)
     return 'first'
   end
   if holder_body ~= body then
-    return 'other_body'
+    return 'body_mismatch'
   end
   return state == '!' and holder or 'in_flight'
 end

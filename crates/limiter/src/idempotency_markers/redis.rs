@@ -50,7 +50,7 @@ impl RedisMarkers {
         match answer.as_deref() {
             Some("first") => IdempotencyState::First,
             Some("in_flight") => IdempotencyState::InFlight,
-            Some("other_body") => IdempotencyState::BodyMismatch,
+            Some("body_mismatch") => IdempotencyState::BodyMismatch,
             Some(id) => id.parse().map_or(IdempotencyState::Unknown, IdempotencyState::Done),
             None => IdempotencyState::Unknown,
         }

@@ -17,7 +17,7 @@ use crate::error::ResourceKind;
 use crate::{JudgeContext, OperationError, ReadLog};
 
 /// The maximum number of bodies in one validation.
-pub const MOST_VALIDATED: usize = 500;
+pub const MAX_VALIDATED: usize = 500;
 
 /// A lead by its own id, or by that of any of its submissions.
 pub async fn show(
@@ -147,7 +147,7 @@ pub async fn normalize(
 }
 
 /// Judges normalized submissions with the worker's code, independently of each other, and stores nothing. If
-/// a submission matches a stored lead, its result contains the stored lead. Pass at most [`MOST_VALIDATED`]
+/// a submission matches a stored lead, its result contains the stored lead. Pass at most [`MAX_VALIDATED`]
 /// submissions at once.
 pub async fn validate(
     store: &Store,

@@ -44,7 +44,7 @@ fn rules() -> Value {
 }
 
 fn quarantined(normalized: &NormalizedSubmission) -> Option<QuarantineReason> {
-    match normalized.disposition {
+    match normalized.action {
         CommitAction::Quarantine(reason) => Some(reason),
         CommitAction::Judge { .. } => None,
     }
@@ -56,14 +56,14 @@ fn a_fixed_mapping_reads_the_original_body() {
     let submission = released(&source, BODY);
     assert!(needs_reread(&submission, &source));
     let normalized = normalize_again(submission.clone(), &source);
-    let CommitAction::Judge { reading, .. } = &normalized.disposition else { panic!("{normalized:?}") };
+    let CommitAction::Judge { reading, .. } = &normalized.action else { panic!("{normalized:?}") };
     assert_eq!(reading.phone.value().unwrap().e164.as_deref(), Some("+16502530000"));
     let read = &normalized.submission;
     assert_eq!(read.fields.text(TextField::FullName), Some("Ann"));
     assert_eq!(read.fields.custom_fields["Mehr"], 1, "a field without a rule is kept");
     assert_eq!((read.mapping_version, read.source_revision, &read.mapping_fault), (Some(2), 9, &None));
     assert_eq!((&read.raw, read.body_hash), (&submission.raw, submission.body_hash));
-    assert_eq!(json!(normalized.trace)["remap"]["mapping_version"], 2);
+    assert_eq!(json!(normalized.trace)["reread"]["mapping_version"], 2);
 }
 
 #[test]

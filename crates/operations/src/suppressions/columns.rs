@@ -120,7 +120,7 @@ impl CsvColumn {
 pub struct CsvColumns {
     used: Vec<(usize, CsvColumn)>,
     /// The names of the unused columns.
-    left_out: Vec<String>,
+    ignored: Vec<String>,
 }
 
 impl CsvColumns {
@@ -129,16 +129,16 @@ impl CsvColumns {
     /// # Errors
     /// [`OperationError::Invalid`] if no column with values is recognized.
     pub fn from_header<'h>(header: impl IntoIterator<Item = &'h str>) -> Result<Self, OperationError> {
-        let (mut used, mut left_out) = (Vec::new(), Vec::new());
+        let (mut used, mut ignored) = (Vec::new(), Vec::new());
         for (at, name) in header.into_iter().enumerate() {
             match CsvColumn::from_header(name) {
                 Some(column) => used.push((at, column)),
                 None if name.trim().is_empty() => {}
-                None => left_out.push(name.trim().to_owned()),
+                None => ignored.push(name.trim().to_owned()),
             }
         }
         if used.iter().any(|(_, column)| column.is_value()) {
-            Ok(Self { used, left_out })
+            Ok(Self { used, ignored })
         } else {
             Err(OperationError::invalid(
                 "the first row names none of the columns phone, email, domain, phone_sha256, email_sha256",
@@ -163,12 +163,12 @@ impl CsvColumns {
                 ));
             }
         };
-        Ok(Self { used: vec![(0, column)], left_out: Vec::new() })
+        Ok(Self { used: vec![(0, column)], ignored: Vec::new() })
     }
 
     /// The names of the unused columns.
-    pub fn left_out(&self) -> &[String] {
-        &self.left_out
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
     }
 
     /// One request for each value of a row, none for an empty row.
@@ -223,7 +223,7 @@ mod tests {
             CsvColumns::from_header(["Phone Number", "colour", "E-Mail", "Reason", "expires_at", " "])
                 .unwrap();
         let read = |row: &[&'static str]| columns.read(|at| row.get(at).copied(), None);
-        assert_eq!(columns.left_out, ["colour"]);
+        assert_eq!(columns.ignored, ["colour"]);
         let requests = read(&[" 415 555 0132 ", "red", "ann@example.com", "asked", ""]).unwrap();
         assert_eq!(requests.len(), 2);
         assert_eq!(

@@ -202,7 +202,7 @@ async fn a_body_is_validated_without_being_stored(world: World) {
     let default = Arc::new(sources::find_or_default(store, organization, None).await.unwrap());
     let draft = leads::draft_submission(&default, br#"{"phone":"+14155550199"}"#, 1_000).unwrap();
     let normalized = leads::normalize(vec![draft], &default, &world.context).await.unwrap();
-    assert!(matches!(normalized[0].disposition, CommitAction::Judge { .. }), "{normalized:?}");
+    assert!(matches!(normalized[0].action, CommitAction::Judge { .. }), "{normalized:?}");
     assert_eq!(store.sources(organization).await.unwrap().len(), 1, "the default source is not stored");
     let stored = sources::find_or_create_default(store, organization, None).await.unwrap();
     assert_eq!(sources::find_or_default(store, organization, None).await.unwrap().id, stored.id);

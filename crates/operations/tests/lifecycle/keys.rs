@@ -216,7 +216,7 @@ async fn a_revoked_key_cannot_rotate_another_key(world: World) {
     keys::revoke(&world.store, organization, &admin.id, true).await.unwrap();
     let acting = world.store.as_actor(Actor::Key(admin.id.clone()));
     let refused = keys::rotate(&acting, organization, &other.id, Duration::ZERO, &pepper()).await;
-    assert!(matches!(refused, Err(OperationError::Store(StoreError::MakerRevoked))), "{refused:?}");
+    assert!(matches!(refused, Err(OperationError::Store(StoreError::CreatorRevoked))), "{refused:?}");
     assert_eq!(world.store.find_key(&other.id).await.unwrap(), Some(other));
     let made_later = world.store.keys(organization).await.unwrap();
     assert_eq!(made_later.len(), 2);

@@ -110,7 +110,7 @@ async fn a_list_is_imported_row_by_row(world: World) {
     let (store, organization) = (&world.store, world.organization);
     let (matching, judge) = matching(&world).await;
     let columns = CsvColumns::from_header(["Mobile Phone", "Name", "E-Mail"]).unwrap();
-    assert_eq!(columns.left_out(), ["Name"]);
+    assert_eq!(columns.ignored(), ["Name"]);
     let defaults = ImportDefaults {
         list: Some("partners".into()),
         phone_country: Some("US".parse().unwrap()),

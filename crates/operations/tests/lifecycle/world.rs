@@ -84,9 +84,9 @@ impl World {
         let id = SubmissionId::from_uuid(Uuid::now_v7());
         let submission =
             Submission::new(id, &self.source, Timestamp::now(), Fields::default(), text.as_bytes());
-        let (disposition, trace) = (CommitAction::Quarantine(reason), Trace::default());
+        let (action, trace) = (CommitAction::Quarantine(reason), Trace::default());
         let judge: Arc<dyn Judge> = self.context.pipeline.clone();
-        let normalized = NormalizedSubmission { submission, disposition, trace };
+        let normalized = NormalizedSubmission { submission, action, trace };
         let committed = self.store.commit(vec![normalized], judge).await.unwrap();
         committed.settled.into_iter().next().unwrap()
     }

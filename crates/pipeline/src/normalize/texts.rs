@@ -20,7 +20,7 @@ pub(super) fn read(
         };
         let normalized = normalize(*field, text, country);
         if normalized.is_placeholder {
-            trace.not_said.push((*field).into());
+            trace.placeholders.push((*field).into());
             continue;
         }
         if normalized.is_unlisted {
@@ -151,7 +151,10 @@ mod tests {
     #[test]
     fn a_placeholder_is_absent_and_an_empty_text_is_null() {
         assert_eq!(read_text(FullName, "undefined", "").0, None);
-        assert_eq!(read_text(FullName, "null null", "").1, serde_json::json!({ "not_said": ["full_name"] }));
+        assert_eq!(
+            read_text(FullName, "null null", "").1,
+            serde_json::json!({ "placeholders": ["full_name"] })
+        );
         assert_eq!(read_text(FullName, " ", "").0, Some(None));
         assert_eq!(read_text(FullName, "\u{200b}\u{202e}", "").0, Some(None));
     }

@@ -90,7 +90,7 @@ fn a_time_without_a_zone_is_read_in_the_zone_of_the_source() {
             consent.timestamp_read_as = read_as.and_then(Timestamp::parse);
         });
         let result = world.commit(vec![submission]);
-        let read_in = json!(result.outcomes[0].1)["normalize"]["consent_time_read_in"].clone();
+        let read_in = json!(result.outcomes[0].1)["normalize"]["consent_timezone"].clone();
         let lead = result.created.into_iter().next().unwrap();
         (lead.reasons, lead.consent.unwrap().consented_at().map(|at| at.to_string()), read_in)
     };

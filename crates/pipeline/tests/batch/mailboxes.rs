@@ -83,7 +83,7 @@ fn a_match_by_mailbox_only_changes_neither_phone_email_nor_consent() {
     let normalized = world.normalize(second.clone());
     let result = world.commit(vec![second]);
     assert_eq!(outcome(&result, 0), (Outcome::Updated, Some(1)));
-    assert_eq!(json!(result.outcomes[0].1)["deduplicate"]["by_mailbox_alone"], true);
+    assert_eq!(json!(result.outcomes[0].1)["deduplicate"]["matched_by_mailbox_only"], true);
     let lead = &world.leads[0];
     assert_eq!((lead.e164(), lead.email_address()), (Some(ANN), Some(ADDRESS)));
     assert!(lead.reasons.contains(&Reason::ConsentRefused), "{:?}", lead.reasons);

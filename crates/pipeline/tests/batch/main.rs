@@ -228,12 +228,12 @@ fn a_submission_without_a_source_or_a_valid_mapping_is_quarantined() {
     let mut world = World::new(DuplicatePolicy::ReturnExisting);
     let orphan = world.submission(1, ANN, "");
     let normalized = world.pipeline.normalize(orphan, None, ActiveScoring::standard());
-    assert!(matches!(normalized.disposition, CommitAction::Quarantine(QuarantineReason::SourceGone)));
+    assert!(matches!(normalized.action, CommitAction::Quarantine(QuarantineReason::SourceGone)));
     assert_eq!(normalized.claim_keys().count(), 0);
     let mut unmapped = world.submission(2, ANN, "");
     unmapped.mapping_fault = Some(MappingFault { to: "phone".into(), code: MappingFaultCode::Missing });
     let normalized = world.normalize(unmapped);
-    assert!(matches!(normalized.disposition, CommitAction::Quarantine(QuarantineReason::MappingFailed)));
+    assert!(matches!(normalized.action, CommitAction::Quarantine(QuarantineReason::MappingFailed)));
 }
 
 #[test]
@@ -333,7 +333,7 @@ fn an_invalid_value_is_in_the_trace_and_does_not_hold_the_lead() {
     ] {
         assert_eq!(normalize[name], verdict);
     }
-    assert_eq!(normalize["not_said"][0], "full_name");
+    assert_eq!(normalize["placeholders"][0], "full_name");
     let lead = &result.created[0];
     assert_eq!((lead.reasons.as_slice(), lead.text(TextField::State)), (&[][..], Some("Bavaria")));
     assert_eq!(lead.text(TextField::FullName), None);

@@ -248,8 +248,8 @@ async fn values_that_postgres_cannot_store_are_refused() {
     // The validator would refuse a text with NUL.
     let mut submission = world.phone("+14155550132");
     submission.fields.phone = Patch::Value("+1\x00415".into());
-    let disposition = CommitAction::Quarantine(QuarantineReason::Invalid);
-    let batch = vec![NormalizedSubmission { submission, disposition, trace: Trace::default() }];
+    let action = CommitAction::Quarantine(QuarantineReason::Invalid);
+    let batch = vec![NormalizedSubmission { submission, action, trace: Trace::default() }];
     let Err(StoreError::RowRefused { code, .. }) = world.store.commit(batch, world.judge()).await else {
         panic!()
     };

@@ -325,7 +325,7 @@ struct FieldsResponse<'s> {
     is_test: bool,
     /// Fields that a public credential sent but must not set.
     #[serde(skip_serializing_if = "Map::is_empty")]
-    not_trusted: &'s Map<String, Value>,
+    untrusted_fields: &'s Map<String, Value>,
 }
 
 impl<'s> FieldsResponse<'s> {
@@ -343,7 +343,7 @@ impl<'s> FieldsResponse<'s> {
             user_assignments: &fields.user_assignments,
             opt_out: fields.opt_out,
             is_test: fields.is_test,
-            not_trusted: &fields.not_trusted,
+            untrusted_fields: &fields.untrusted_fields,
         }
     }
 }

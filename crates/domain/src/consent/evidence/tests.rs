@@ -49,12 +49,12 @@ fn normalized(consent: Patch<Consent>) -> NormalizedSubmission {
         texts: [(TextField::FullName, Some("Zoë 👩‍🚀".into())), (TextField::FirstName, None)].into(),
         ..NormalizedValues::default()
     };
-    let disposition = CommitAction::Judge {
+    let action = CommitAction::Judge {
         source: Arc::new(source),
         scoring: crate::ActiveScoring::standard(),
         reading: Box::new(reading),
     };
-    NormalizedSubmission { submission, disposition, trace: Trace::default() }
+    NormalizedSubmission { submission, action, trace: Trace::default() }
 }
 
 fn evidence(

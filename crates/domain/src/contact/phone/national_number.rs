@@ -60,7 +60,7 @@ impl NationalNumber {
         let mut digits = number.national.bytes();
         let first = digits.next();
         if digits.all(|digit| Some(digit) == first) {
-            return Err(PhoneProblem::OneDigit);
+            return Err(PhoneProblem::RepeatedDigit);
         }
         Ok(number)
     }

@@ -43,9 +43,9 @@ fn records_of_a_newer_build_are_written_back_unchanged() {
     let key_match = json!({"by": "phone", "lead": LEAD, "last_seen": SEEN, "again": 2});
     let trace = json!({
         "reprocess": {"identity_conflict": ["fax"], "why": "asked"},
-        "remap": {"mapping_version": 3, "by": "ann"},
+        "reread": {"mapping_version": 3, "by": "ann"},
         "normalize": {
-            "phone": "guessed", "phone_read_in": "Mars", "rewritten": ["nickname"], "repaired": ["typo"],
+            "phone": "guessed", "phone_default_region": "Mars", "rewritten": ["nickname"], "repaired": ["typo"],
             "state": "misspelt", "mapping": {"to": "phone", "code": "newer"}, "language": "unknown",
         },
         "screen": [{"reason": "suppressed_fax", "list": "fax", "by": "ann"}, "suppressed"],
@@ -85,7 +85,7 @@ fn the_record_of_a_rejected_body_has_sentences_and_is_erased() {
     let refused = json!({"quarantined": "invalid", "faults": [fault, {"code": "empty"}]});
     let because = "it exceeds a limit that every gateway enforces";
     assert_eq!(
-        sentences_of("remap", refused.clone()),
+        sentences_of("reread", refused.clone()),
         [
             format!("Its body was decoded again and rejected: {because}."),
             "Faults: /phone (not_text) and empty.".to_owned(),
@@ -95,7 +95,7 @@ fn the_record_of_a_rejected_body_has_sentences_and_is_erased() {
         "quarantined": "haunted", "faults": [{"code": "empty", "line": 3}, "somewhere"], "attempt": 2,
     });
     assert_eq!(
-        sentences_of("remap", newer.clone()),
+        sentences_of("reread", newer.clone()),
         [
             "Its body was decoded again and rejected: haunted.",
             "Faults: code: empty; line: 3 and somewhere.",
@@ -103,8 +103,8 @@ fn the_record_of_a_rejected_body_has_sentences_and_is_erased() {
         ]
     );
     let erased = |part: &Value| {
-        let stage = read(json!({ "remap": part })).erased(Timestamp::now());
-        serde_json::to_value(stage).unwrap().get("remap").cloned()
+        let stage = read(json!({ "reread": part })).erased(Timestamp::now());
+        serde_json::to_value(stage).unwrap().get("reread").cloned()
     };
     let unmapped = json!({"mapping_version": null});
     for (part, expected) in [
@@ -113,10 +113,10 @@ fn the_record_of_a_rejected_body_has_sentences_and_is_erased() {
         (&unmapped, Some(unmapped.clone())),
         (&json!({"mapping_version": 3, "by": "ann"}), Some(json!({"mapping_version": 3}))),
     ] {
-        assert_eq!(json!(read(json!({ "remap": part }))), json!({ "remap": part }));
+        assert_eq!(json!(read(json!({ "reread": part }))), json!({ "reread": part }));
         assert_eq!(erased(part), expected, "{part}");
     }
-    assert_eq!(sentences_of("remap", unmapped), ["Its body was decoded again without a mapping."]);
+    assert_eq!(sentences_of("reread", unmapped), ["Its body was decoded again without a mapping."]);
 }
 
 #[test]

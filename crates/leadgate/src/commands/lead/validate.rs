@@ -51,7 +51,7 @@ pub(super) async fn run(
     }
     let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     let mut all = Vec::new();
-    for lines in Vec::from_iter(lines).chunks(leads::MOST_VALIDATED) {
+    for lines in Vec::from_iter(lines).chunks(leads::MAX_VALIDATED) {
         let drafts: Vec<_> = lines.iter().map(draft).collect();
         let valid: Vec<Submission> = drafts.iter().filter_map(|draft| draft.as_ref().ok()).cloned().collect();
         let normalized = leads::normalize(valid, &source, &context).await?;

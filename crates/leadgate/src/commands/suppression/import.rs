@@ -62,7 +62,7 @@ pub(super) async fn run(
             UsageError::invalid_arguments(format!("{error}; for a file without a header row use --kind"))
         })?,
     };
-    let left_out = columns.left_out().to_vec();
+    let ignored = columns.ignored().to_vec();
     let results_path = import.results.clone().unwrap_or_else(|| default_results_path(&import.file));
     let results_file =
         File::create(&results_path).with_context(|| format!("writing {}", results_path.display()))?;
@@ -81,7 +81,7 @@ pub(super) async fn run(
     results.flush()?;
     bar.finish_and_clear();
     rescreen(pending).await?;
-    let report = ImportReport { counts, encoding: encoding.name(), left_out, results: results_path };
+    let report = ImportReport { counts, encoding: encoding.name(), ignored, results: results_path };
     report.print(output);
     match report.counts.refused {
         0 => Ok(()),
@@ -121,8 +121,8 @@ struct ImportReport {
     #[serde(flatten)]
     counts: ImportCounts,
     encoding: &'static str,
-    #[serde(rename = "columns_left_out")]
-    left_out: Vec<String>,
+    #[serde(rename = "ignored_columns")]
+    ignored: Vec<String>,
     results: PathBuf,
 }
 
@@ -135,8 +135,8 @@ impl ImportReport {
             ));
             line(&format!("the result of each row is in {}", results.display()));
         });
-        if !self.left_out.is_empty() {
-            let names: Vec<_> = self.left_out.iter().map(|name| name.escape_debug().to_string()).collect();
+        if !self.ignored.is_empty() {
+            let names: Vec<_> = self.ignored.iter().map(|name| name.escape_debug().to_string()).collect();
             let _ = writeln!(std::io::stderr(), "leadgate: columns left out: {}", names.join(", "));
         }
     }

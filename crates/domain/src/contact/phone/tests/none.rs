@@ -1,7 +1,7 @@
 //! Texts that resemble a number and are refused.
 
 use super::*;
-use PhoneProblem::{NotANumber, OneDigit};
+use PhoneProblem::{NotANumber, RepeatedDigit};
 
 #[test]
 fn placeholders_for_digits_are_refused() {
@@ -18,8 +18,8 @@ fn placeholders_for_digits_are_refused() {
         ("DE", "+49 30 9018 ••••", Err(NotANumber)),
         ("DE", "+49 30 9018 ??", Err(NotANumber)),
         ("BR", "0xx31 98888-8888", Ok("+5531988888888")),
-        ("US", "8888888888", Err(OneDigit)),
-        ("GB", "+44 7777777777", Err(OneDigit)),
+        ("US", "8888888888", Err(RepeatedDigit)),
+        ("GB", "+44 7777777777", Err(RepeatedDigit)),
     ]);
 }
 
