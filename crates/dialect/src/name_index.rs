@@ -7,7 +7,7 @@ use leadgate_domain::TextField;
 use leadgate_domain::certificate::{JORNAYA, LEADID, TRUSTEDFORM, TRUSTEDFORM_PING, without_number_suffix};
 pub(crate) use leadgate_domain::text::fold;
 
-/// The meaning of a member name.
+/// The lead field, or part of one, that a member name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Slot {
     Phone,
@@ -20,7 +20,7 @@ pub(crate) enum Slot {
     Tags,
     Consent,
     ConsentPart(ConsentPart),
-    /// The answer to a consent question. No holds the lead; yes is not evidence.
+    /// The answer to a consent question. A "no" puts the lead on hold. A "yes" is not evidence of consent.
     ConsentAnswer,
     /// A certificate of consent. It is stored with the consent under its own name.
     Certificate,
@@ -60,7 +60,7 @@ pub(crate) struct Grammar {
     pub(crate) additional: &'static [SlotNames],
     /// Recognizes names that are not in a table.
     pub(crate) pattern: fn(&str) -> Option<Slot>,
-    /// No value is a fault: every invalid value is stored as a custom field.
+    /// Invalid values are never faults: every invalid value is stored as a custom field.
     pub(crate) lenient: bool,
     /// In JSON, a flag must be a boolean and tags must be an array.
     pub(crate) strict: bool,

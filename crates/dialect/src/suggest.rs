@@ -29,12 +29,12 @@ struct SuggestedRule {
     from: Vec<ObservedPath>,
 }
 
-/// A path in the bodies and the values that were observed there.
+/// A path in the bodies, and which kinds of values were found there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ObservedPath {
     /// In the syntax of a mapping.
     path: String,
-    /// The names in the path, without structural ones such as `value`.
+    /// The names in the path, without generic names such as `value`.
     names: Vec<String>,
     /// The indexes of the bodies with a value at this path.
     bodies: BTreeSet<usize>,
@@ -44,7 +44,7 @@ pub(crate) struct ObservedPath {
 }
 
 impl MappingSuggestion {
-    /// Searches each body for contact fields. Phones without a country code are read in `region`.
+    /// Searches each body for contact fields. `region` is used for phones without a country code.
     pub fn of(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
         let observed = observed_paths::observed_paths(bodies, region);
         Self { bodies: bodies.len(), rules: candidates::rules(observed) }

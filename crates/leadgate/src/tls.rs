@@ -33,7 +33,7 @@ fn with_authorities(mut url: String, parameter: &str, config: &Config) -> String
     url
 }
 
-/// A warning for each connection to another machine that does not verify the server.
+/// One warning for each connection to another machine that is not encrypted or does not verify the certificate of the server.
 pub(crate) fn warnings(config: &Config) -> Vec<&'static str> {
     let (store, queue, limiter) = (config.store_url(), config.queue_url(), config.limiter.url.as_str());
     let mut warnings = Vec::new();
@@ -67,7 +67,7 @@ fn has_remote_host(url: &str) -> bool {
         |host: &str| host.starts_with('/') || Host::parse(host).is_ok_and(|host| is_loopback(&host));
     match (host_parameter, parsed.host_str()) {
         (Some((_, hosts)), _) => !hosts.split(',').all(is_local),
-        // libpq uses a socket of this machine.
+        // Without a host, libpq uses a local Unix socket.
         (None, None | Some("")) => false,
         (None, Some(host)) => !is_local(&percent_decoded(host)),
     }

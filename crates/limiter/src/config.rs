@@ -9,8 +9,8 @@ use std::time::Duration;
 pub struct LimiterConfig {
     /// `memory:`, `redis://[user:password@]host[:port][/database]` or `rediss://…`.
     pub url: String,
-    /// For `rediss:`, a PEM file of the certificate authorities that are trusted. `None`: those of the
-    /// system.
+    /// For `rediss:`, a PEM file of the certificate authorities that are trusted. If `None`, the
+    /// certificate authorities of the system are trusted.
     pub ca_file: Option<PathBuf>,
     /// Prefix of every Redis key. All gateways of an installation must have the same one.
     pub prefix: String,
@@ -18,7 +18,7 @@ pub struct LimiterConfig {
     pub gateways: u32,
     /// Time limit of one call to Redis, 20 to 50 ms. A request waits for at most two calls.
     pub timeout: Duration,
-    /// Maximum number of open windows per organization in this process. Further counters share one window.
+    /// Maximum number of open windows per organization in this process. Counters above this limit share one window.
     pub windows_per_owner: usize,
 }
 
@@ -63,6 +63,6 @@ pub enum LimiterError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LimiterStatus {
     Ready,
-    /// This process counts alone. The reason is for operators and contains no address or secret.
+    /// Redis is unreachable; this process counts only its own requests. The reason is for operators and contains no address or secret.
     Degraded(String),
 }

@@ -23,7 +23,7 @@ pub enum IdempotencyState {
     /// A request with the same key and body is in flight. It is not known yet whether its submission is
     /// durable.
     InFlight,
-    /// A request with the same key and body was published as this submission, which is durable.
+    /// A request with the same key and body was already published; its submission has this id and is durable.
     Done(SubmissionId),
     /// The key was used with another body.
     BodyMismatch,
@@ -46,7 +46,7 @@ impl IdempotencyState {
 
 /// Markers of idempotency keys, stored where the limiter's URL points. Clones share them.
 ///
-/// Markers are hints. The claim in the store guarantees that a key takes effect once.
+/// Markers are hints. The claim in the store guarantees that a key has at most one effect.
 #[derive(Clone)]
 pub struct IdempotencyMarkers(MarkerStore);
 

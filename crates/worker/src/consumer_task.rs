@@ -36,7 +36,7 @@ pub struct ConsumerTask {
     pub(crate) prefetch: usize,
     pub(crate) batch: usize,
     pub(crate) backlog_age: BacklogAge,
-    /// The latest batch, until it is settled. A requeued batch still counts.
+    /// The batch that is not settled yet. A requeued batch stays in the backlog age until the delay ends.
     pub(crate) current_batch: Option<BatchGuard>,
 }
 

@@ -47,7 +47,7 @@ pub struct WorkerDependencies {
     pub directory: Arc<Directory>,
     /// Normalizes submissions before the transaction.
     pub pipeline: Arc<Pipeline>,
-    /// Judges submissions in the transaction. It is the same pipeline, except in tests of failures.
+    /// Decides the outcomes inside the transaction. It is the same object as `pipeline`, except in failure tests.
     pub judge: Arc<dyn Judge>,
 }
 
@@ -105,7 +105,7 @@ impl Worker {
         let mut sweeps = self.sweeps();
         while let Some(ended) = tasks.join_next().await {
             if ended.is_err() && !self.committer.stop.is_cancelled() {
-                // The broker got the deliveries back with the consumer; a new task receives them again.
+                // Dropping the consumer returned its deliveries to the broker; a new task receives them again.
                 tracing::error!("consumer task crashed, starting another");
                 tasks.spawn(self.consumer_task().run());
             }

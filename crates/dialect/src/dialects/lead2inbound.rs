@@ -46,13 +46,13 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         identity_rule: IdentityRule::AnyOf,
         identity: &[IdentityKey::with_window_days(ClaimKind::Phone, 30)],
         policy: DuplicatePolicy::ReturnExisting,
-        // The system documents ten-digit US numbers. The other systems document no country, and a guessed one
-        // makes wrong numbers.
+        // The system documents ten-digit US numbers. The other systems document no country, and a wrong
+        // guess would produce wrong phone numbers.
         region: Some("US"),
         has_campaign: false,
     },
     limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(120) },
-    // The path `/v1/leads` is in the native dialect.
+    // The native dialect already has the path `/v1/leads`.
     intake: &[],
     waits_for_outcome: true,
     reads_query: false,
@@ -87,8 +87,8 @@ struct NoLeadBody {
     status: &'static str,
 }
 
-/// The response for a duplicate has the id of the existing lead. The system documents this body without a
-/// status; Leadgate answers 200.
+/// The response for a duplicate has the id of the existing lead. The system documents this body without an
+/// HTTP status; Leadgate answers 200.
 fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, .. } = *submission;
     let response = match submission.lead {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::encoding::{self, without_byte_order_mark};
 use super::error::FormFault;
 
-/// The limit of pairs in a form. It is larger than the limit of members, because each item of a list is a
+/// The maximum number of pairs in a form. It is larger than the limit of members, because each item of a list is a
 /// pair.
 const MAX_PAIRS: usize = 1_000;
 

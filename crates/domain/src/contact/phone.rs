@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for Region {
     }
 }
 
-/// The kind of a number by its numbering plan.
+/// The kind of a number, according to its numbering plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]

@@ -81,7 +81,7 @@ impl RedisMarkers {
         lifetime: Duration,
     ) -> MarkerCall {
         let ClaimKey { organization, kind, key } = key;
-        // The braces make the organization the hash tag of Redis Cluster.
+        // The braces mark the organization as the hash tag of Redis Cluster, so that its keys are in one slot.
         let key = format!("{}:marker:{{{organization}}}:{}:{key}", self.prefix, kind.as_str());
         // Redis rejects an expiry of 0 ms.
         let lifetime = lifetime.as_millis().max(1).to_string();

@@ -34,7 +34,7 @@ pub(super) fn check(requests: &[RecordedRequest], stored: &[ObservedSubmission])
     report
 }
 
-/// The acked submissions, each with the first request whose response had its id. Two requests may have the
+/// Maps each acked submission to the first request that received its id. Two requests may have the
 /// same id only if they have the same body.
 fn acked_submissions<'a>(
     requests: &'a [RecordedRequest],
@@ -108,7 +108,7 @@ fn recover<'a>(
     recovered
 }
 
-/// Checks that each idempotency key has at most one effect, independent of the number of submissions with it.
+/// Checks that each idempotency key has at most one effect, even if several submissions have this key.
 fn count_effects(
     acked: &BTreeMap<Uuid, &RecordedRequest>,
     recovered: &[(&ObservedSubmission, Option<&str>)],

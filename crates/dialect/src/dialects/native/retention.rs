@@ -8,7 +8,7 @@ use serde::Serialize;
 /// In seconds.
 const DAY: u64 = 24 * 60 * 60;
 
-/// Ages in the format in which they are set, such as `400d` or `ever`.
+/// Maximum ages, in the format of the settings: `400d`, or `ever` for no limit.
 #[derive(Debug, Serialize)]
 pub struct RetentionResponse {
     pub submissions: String,

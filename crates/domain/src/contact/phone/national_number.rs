@@ -21,7 +21,7 @@ pub(super) struct NationalNumber {
     pub(super) plan: &'static NumberingPlan,
     pub(super) national: String,
     pub(super) kind: PhoneKind,
-    /// The number had an older format of its plan.
+    /// Whether the number was written in an older format and was converted.
     pub(super) is_older: bool,
 }
 

@@ -1,5 +1,5 @@
 //! The parts of a text before a numbering plan is used: digits, a plus sign, an extension. The patterns are
-//! those of Google's libphonenumber (`phonenumberutil.cc`), so that both accept the same texts as numbers.
+//! those of Google's libphonenumber (`phonenumberutil.cc`), so that Leadgate and libphonenumber accept the same texts as numbers.
 
 use std::sync::LazyLock;
 
@@ -94,7 +94,7 @@ fn only_letters(number: &str) -> String {
 }
 
 /// Converts the digits of all scripts to 0 to 9. A text with other numeric characters (`½`, `①`) is refused,
-/// because without them it might be a different number.
+/// because removing them could give a different number.
 pub(super) fn ascii_digits(raw: &str) -> Option<String> {
     let digit = |c: char| {
         let zero = ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&u32::from(c)))?;
@@ -135,7 +135,7 @@ fn split_extension(text: &str) -> (&str, Option<String>) {
     split.unwrap_or((text, None))
 }
 
-/// The digit of the telephone key of a character.
+/// The digit on the telephone key that shows this letter.
 fn keypad_digit(c: char, is_vanity: bool) -> Option<char> {
     match c.to_ascii_uppercase() {
         '0'..='9' => Some(c),
