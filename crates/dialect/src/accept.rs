@@ -9,7 +9,7 @@ use leadgate_domain::{
     Submission, SubmissionId, Timestamp, Trust,
 };
 
-use crate::credentials;
+use crate::credentials::{self, RemovedKeys};
 use crate::decode::DecodeError;
 use crate::dialects::protocol;
 use crate::document::{Document, DocumentError};
@@ -119,18 +119,19 @@ impl StoredBody {
         query: Option<&str>,
         protocol: &Protocol,
         document: &Document,
-        keys: &[String],
+        keys: &RemovedKeys,
     ) -> Self {
         let query = query.filter(|_| protocol.reads_query || body.trim_ascii().is_empty());
-        let (raw, media) = match keys {
-            [] => (RawBody::new(body), media.clone()),
-            keys => credentials::body_without(keys, body, query, media.clone(), document),
+        let (raw, media) = if keys.is_empty() {
+            (RawBody::new(body), media.clone())
+        } else {
+            credentials::body_without(keys, body, media, protocol, document)
         };
         let query = query.and_then(|query| credentials::query_without(keys, query));
-        let body_hash = match (&query, keys) {
-            (None, []) => BodyHash::of(body),
+        let body_hash = match &query {
+            None if keys.is_empty() => BodyHash::of(body),
             // The hash covers the query, but not the key in it.
-            (query, _) => {
+            query => {
                 let body = raw.bytes().unwrap_or_default();
                 BodyHash::of(&[&body, &b"?"[..], query.as_deref().unwrap_or_default().as_bytes()].concat())
             }

@@ -1,12 +1,14 @@
 //! Removes credentials from a lead before it is stored.
 
-use encoding_rs::WINDOWS_1252;
+use std::borrow::Cow;
+
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::{BodyFormat, RawBody};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::document::Document;
+use crate::protocol::Protocol;
 
 /// Replaces a key in a stored body.
 const REMOVED: &str = "removed";
@@ -17,56 +19,61 @@ const CREDENTIAL_NAMES: [&str; 3] = ["apikey", "authorization", "authentication"
 /// In bytes. A shorter value cannot be a key, and replacing it could damage other parts of the body.
 const MIN_KEY_LENGTH: usize = 16;
 
-/// In bytes. Every Leadgate key is longer.
-const LESS_THAN_A_KEY: usize = 60;
+/// What was removed from a document.
+#[derive(Default)]
+pub(crate) struct RemovedKeys {
+    /// The values of members with the name of a credential. They can be keys of any system.
+    named: Vec<String>,
+    /// Whether a name or a text had a Leadgate key.
+    has_keys: bool,
+}
+
+impl RemovedKeys {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.named.is_empty() && !self.has_keys
+    }
+}
 
 /// Removes every Leadgate key from a document, at any depth. With `key_is_field`, also removes members with
-/// the name of a credential. Returns the removed keys and those that are only in the body: the document does
-/// not hold the content of files.
-pub(crate) fn remove_credentials(document: &mut Document, body: &[u8], key_is_field: bool) -> Vec<String> {
-    let mut removed = Vec::new();
+/// the name of a credential. The document does not hold the content of files, so `body` is searched too.
+pub(crate) fn remove_credentials(document: &mut Document, body: &[u8], key_is_field: bool) -> RemovedKeys {
+    let mut removed = RemovedKeys::default();
     document.members.retain(|name, value| {
         let is_key = key_is_field && is_credential(name);
         if is_key {
-            collect_keys(value, &mut removed);
+            collect_named(value, &mut removed.named);
         }
         !is_key
     });
     replace_keys_in_members(&mut document.members, &mut removed);
-    let words = body.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
-    let words = words.filter(|word| word.len() > LESS_THAN_A_KEY);
-    for key in words.filter_map(|word| std::str::from_utf8(word).ok()).flat_map(find_keys) {
-        remember(key, &mut removed);
-    }
+    removed.has_keys |= has_key(body);
     removed
 }
 
 /// A text without Leadgate keys.
 pub fn without_keys(text: &str) -> String {
-    replace_keys_in_text(text, &mut Vec::new()).unwrap_or_else(|| text.to_owned())
-}
-
-fn remember(key: &str, removed: &mut Vec<String>) {
-    if !removed.iter().any(|known| known == key) {
-        removed.push(key.to_owned());
-    }
+    replace_keys_in_text(text, &mut RemovedKeys::default()).unwrap_or_else(|| text.to_owned())
 }
 
 /// The text without its keys, or `None` if it has none.
-fn replace_keys_in_text(text: &str, removed: &mut Vec<String>) -> Option<String> {
-    let mut cleaned = None;
-    for key in find_keys(text) {
-        let rest = cleaned.as_deref().unwrap_or(text).replace(key, REMOVED);
-        cleaned = Some(rest);
-        remember(key, removed);
+fn replace_keys_in_text(text: &str, removed: &mut RemovedKeys) -> Option<String> {
+    let has_key = has_key(text.as_bytes());
+    removed.has_keys |= has_key;
+    has_key.then(|| String::from_utf8_lossy(&replace_keys_in_bytes(text.as_bytes())).into_owned())
+}
+
+/// Replaces every Leadgate key. Keys are ASCII, so the other bytes may have any encoding.
+fn replace_keys_in_bytes(bytes: &[u8]) -> Vec<u8> {
+    let mut cleaned = Vec::with_capacity(bytes.len());
+    for word in bytes.chunk_by(|left, right| is_word(*left) == is_word(*right)) {
+        cleaned.extend_from_slice(if is_key(word) { REMOVED.as_bytes() } else { word });
     }
     cleaned
 }
 
-fn replace_keys_in_members(members: &mut Map<String, Value>, removed: &mut Vec<String>) {
-    let named: Vec<String> =
-        members.keys().filter(|name| find_keys(name).next().is_some()).cloned().collect();
-    for name in named {
+fn replace_keys_in_members(members: &mut Map<String, Value>, removed: &mut RemovedKeys) {
+    let names: Vec<String> = members.keys().filter(|name| has_key(name.as_bytes())).cloned().collect();
+    for name in names {
         let Some((value, mut cleaned)) = members.remove(&name).zip(replace_keys_in_text(&name, removed))
         else {
             continue;
@@ -84,21 +91,28 @@ fn is_credential(name: &str) -> bool {
     CREDENTIAL_NAMES.iter().any(|known| folded.eq_ignore_ascii_case(known))
 }
 
-/// The Leadgate keys in a text, also between other words.
-fn find_keys(text: &str) -> impl Iterator<Item = &str> {
-    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '_');
-    words.filter(|word| PresentedKey::parse(word).is_some())
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-fn collect_keys(value: &Value, removed: &mut Vec<String>) {
+/// Whether a text contains a Leadgate key, also between other words.
+fn has_key(text: &[u8]) -> bool {
+    text.split(|byte| !is_word(*byte)).any(is_key)
+}
+
+fn is_key(word: &[u8]) -> bool {
+    std::str::from_utf8(word).is_ok_and(|word| PresentedKey::parse(word).is_some())
+}
+
+fn collect_named(value: &Value, named: &mut Vec<String>) {
     match value {
-        Value::String(text) if text.trim().len() >= MIN_KEY_LENGTH => remember(text.trim(), removed),
-        Value::Array(items) => items.iter().for_each(|item| collect_keys(item, removed)),
+        Value::String(text) if text.trim().len() >= MIN_KEY_LENGTH => named.push(text.trim().to_owned()),
+        Value::Array(items) => items.iter().for_each(|item| collect_named(item, named)),
         _ => {}
     }
 }
 
-fn replace_keys(value: &mut Value, removed: &mut Vec<String>) {
+fn replace_keys(value: &mut Value, removed: &mut RemovedKeys) {
     match value {
         Value::String(text) => {
             if let Some(cleaned) = replace_keys_in_text(text, removed) {
@@ -111,47 +125,64 @@ fn replace_keys(value: &mut Value, removed: &mut Vec<String>) {
     }
 }
 
-/// The original body without the removed keys. If a key is not literally in the body (for example because it
-/// was escaped), the body is written again from the parsed document.
+/// The original body without the removed keys. If it still has a key, because the key was escaped, the body is
+/// written again from the parsed document.
 pub(crate) fn body_without(
-    removed: &[String],
+    removed: &RemovedKeys,
     body: &[u8],
-    query: Option<&str>,
-    media: BodyFormat,
+    media: &BodyFormat,
+    protocol: &Protocol,
     document: &Document,
 ) -> (RawBody, BodyFormat) {
-    let text = std::str::from_utf8(body);
-    if text.is_err() && removed.is_empty() {
-        return (RawBody::new(body), media);
+    let mut cleaned = replace_keys_in_bytes(body);
+    for named in &removed.named {
+        cleaned = replace_bytes(&cleaned, named.as_bytes());
     }
-    let mut text =
-        text.map_or_else(|_| WINDOWS_1252.decode_without_bom_handling(body).0.into_owned(), str::to_owned);
-    let media = if media == BodyFormat::JsonWindows1252 { BodyFormat::Json } else { media };
-    let mut is_encoded = false;
-    for key in removed {
-        let is_literal = text.contains(key.as_str());
-        is_encoded |=
-            !is_literal && !query.is_some_and(|query| pairs(query).any(|(_, value)| value.trim() == key));
-        text = text.replace(key.as_str(), REMOVED);
+    if body.is_empty() || is_clean(&cleaned, media, protocol) {
+        return (RawBody::new(&cleaned), media.clone());
     }
-    match (is_encoded, media) {
-        (false, media) => (RawBody::new(text.as_bytes()), media),
-        (true, BodyFormat::Form) => {
-            let has_key = |text: &str| removed.iter().any(|key| text.contains(key.as_str()));
-            let kept = pairs(&text).filter(|(name, value)| !has_key(name) && !has_key(value));
-            (RawBody::new(encode_pairs(kept).as_bytes()), BodyFormat::Form)
-        }
-        (true, _) => {
-            (RawBody::new(Value::Object(document.members.clone()).to_string().as_bytes()), BodyFormat::Json)
-        }
+    if *media == BodyFormat::Form {
+        let text = String::from_utf8_lossy(body);
+        let kept =
+            pairs(&text).map(|(name, value)| (replace_all(removed, &name), replace_all(removed, &value)));
+        return (RawBody::new(encode_pairs(kept).as_bytes()), BodyFormat::Form);
     }
+    let document = Value::Object(document.members.clone()).to_string();
+    (RawBody::new(document.as_bytes()), BodyFormat::Json)
+}
+
+/// Whether a body can be read, for example because its names are unique, and has no key.
+fn is_clean(body: &[u8], media: &BodyFormat, protocol: &Protocol) -> bool {
+    protocol
+        .document(media, body, None)
+        .is_ok_and(|mut document| remove_credentials(&mut document, body, protocol.reads_query).is_empty())
 }
 
 /// A query without the keys in it; `None` if nothing is left.
-pub(crate) fn query_without(removed: &[String], query: &str) -> Option<String> {
-    let key = |text: &str| find_keys(text).next().is_some() || removed.iter().any(|key| text.trim() == key);
-    let kept = pairs(query).filter(|(name, value)| !is_credential(name) && !key(name) && !key(value));
+pub(crate) fn query_without(removed: &RemovedKeys, query: &str) -> Option<String> {
+    let kept = pairs(query).filter(|(name, _)| !is_credential(name));
+    let kept = kept.map(|(name, value)| (replace_all(removed, &name), replace_all(removed, &value)));
     Some(encode_pairs(kept)).filter(|kept| !kept.is_empty())
+}
+
+/// A text without Leadgate keys and without the values of credentials.
+fn replace_all<'t>(removed: &RemovedKeys, text: &str) -> Cow<'t, str> {
+    let text = without_keys(text);
+    Cow::Owned(removed.named.iter().fold(text, |text, named| text.replace(named.as_str(), REMOVED)))
+}
+
+fn replace_bytes(mut body: &[u8], key: &[u8]) -> Vec<u8> {
+    let mut cleaned = Vec::with_capacity(body.len());
+    while let Some((byte, rest)) = body.split_first() {
+        if let Some(rest) = body.strip_prefix(key) {
+            cleaned.extend_from_slice(REMOVED.as_bytes());
+            body = rest;
+        } else {
+            cleaned.push(*byte);
+            body = rest;
+        }
+    }
+    cleaned
 }
 
 /// Whether every parameter of a query has the name of a credential.
@@ -159,7 +190,7 @@ pub fn holds_only_credentials(query: &str) -> bool {
     pairs(query).all(|(name, _)| is_credential(&name))
 }
 
-type Pair<'t> = (std::borrow::Cow<'t, str>, std::borrow::Cow<'t, str>);
+type Pair<'t> = (Cow<'t, str>, Cow<'t, str>);
 
 fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
     form_urlencoded::parse(text.as_bytes())
@@ -188,11 +219,11 @@ mod tests {
         media: BodyFormat,
         body: &str,
         query: Option<&str>,
-    ) -> (String, Vec<String>, Value) {
+    ) -> (String, RemovedKeys, Value) {
         let protocol = protocol(dialect);
         let mut document = protocol.document(&media, body.as_bytes(), query).unwrap();
         let removed = remove_credentials(&mut document, body.as_bytes(), protocol.reads_query);
-        let (raw, _) = body_without(&removed, body.as_bytes(), query, media, &document);
+        let (raw, _) = body_without(&removed, body.as_bytes(), &media, protocol, &document);
         let raw = String::from_utf8(raw.bytes().unwrap()).unwrap();
         (raw, removed, Value::Object(document.members))
     }
@@ -203,7 +234,10 @@ mod tests {
         let key = key.expose_secret();
         let body = json!({ "api_key": key, "phone": "+14155550100", "more": { "deep": [key] } }).to_string();
         let (raw, removed, members) = remove_keys(Dialect::Native, BodyFormat::Json, &body, None);
-        assert_eq!((raw.contains(key), removed.len(), members.to_string().contains(key)), (false, 1, false));
+        assert_eq!(
+            (raw.contains(key), removed.is_empty(), members.to_string().contains(key)),
+            (false, false, false)
+        );
         assert!(raw.contains("+14155550100"));
         let among_words =
             json!({ "note": format!("Bearer {key}, please"), "phone": "+14155550100" }).to_string();
@@ -214,12 +248,32 @@ mod tests {
         assert!(!remove_keys(Dialect::KickoffLabs, BodyFormat::Json, &escaped, None).0.contains("live_"));
         let form = format!("email=a%40b.co&API-KEY={}", key.replace('_', "%5F"));
         let (raw, ..) = remove_keys(Dialect::KickoffLabs, BodyFormat::Form, &form, None);
-        assert_eq!(raw, "email=a%40b.co");
+        assert_eq!(raw, "email=a%40b.co&API-KEY=removed");
         let query = format!("api_key={key}&name=x");
         let (raw, ..) =
             remove_keys(Dialect::KickoffLabs, BodyFormat::Json, "{\"email\":\"a@b.co\"}", Some(&query));
         assert_eq!(raw, "{\"email\":\"a@b.co\"}");
-        assert_eq!(query_without(&[], &query).as_deref(), Some("name=x"));
+        assert_eq!(query_without(&RemovedKeys::default(), &query).as_deref(), Some("name=x"));
+    }
+
+    #[test]
+    fn a_body_that_has_a_key_escaped_or_twice_is_readable_and_clean() {
+        let (_, key) = PresentedKey::generate(KeyKind::Secret);
+        let key = key.expose_secret();
+        let escaped = key.replace("lg_live", "lg\\u005flive");
+        let twice = format!(r#"{{"phone":"+14155550100","a":"{key}","b":"{escaped}"}}"#);
+        let (raw, ..) = remove_keys(Dialect::Native, BodyFormat::Json, &twice, None);
+        assert!(!raw.contains("live_"), "{raw}");
+        let names = format!(r#"{{"phone":"+14155550100","{key}":1,"removed":2}}"#);
+        let (raw, _, members) = remove_keys(Dialect::Native, BodyFormat::Json, &names, None);
+        assert_eq!(serde_json::from_str::<Value>(&raw).unwrap(), members, "the names are unique");
+        let bearer = format!("Bearer {key}");
+        let file = format!(
+            "--b\r\nContent-Disposition: form-data; name=authorization\r\n\r\n{bearer}\r\n--b\r\nContent-Disposition: \
+             form-data; name=f; filename=n.txt\r\n\r\nfile content\r\n--b--\r\n"
+        );
+        let (raw, ..) = remove_keys(Dialect::KickoffLabs, BodyFormat::Multipart("b".to_owned()), &file, None);
+        assert!(!raw.contains(key) && raw.contains("file content"), "{raw}");
     }
 
     #[test]
@@ -232,7 +286,7 @@ mod tests {
         assert_eq!(members["removed"], "x");
         assert_eq!(members["more"], json!({ "removed_": 1, "removed": 2 }));
         let form = format!("email=a%40b.co&{}=1", key.replace('_', "%5F"));
-        assert_eq!(remove_keys(Dialect::Native, BodyFormat::Form, &form, None).0, "email=a%40b.co");
+        assert_eq!(remove_keys(Dialect::Native, BodyFormat::Form, &form, None).0, "email=a%40b.co&removed=1");
         let file = format!(
             "--b\r\nContent-Disposition: form-data; name=phone\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; \
              name=notes; filename=n.txt\r\nContent-Type: text/plain\r\n\r\nuse {key}, please\r\n--b--\r\n"
@@ -240,7 +294,7 @@ mod tests {
         let (raw, ..) = remove_keys(Dialect::Native, BodyFormat::Multipart("b".to_owned()), &file, None);
         assert!(!raw.contains(key) && raw.contains("use removed, please"), "{raw}");
         let query = format!("name=x&{key}=1");
-        assert_eq!(query_without(&[], &query).as_deref(), Some("name=x"));
+        assert_eq!(query_without(&RemovedKeys::default(), &query).as_deref(), Some("name=x&removed=1"));
         assert_eq!(without_keys(&format!("curl/8 ({key})")), "curl/8 (removed)");
     }
 
@@ -250,7 +304,7 @@ mod tests {
             ["{\"api_key\":\"4\",\"phone\":\"+14155550100\"}", "{\"api_key\":\"a\",\"email\":\"a@a.co\"}"]
         {
             let (raw, removed, _) = remove_keys(Dialect::Native, BodyFormat::Json, body, None);
-            assert_eq!((raw.as_str(), removed.len()), (body, 0));
+            assert_eq!((raw.as_str(), removed.is_empty()), (body, true));
             assert_eq!(remove_keys(Dialect::KickoffLabs, BodyFormat::Json, body, None).0, body);
         }
     }

@@ -20,9 +20,11 @@ pub(crate) fn idempotency_key_of<'h>(
     headers: &'h HeaderMap,
     source: &Source,
 ) -> Result<Option<&'h str>, Refusal> {
-    // A signed post without a valid `webhook-id` is refused when its signature is verified.
-    let signed = source.signature.and_then(|_| webhook_id(headers));
-    Ok(signed.or(idempotency_key(headers)?))
+    match source.signature {
+        // A signed post without a valid `webhook-id` is refused when its signature is verified.
+        Some(_) => Ok(webhook_id(headers)),
+        None => idempotency_key(headers),
+    }
 }
 
 /// The client of a request. The key is added when the submission is created.
@@ -79,9 +81,10 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
 /// The `User-Agent` without API keys and control characters, cut to 512 characters.
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::USER_AGENT)?;
-    let text = String::from_utf8_lossy(value.as_bytes());
+    let text: String =
+        String::from_utf8_lossy(value.as_bytes()).chars().filter(|c| !c.is_control()).collect();
     // Keys are removed before the text is cut, because a part of a key cannot be found.
-    let kept: String = without_keys(&text).chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect();
+    let kept: String = without_keys(&text).chars().take(MAX_USER_AGENT).collect();
     (!kept.is_empty()).then_some(kept)
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn check(
         let value = values.next()?.to_str().ok()?;
         values.next().is_none().then_some(value)
     };
-    // Without an id a copy of the post would be another post.
+    // Without an id a replay could not be recognized.
     let (Some(id), Some(timestamp), Some(signatures)) =
         (webhook_id(headers), only("webhook-timestamp"), only("webhook-signature"))
     else {

@@ -14,15 +14,15 @@ pub fn read_document<T: DeserializeOwned>(document: Value) -> Result<T, String> 
     serde_path_to_error::deserialize(document).map_err(|error| {
         let (path, message) = (error.path().to_string(), error.inner().to_string());
         let message = without_types(&message);
-        // What is missing or has no path of its own is named by the message.
+        // The message already names a missing member.
         if path == "." || path.contains('?') { message.into_owned() } else { format!("`{path}`: {message}") }
     })
 }
 
-/// serde names our types where it expects an object.
+/// Removes the names of Rust types from a message of serde.
 fn without_types(message: &str) -> Cow<'_, str> {
     if message.contains("untagged enum ") {
-        return "the value is of no known form".into();
+        return "the value has an unknown format".into();
     }
     match message.split_once(", expected ") {
         Some((found, wanted)) if wanted.contains("struct ") => format!("{found}, expected an object").into(),

@@ -1,5 +1,7 @@
 //! Erases a person: all data about them, including values that would create a lead about them again.
 
+use std::collections::BTreeSet;
+
 use leadgate_domain::{
     AuditAction, DataSubject, LeadId, OrganizationId, Region, SuppressedValue, SuppressionKind,
 };
@@ -36,7 +38,7 @@ pub struct ErasurePreview {
     /// Found values that other people share. They would not be erased.
     pub shared: usize,
     /// Leads of the request that the organization does not have.
-    pub unknown_leads: Vec<LeadId>,
+    pub unknown_leads: BTreeSet<LeadId>,
 }
 
 /// The counts of what was erased.
@@ -46,7 +48,7 @@ pub struct ErasureResult {
     #[serde(flatten)]
     pub erased: ErasureCounts,
     /// Leads of the request that the organization does not have, or no longer has.
-    pub unknown_leads: Vec<LeadId>,
+    pub unknown_leads: BTreeSet<LeadId>,
 }
 
 impl ErasurePreview {
@@ -82,13 +84,8 @@ impl ErasureRequest {
             .transpose()
     }
 
-    /// Whether the person is named by leads only.
-    pub fn is_only_leads(&self) -> bool {
-        self.phones.is_empty() && self.emails.is_empty() && !self.leads.is_empty()
-    }
-
     /// The leads of the request that the organization does not have.
-    pub fn unknown_leads(&self, subject: &ErasureSubject) -> Vec<LeadId> {
+    fn unknown_leads(&self, subject: &ErasureSubject) -> BTreeSet<LeadId> {
         self.leads.iter().copied().filter(|lead| !subject.leads.contains(lead)).collect()
     }
 
@@ -116,7 +113,8 @@ impl ErasureRequest {
     }
 }
 
-/// The person, with further values of theirs that are found with the given ones.
+/// The person, with further values of theirs that are found with the given ones. An audit entry names each
+/// lead that the organization does not have.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] for a value or a reason that cannot be read, and if neither a value nor a lead
@@ -125,12 +123,17 @@ pub async fn subject(
     store: &Store,
     organization: OrganizationId,
     request: &ErasureRequest,
+    log: &impl ReadLog,
 ) -> Result<ErasureSubject, OperationError> {
     if request.is_empty() {
         return Err(OperationError::invalid("name the person by phones, emails or leads"));
     }
     request.reason()?;
     let subject = store.find_subject(organization, request.values()?, &request.leads).await?;
+    for lead in request.unknown_leads(&subject) {
+        let entry = store.entry(organization, AuditAction::Erase).with_target(lead);
+        log.note_read(entry.with_detail("answer", "not_found")).await?;
+    }
     match subject.is_unknown() {
         true => Err(OperationError::invalid("the organization has none of these leads")),
         false => Ok(subject),

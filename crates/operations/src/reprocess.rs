@@ -111,7 +111,7 @@ impl ReprocessRequest {
 ///
 /// # Errors
 /// [`OperationError::Invalid`] if nothing is selected, or only leads that the organization does not have;
-/// [`OperationError::NotFound`] for the source. One that is deleted still has its leads.
+/// [`OperationError::NotFound`] for the source. A deleted source is accepted, because its leads stay.
 pub async fn run(
     store: &Store,
     organization: OrganizationId,

@@ -220,15 +220,14 @@ impl Mapping {
         Ok(Self { rules })
     }
 
-    /// Whether every path can lead anywhere. A stored mapping is not checked again: one of an earlier build still applies
-    /// as far as it did.
+    /// Checks the syntax of every path. Stored mappings are not checked, so those of earlier builds keep working.
     ///
     /// # Errors
     /// A sentence naming the rule and the path.
     pub fn check_paths(&self) -> Result<(), String> {
         let mut places = self.rules.iter().flat_map(|rule| rule.from.iter().map(move |place| (rule, place)));
         places.try_for_each(|(rule, place)| {
-            let wrong = |why| format!("the rule for `{}` takes from `{}`: {why}", rule.to.as_str(), place.0);
+            let wrong = |why| format!("the rule for `{}` reads `{}`: {why}", rule.to.as_str(), place.0);
             place.check().map_err(wrong)
         })
     }

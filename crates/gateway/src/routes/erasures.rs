@@ -2,7 +2,6 @@
 //! them.
 
 use actix_web::web;
-use leadgate_domain::AuditAction;
 use leadgate_operations::erasure::{self as operations, ErasurePreview, ErasureRequest, ErasureResult};
 use serde::Serialize;
 use serde_json::Value;
@@ -40,16 +39,7 @@ pub(crate) async fn erase(
     let permit = call.begin_long_operation()?;
     let (store, organization, log) = (call.store(), call.organization(), call.log().clone());
     let context = call.state.keys.judge_context()?;
-    let subject = operation(&call.state, operations::subject(&store, organization, &request)).await;
-    let unknown = match &subject {
-        Ok(subject) => request.unknown_leads(subject),
-        Err(_) if request.is_only_leads() => request.leads.clone(),
-        Err(_) => Vec::new(),
-    };
-    for lead in unknown {
-        call.not_found(lead, AuditAction::Erase);
-    }
-    let subject = subject?;
+    let subject = operation(&call.state, operations::subject(&store, organization, &request, &log)).await?;
     if request.dry_run {
         let previewing = async move {
             let finding = operations::preview(&store, organization, &subject, |_| {}, &log).await?;

@@ -9,6 +9,7 @@ use actix_web::web::{self, Data};
 use leadgate_dialect::native::{self, SuppressionResponse};
 use leadgate_domain::suppression::SuppressionRequest;
 use leadgate_domain::{Judge, Suppression, Timestamp};
+use leadgate_operations::read_document;
 use leadgate_operations::suppressions::{self as operations, PendingRescreen};
 use leadgate_store::{AddOutcome, SuppressionCursor};
 use serde::{Deserialize, Serialize};
@@ -115,13 +116,12 @@ fn judge(state: &GatewayState) -> Result<Arc<dyn Judge>, Refusal> {
 
 /// The entries of a request, and whether it is a single entry.
 fn requests(document: Map<String, Value>) -> Result<(Vec<SuppressionRequest>, bool), Refusal> {
-    let invalid = |error: serde_json::Error| Refusal::InvalidSettings(error.to_string());
     let is_single = !document.contains_key("entries");
     let document = Value::Object(document);
     if is_single {
-        return Ok((vec![serde_json::from_value(document).map_err(invalid)?], true));
+        return Ok((vec![read_document(document).map_err(Refusal::InvalidSettings)?], true));
     }
-    let AddEntriesRequest { entries } = serde_json::from_value(document).map_err(invalid)?;
+    let AddEntriesRequest { entries } = read_document(document).map_err(Refusal::InvalidSettings)?;
     Ok((entries, false))
 }
 

@@ -1,5 +1,6 @@
 //! The command `leadgate erase`.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::ensure;
@@ -58,7 +59,7 @@ pub(crate) async fn run(arguments: EraseArguments, config: &Config, output: &Out
         !request.is_empty(),
         UsageError::invalid_arguments("no person is given: use --phone, --email or --lead")
     );
-    let person = erasure::subject(&store, owner.id, &request).await?;
+    let person = erasure::subject(&store, owner.id, &request, &store).await?;
     if request.dry_run || !is_confirmed {
         let (bar, count) = progress::counter("submissions read");
         let records = erasure::preview(&store, owner.id, &person, count, &store).await?;
@@ -129,7 +130,7 @@ fn print_result(result: &ErasureResult, output: &Output) {
     print_unknown_leads(&result.unknown_leads, output);
 }
 
-fn print_unknown_leads(unknown_leads: &[LeadId], output: &Output) {
+fn print_unknown_leads(unknown_leads: &BTreeSet<LeadId>, output: &Output) {
     for lead in unknown_leads {
         output.note(&format!("there is no lead {lead}"));
     }

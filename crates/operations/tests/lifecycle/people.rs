@@ -41,7 +41,7 @@ async fn a_person_is_counted_and_then_erased(world: World) {
     let lead = world.post(&ann()).await.lead.unwrap();
     let request = json!({ "phones": ["(415) 555-0132"], "phone_country": "US", "reason": " asked " });
     let request = erasure(request);
-    let subject = erasure::subject(store, organization, &request).await.unwrap();
+    let subject = erasure::subject(store, organization, &request, store).await.unwrap();
     let finding = erasure::preview(store, organization, &subject, |_| {}, store).await.unwrap();
     assert_eq!((finding.leads.len(), finding.submissions.len()), (1, 1));
     assert!(world.lead(lead).await.is_some(), "a preview erases nothing");
@@ -67,7 +67,8 @@ async fn an_invalid_erasure_request_is_refused(world: World) {
         ),
         (world.organization, json!({ "leads": [lead], "reason": "by\0mail" }), "`reason` must have 1 to 500"),
     ] {
-        let refused = erasure::subject(&world.store, organization, &erasure(document)).await.unwrap_err();
+        let refused =
+            erasure::subject(&world.store, organization, &erasure(document), &world.store).await.unwrap_err();
         assert!(
             matches!(&refused, OperationError::Invalid(sentence) if sentence.contains(why)),
             "{why}: {refused}"

@@ -25,15 +25,15 @@ impl ValuePath {
         let Some(path) = self.0.strip_prefix('/') else { return Ok(()) };
         for (depth, segment) in path.split('/').enumerate() {
             if segment.is_empty() {
-                return Err("a path has a name or a position after each `/`");
+                return Err("a path has a name or an index after each `/`");
             }
             if segment.split('~').skip(1).any(|rest| !rest.starts_with(['0', '1'])) {
                 return Err("in a path `~` is written `~0`, and a `/` in a name `~1`");
             }
-            // A body is an object: at its top a name in brackets is a name.
-            if depth > 0 && segment.starts_with('[') && label(segment).is_none_or(|(name, _)| name.is_empty())
-            {
-                return Err("an element of a list is named by one of its members: `[name=email]`");
+            // The first segment is always a member name, and `[x]` can be one too.
+            let is_open = segment.starts_with('[') && !segment.ends_with(']');
+            if depth > 0 && (is_open || label(segment).is_some_and(|(name, _)| name.is_empty())) {
+                return Err("select an element of a list by one of its members, such as `[name=email]`");
             }
         }
         Ok(())
