@@ -7,8 +7,10 @@ pub mod proxy;
 pub mod servers;
 pub mod tls;
 
+mod http;
 mod ports;
 
+pub use http::http_client;
 pub use ports::free_port;
 
 /// The secret of test installations.

@@ -15,6 +15,7 @@ use leadgate_limiter::{IdempotencyMarkers, Limiter, LimiterConfig};
 use leadgate_pipeline::Pipeline;
 use leadgate_queue::{Queue, QueueConfig, ReceiveResult, Role};
 use leadgate_store::{Directory, Store, StoreConfig};
+use leadgate_testkit::http_client;
 use leadgate_worker::{Worker, WorkerConfig, WorkerDependencies};
 use reqwest::{Client, RequestBuilder, header};
 use secrecy::ExposeSecret;
@@ -110,8 +111,7 @@ impl World {
         let gateway = Gateway::bind(("127.0.0.1", 0), ports, config, stop.clone()).unwrap();
         let (address, operators) = (gateway.addresses()[0], gateway.operators_address());
         let serving = tokio::spawn(gateway.run());
-        let client =
-            Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
+        let client = http_client();
         Self {
             address,
             operators,

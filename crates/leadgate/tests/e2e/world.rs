@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use leadgate_domain::OrganizationId;
 use leadgate_store::{Store, StoreConfig};
-use leadgate_testkit::free_port;
 use leadgate_testkit::logs::TestProcess;
 use leadgate_testkit::oracle::{LeadClient, ObservedSubmission, Oracle, RequestState};
 use leadgate_testkit::proxy::Proxy;
 use leadgate_testkit::servers::{PostgresServer, RabbitMqServer, RedisServer, Vhost, shared};
+use leadgate_testkit::{free_port, http_client};
 use serde_json::Value;
 
 const LEADGATE: &str = env!("CARGO_BIN_EXE_leadgate");
@@ -291,7 +291,7 @@ fn variable(name: &str, value: impl ToString) -> (String, String) {
 }
 
 pub fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap()
+    http_client()
 }
 
 async fn start_server_process(

@@ -48,7 +48,7 @@ async fn a_mapping_is_set_previewed_and_deactivated(world: World) {
     mappings::activate(store, organization, source, 0).await.unwrap();
     assert_eq!(world.audited().await.len(), audited, "nothing changed");
     assert!(matches!(preview(None).await, MappedResult::Fields(_)), "no mapping is active");
-    for path in ["/", "/contact//phone", "/a~b", "/fields/[name=email", "/fields/[email]/values"] {
+    for path in ["/", "/contact//phone", "/a~b", "/fields/[name=email", "/fields/[=email]/values"] {
         let broken = mapping(json!([{ "to": "email", "from": ["mail", path] }]));
         let refused = mappings::set(store, organization, source, &broken).await.unwrap_err();
         assert!(matches!(&refused, OperationError::Invalid(why) if why.contains(path)), "{path}: {refused}");

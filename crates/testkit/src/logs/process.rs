@@ -9,6 +9,7 @@ use anyhow::{Context, bail, ensure};
 use rustix::process::Signal;
 
 use super::folder;
+use crate::http_client;
 use crate::servers::daemon::Daemon;
 use crate::servers::server_folder::ServerFolder;
 use crate::servers::wait;
@@ -103,7 +104,7 @@ impl TestProcess {
     /// When the process ends, or at the limit. The error contains the output.
     pub async fn await_ready(&self, base: &str, limit: Duration) -> anyhow::Result<()> {
         let url = format!("{}/readyz", base.trim_end_matches('/'));
-        let http = reqwest::Client::builder().no_proxy().build()?;
+        let http = http_client();
         let ready = wait::until(&url, limit, || async {
             if let Some(status) = self.daemon.ended()? {
                 return Ok(Err(status));

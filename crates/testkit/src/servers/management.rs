@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::{Value, json};
+
+use crate::http_client;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The management API of one node, with the default administrator `guest`.
 #[derive(Clone, Debug)]
@@ -70,10 +74,7 @@ impl ManagementApi {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        // A new client for each request, because a pooled connection belongs to the runtime of the test that
-        // opened it.
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
-        let request = client.request(method, url).basic_auth("guest", Some("guest"));
+        let request = http_client().request(method, url).timeout(TIMEOUT).basic_auth("guest", Some("guest"));
         Ok(if let Some(body) = body { request.json(body) } else { request }.send().await?)
     }
 }
