@@ -134,10 +134,10 @@ pub(crate) fn body_without(
     protocol: &Protocol,
     document: &Document,
 ) -> (RawBody, BodyFormat) {
-    let mut cleaned = replace_keys_in_bytes(body);
-    for named in &removed.named {
-        cleaned = replace_bytes(&cleaned, named.as_bytes());
-    }
+    // A named value can contain a key, so it is replaced first.
+    let without_named =
+        removed.named.iter().fold(body.to_vec(), |body, named| replace_bytes(&body, named.as_bytes()));
+    let cleaned = replace_keys_in_bytes(&without_named);
     if body.is_empty() || is_clean(&cleaned, media, protocol) {
         return (RawBody::new(&cleaned), media.clone());
     }
@@ -167,8 +167,9 @@ pub(crate) fn query_without(removed: &RemovedKeys, query: &str) -> Option<String
 
 /// A text without Leadgate keys and without the values of credentials.
 fn replace_all<'t>(removed: &RemovedKeys, text: &str) -> Cow<'t, str> {
-    let text = without_keys(text);
-    Cow::Owned(removed.named.iter().fold(text, |text, named| text.replace(named.as_str(), REMOVED)))
+    let without_named =
+        removed.named.iter().fold(text.to_owned(), |text, named| text.replace(named.as_str(), REMOVED));
+    Cow::Owned(without_keys(&without_named))
 }
 
 fn replace_bytes(mut body: &[u8], key: &[u8]) -> Vec<u8> {

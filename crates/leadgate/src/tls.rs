@@ -33,7 +33,8 @@ fn with_authorities(mut url: String, parameter: &str, config: &Config) -> String
     url
 }
 
-/// One warning for each connection to another machine that is not encrypted or does not verify the certificate of the server.
+/// One warning for each connection to another machine that is not encrypted or does not verify the certificate
+/// of the server.
 pub(crate) fn warnings(config: &Config) -> Vec<&'static str> {
     let (store, queue, limiter) = (config.store_url(), config.queue_url(), config.limiter.url.as_str());
     let mut warnings = Vec::new();

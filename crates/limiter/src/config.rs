@@ -14,11 +14,13 @@ pub struct LimiterConfig {
     pub ca_file: Option<PathBuf>,
     /// Prefix of every Redis key. All gateways of an installation must have the same one.
     pub prefix: String,
-    /// Number of gateways. Without Redis, each one admits its share of a limit, at least one permit.
+    /// Number of gateways. While Redis is unreachable, each one grants its share of a limit, at least one
+    /// permit.
     pub gateways: u32,
-    /// Time limit of one call to Redis, 20 to 50 ms. A request waits for at most two calls.
+    /// Time limit of one call to Redis, 20 to 50 ms is recommended. A request waits for at most two calls.
     pub timeout: Duration,
-    /// Maximum number of open windows per organization in this process. Counters above this limit share one window.
+    /// Maximum number of open windows per organization in this process. Counters above this limit share one
+    /// window.
     pub windows_per_owner: usize,
 }
 
@@ -63,6 +65,7 @@ pub enum LimiterError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LimiterStatus {
     Ready,
-    /// Redis is unreachable; this process counts only its own requests. The reason is for operators and contains no address or secret.
+    /// Redis is unreachable; this process counts only its own requests. The reason is for operators and
+    /// contains no address or secret.
     Degraded(String),
 }

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{BackoffDelay, RetryDeadline};
-use crate::no_contact::NoContactLog;
+use crate::no_contact::MissingContactLog;
 use crate::replies::ReplyAddresses;
 use crate::rescreen_runner::RescreenRunner;
 
@@ -51,7 +51,7 @@ pub(crate) struct Committer {
     pub(crate) judge: Arc<dyn Judge>,
     pub(crate) replier: Replier,
     pub(crate) rescreens: RescreenRunner,
-    pub(crate) no_contact: NoContactLog,
+    pub(crate) no_contact: MissingContactLog,
     /// Shared by all consumer tasks.
     pub(crate) splitter: Arc<BatchSplitter>,
     pub(crate) unavailable_timeout: Duration,

@@ -12,8 +12,8 @@ use crate::batch::{self, DecodedDelivery, DeliveryGroup};
 use crate::commit::{CommitFailure, Committer};
 use crate::isolate;
 
-/// From this delivery on, the submissions of a message are processed one by one, because one of them may
-/// crash workers.
+/// A message with this many earlier deliveries is processed one submission at a time, because one of its
+/// submissions may crash the worker.
 const ISOLATE_AFTER_DELIVERIES: u32 = 2;
 
 /// Delays after a requeue.

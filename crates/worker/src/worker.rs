@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backlog_age::BacklogAge;
 use crate::commit::Committer;
 use crate::consumer_task::ConsumerTask;
-use crate::no_contact::NoContactLog;
+use crate::no_contact::MissingContactLog;
 use crate::rescreen_runner::RescreenRunner;
 use crate::sweep::{self, IDEMPOTENCY_KEYS, RETENTION, SUPPRESSIONS};
 
@@ -66,7 +66,7 @@ impl Worker {
         let (replier, unavailable_timeout) = (queue.replier(), config.unavailable_timeout);
         let committer = Committer {
             rescreens: RescreenRunner::new(store.clone(), Arc::clone(&judge)),
-            no_contact: NoContactLog::default(),
+            no_contact: MissingContactLog::default(),
             splitter: Arc::default(),
             isolation_lock: Arc::default(),
             store,

@@ -210,7 +210,7 @@ impl Phone {
         self.note.as_deref()
     }
 
-    /// The repairs that were made before the text was parsed.
+    /// The repairs that were needed to read the number.
     pub fn repairs(&self) -> &[Repair] {
         &self.repairs
     }

@@ -102,7 +102,7 @@ impl BatchedCall for MarkerCall {
         let answers: Vec<String> = MARK.run(connection, &keys, &arguments).await?;
         match answers.len() == calls.len() {
             true => Ok(answers),
-            false => Err((ErrorKind::Parse, "the script returned fewer results than calls").into()),
+            false => Err((ErrorKind::Parse, "the script did not return one result for each call").into()),
         }
     }
 }

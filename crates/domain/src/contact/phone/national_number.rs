@@ -94,8 +94,8 @@ fn find_plan<'d>(
     }
 }
 
-/// Finds a country code that was written without a plus: after the region's prefix for calls abroad, or the
-/// region's own code if the digits are a possible number only without it.
+/// Finds a country code that was written without a plus: after the exit code of the region, or, if the digits
+/// are too long or are a possible number only without it, the region's own country code.
 fn find_code_without_plus<'d>(
     digits: &'d str,
     home: &'static NumberingPlan,

@@ -1,5 +1,6 @@
 //! The parts of a text before a numbering plan is used: digits, a plus sign, an extension. The patterns are
-//! those of Google's libphonenumber (`phonenumberutil.cc`), so that Leadgate and libphonenumber accept the same texts as numbers.
+//! those of Google's libphonenumber (`phonenumberutil.cc`), so that Leadgate and libphonenumber accept the same
+//! texts as numbers.
 
 use std::sync::LazyLock;
 
