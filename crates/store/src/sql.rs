@@ -28,7 +28,7 @@ pub(crate) struct Sql {
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct InstallationSql {
-    /// Out: [`crate::installation::Row`].
+    /// Out: [`crate::installation::InstallationRow`].
     pub(crate) read: &'static str,
     /// In: `NewInstallationRow`. Keeps what is there.
     pub(crate) found: &'static str,
@@ -56,7 +56,7 @@ pub(crate) struct OrganizationSql {
     pub(crate) set_disabled: &'static str,
     /// In: `ByName`. Out: `OrganizationRow`.
     pub(crate) named: &'static str,
-    /// In: `Since`. Out: `(i64, OrganizationId, OrganizationRow)`, by generation and id.
+    /// In: `ChangedSince`. Out: `(i64, OrganizationId, OrganizationRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
@@ -72,22 +72,22 @@ pub(crate) struct SourceSql {
     pub(crate) of: &'static str,
     /// In: `ById<SourceId>`. Out: `SourceRow`.
     pub(crate) by_id: &'static str,
-    /// In: `Of`. Out: their number.
+    /// In: `InOrganization`. Out: their number.
     pub(crate) count: &'static str,
     /// In: `ById<&str>`. Out: `SourceRow`.
     pub(crate) campaign: &'static str,
     /// In: `WithGeneration<SourceRow>`. Changes one that is still at its revision, to the next. Out:
     /// `SourceRow`.
     pub(crate) update: &'static str,
-    /// In: `Since`. Out: `(i64, SourceId, SourceRow)`, by generation and id.
+    /// In: `ChangedSince`. Out: `(i64, SourceId, SourceRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct MappingSql {
-    /// In: `Added`. Out: the next version of a source that is there.
+    /// In: `NewMappingRow`. Out: the next version of a source that is there.
     pub(crate) add: &'static str,
-    /// In: `Activated`. Puts a version that is there in force, or none; the source's next revision.
+    /// In: `MappingActivation`. Puts a version that is there in force, or none; the source's next revision.
     pub(crate) activate: &'static str,
     /// In: `InSource`. Out: `MappingRow`, by version.
     pub(crate) of: &'static str,
@@ -97,9 +97,9 @@ pub(crate) struct MappingSql {
 pub(crate) struct KeySql {
     /// In: `WithGeneration<KeyRow>`.
     pub(crate) insert: &'static str,
-    /// In: `Of`. Out: `KeyRow`, by id.
+    /// In: `InOrganization`. Out: `KeyRow`, by id.
     pub(crate) of: &'static str,
-    /// In: `Of`. Out: the number of those that are not revoked.
+    /// In: `InOrganization`. Out: the number of those that are not revoked.
     pub(crate) count: &'static str,
     /// In: `ById<KeyId>`. Out: `KeyRow`.
     pub(crate) by_id: &'static str,
@@ -115,7 +115,7 @@ pub(crate) struct KeySql {
     pub(crate) count_tokens: &'static str,
     /// In: `KeyExpiry`. Keeps an earlier end, and leaves one that is revoked alone. Out: `KeyRow`.
     pub(crate) retire: &'static str,
-    /// In: `Since`. Out: `(i64, KeyId, KeyRow)`, by generation and id.
+    /// In: `ChangedSince`. Out: `(i64, KeyId, KeyRow)`, by generation and id.
     pub(crate) since: &'static str,
 }
 
@@ -150,7 +150,7 @@ pub(crate) struct SubmissionSql {
     pub(crate) of_leads: &'static str,
     /// The same. Out: `(LeadId, SubmissionId)`.
     pub(crate) makers: &'static str,
-    /// In: `ScopedId`. Out: [`crate::Found`].
+    /// In: `ScopedId`. Out: [`crate::SubmissionOrLead`].
     pub(crate) find: &'static str,
 }
 
@@ -175,26 +175,26 @@ pub(crate) struct ClaimSql {
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct LeadSql {
-    /// In: `Lock`, sorted. Each shared or alone, until the transaction ends. `None` where there is one writer
+    /// In: `AdvisoryLock`, sorted. Each shared or alone, until the transaction ends. `None` where there is one writer
     /// at a time anyway.
     pub(crate) hold: Option<&'static str>,
-    /// In: `Lock`. Out: names of the running transactions that hold one of the locks shared. `None` as for
+    /// In: `AdvisoryLock`. Out: names of the running transactions that hold one of the locks shared. `None` as for
     /// `hold`.
     pub(crate) sharing: Option<&'static str>,
     /// In: `ScopedId`, sorted. Out: `Lead`, locked in that order.
     pub(crate) lock: &'static str,
-    /// In: `Listed`. Out: `Lead`, those that have the value, locked in the order of ids.
+    /// In: `LeadsWithListedValue`. Out: `Lead`, those that have the value, locked in the order of ids.
     pub(crate) lock_listed: &'static str,
     /// As `lock_listed`, without the leads that another transaction has locked: it never waits.
     pub(crate) lock_listed_free: &'static str,
-    /// In: `Listed`. Out: `(SuppressionKind, String)`: those values that more than a hundred leads have.
+    /// In: `LeadsWithListedValue`. Out: `(SuppressionKind, String)`: those values that more than a hundred leads have.
     pub(crate) crowded: &'static str,
     /// In: `LeadsWithValue`. Out: `LeadId`, those with the phone or the email, in order.
     pub(crate) with_phone: &'static str,
     pub(crate) with_email: &'static str,
     /// In: `LeadsAtDomain`. Out: `(String, LeadId)`: the reversed email and the lead, in that order.
     pub(crate) at_domain: &'static str,
-    /// In: `AfterId`. Out: `Contact`, by id.
+    /// In: `AfterId`. Out: `LeadContact`, by id.
     pub(crate) contacts: &'static str,
     /// In: `LeadRow`.
     pub(crate) insert: &'static str,
@@ -227,11 +227,11 @@ pub(crate) struct QuarantineSql {
     pub(crate) release: &'static str,
     /// In: `QuarantineRow`. Opens released entries again.
     pub(crate) reopen: &'static str,
-    /// In: `BeforeQuarantineEntry`. Out: [`crate::entries::EntryRow`], newest first.
+    /// In: `BeforeQuarantineEntry`. Out: [`crate::quarantine_entries::QuarantineEntryRow`], newest first.
     pub(crate) page: &'static str,
     /// As `page`, in one state.
     pub(crate) page_in_state: &'static str,
-    /// In: `ScopedId`. Out: [`crate::entries::QuarantinedSubmission`].
+    /// In: `ScopedId`. Out: [`crate::quarantine_entries::QuarantinedSubmission`].
     pub(crate) entry: &'static str,
     /// In: `DiscardUpdate`. Changes an open one.
     pub(crate) discard: &'static str,
@@ -245,7 +245,7 @@ pub(crate) struct SuppressionSql {
     pub(crate) find: &'static str,
     /// In: `SuppressionKey`. Out: those of which stored leads have yet to learn.
     pub(crate) among_pending: &'static str,
-    /// In: `EntryRow`. In place of what is there.
+    /// In: `QuarantineEntryRow`. In place of what is there.
     pub(crate) write: &'static str,
     /// In: `PageAfterSuppression`. Out: `Suppression`, those that hold, by kind, key and list.
     pub(crate) page: &'static str,
@@ -272,7 +272,7 @@ pub(crate) struct SweepSql {
     pub(crate) lease: &'static str,
     /// In: `Lease`. Only of one that was not taken by another since.
     pub(crate) end: &'static str,
-    /// In: `Named`. Out: `Uuid`.
+    /// In: `ByLeaseName`. Out: `Uuid`.
     pub(crate) position: &'static str,
     /// In: `SweepPosition`. Of a sweep that was leased before.
     pub(crate) set_position: &'static str,
@@ -307,16 +307,16 @@ pub(crate) struct ConsentSql {
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct ErasureSql {
-    /// In: `Listed`. Out: `Contact`, the leads that have the value.
+    /// In: `LeadsWithListedValue`. Out: `LeadContact`, the leads that have the value.
     pub(crate) contacts: &'static str,
     /// In: `ScopedId<LeadId>`. Out: the submissions that made or met them.
     pub(crate) submissions_of: &'static str,
-    /// In: `Between`. Out: `Entry`, by id: entries of the quarantine that are not erased. Of released ones
+    /// In: `UuidRangePage`. Out: `QuarantineContent`, by id: entries of the quarantine that are not erased. Of released ones
     /// only what no submission holds.
     pub(crate) entries: &'static str,
     /// In: `ScopedId<SubmissionId>`. Out: `StoredSubmission`, those that are not erased.
     pub(crate) contents: &'static str,
-    /// In: `ScopedId<SubmissionId>`. Out: `Target`, those that are not erased.
+    /// In: `ScopedId<SubmissionId>`. Out: `RedactionTarget`, those that are not erased.
     pub(crate) targets: &'static str,
     /// In: `Redaction`. Leaves what is erased alone.
     pub(crate) empty: &'static str,
@@ -327,11 +327,11 @@ pub(crate) struct ErasureSql {
     pub(crate) retell: &'static str,
     /// In: `Redaction`. Entries of the quarantine, by id; open ones are discarded.
     pub(crate) empty_entries: &'static str,
-    /// In: `Request`. Idempotency keys that these submissions used first.
+    /// In: `ErasureRequestRow`. Idempotency keys that these submissions used first.
     pub(crate) forget_requests: &'static str,
     /// In: `ScopedId<LeadId>`.
     pub(crate) forget_people_of: &'static str,
-    /// In: `Taken`. Claims that these submissions took for these leads.
+    /// In: `ReleasedClaims`. Claims that these submissions took for these leads.
     pub(crate) release_taken: &'static str,
     /// In: `ScopedId<LeadId>`.
     pub(crate) release_claims_of: &'static str,
@@ -341,7 +341,7 @@ pub(crate) struct ErasureSql {
     pub(crate) blank: &'static str,
     /// In: `RebuildRow`. Keeps what is there.
     pub(crate) to_rebuild: &'static str,
-    /// In: `Of`. Out: `(LeadId, bool)`: whether it is made of anything else than what was erased on request.
+    /// In: `InOrganization`. Out: `(LeadId, bool)`: whether it is made of anything else than what was erased on request.
     pub(crate) rebuilding: &'static str,
     /// In: `ScopedId<LeadId>`.
     pub(crate) rebuilt: &'static str,
@@ -351,42 +351,42 @@ pub(crate) struct ErasureSql {
 pub(crate) struct RetentionSql {
     /// In: `RetentionRow`.
     pub(crate) set: &'static str,
-    /// In: `Of`. Out: `RetentionRow`.
+    /// In: `InOrganization`. Out: `RetentionRow`.
     pub(crate) of: &'static str,
     /// Out: `RetentionRow`.
     pub(crate) all: &'static str,
-    /// In: `Progress`.
+    /// In: `SweepProgress`.
     pub(crate) progress: &'static str,
     /// In: `LeadSweepProgress`.
     pub(crate) leads_progress: &'static str,
-    /// In: `Between`. Out: `(SubmissionId, bool)`: whether it is erased.
+    /// In: `UuidRangePage`. Out: `(SubmissionId, bool)`: whether it is erased.
     pub(crate) submissions: &'static str,
-    /// In: `Between`. Out: `(LeadId, Timestamp)`: when it was updated.
+    /// In: `UuidRangePage`. Out: `(LeadId, Timestamp)`: when it was updated.
     pub(crate) leads: &'static str,
     /// In: `ScopedId<LeadId>`. Out: some of the submissions that made or met these leads and are not erased,
     /// perhaps one twice; none once all are.
     pub(crate) submissions_of: &'static str,
-    /// In: `Between`. Out: `OldEntry`, not erased, and not released: those go with their submissions.
+    /// In: `UuidRangePage`. Out: `OldEntry`, not erased, and not released: those go with their submissions.
     pub(crate) entries: &'static str,
-    /// In: `Between`. Deletes entries of the audit log, the oldest first.
+    /// In: `UuidRangePage`. Deletes entries of the audit log, the oldest first.
     pub(crate) audit: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct ScoringSql {
-    /// In: `Added`. Out: the next version of an organization that is there.
+    /// In: `NewScoringRow`. Out: the next version of an organization that is there.
     pub(crate) add: &'static str,
-    /// In: `Activated`. Puts a version that is there in force, or none.
+    /// In: `ScoringActivation`. Puts a version that is there in force, or none.
     pub(crate) activate: &'static str,
     /// In: `OutdatedScorings`.
     pub(crate) delete: &'static str,
-    /// In: `Of`. Out: `ScoringRow`, by version.
+    /// In: `InOrganization`. Out: `ScoringRow`, by version.
     pub(crate) of: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
 pub(crate) struct ReportSql {
-    /// In: `Received`. Out: [`crate::reports::Counted`], how many there are of each kind.
+    /// In: `ReceivedRange`. Out: `IntakeCountRow`, how many there are of each kind.
     pub(crate) intake: &'static str,
     /// As `intake`, of one source.
     pub(crate) intake_of_source: &'static str,
@@ -398,7 +398,7 @@ pub(crate) struct ReportSql {
 pub(crate) struct AuditSql {
     /// In: `AuditEntry`. Keeps what is there.
     pub(crate) insert: &'static str,
-    /// In: `Between`. Out: [`crate::AuditRecord`], newest first.
+    /// In: `AuditPage`. Out: [`crate::AuditRecord`], newest first.
     pub(crate) page: &'static str,
     /// As `page`, of one actor, and of one action if it is named.
     pub(crate) page_of_actor: &'static str,

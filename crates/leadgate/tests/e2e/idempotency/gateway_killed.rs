@@ -36,7 +36,7 @@ enum Stage {
 }
 
 /// What a client sees that repeats a request until it is accepted.
-struct Repeated {
+struct RepeatedPost {
     /// Responses 409.
     in_flight: usize,
     /// Responses 503: on a busy machine a confirm can come too late. Each may be a stored submission.
@@ -45,7 +45,7 @@ struct Repeated {
     id: String,
 }
 
-async fn post_until_accepted(base: &str, key: &str, idempotency: &str, body: &str) -> Repeated {
+async fn post_until_accepted(base: &str, key: &str, idempotency: &str, body: &str) -> RepeatedPost {
     let started = Instant::now();
     let (in_flight, unconfirmed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let id = until("an answer", || async {
@@ -60,7 +60,7 @@ async fn post_until_accepted(base: &str, key: &str, idempotency: &str, body: &st
     });
     let id = id.await;
     let (in_flight, unconfirmed) = (in_flight.into_inner(), unconfirmed.into_inner());
-    Repeated { in_flight, unconfirmed, duration: started.elapsed(), id }
+    RepeatedPost { in_flight, unconfirmed, duration: started.elapsed(), id }
 }
 
 impl Stage {
@@ -121,7 +121,7 @@ async fn kill_twice(world: &World, stage: Stage) -> Vec<(String, usize)> {
         gateway.start_again().await;
         let repeated = post_until_accepted(&gateway.base, &world.key, idempotency, &body).await;
         wait_for_result(world, &repeated.id).await;
-        let Repeated { in_flight, unconfirmed, duration, .. } = repeated;
+        let RepeatedPost { in_flight, unconfirmed, duration, .. } = repeated;
         println!(
             "{idempotency}: {in_flight} times 409, {unconfirmed} times 503, accepted after {duration:?}"
         );
