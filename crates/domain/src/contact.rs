@@ -6,4 +6,4 @@ pub(crate) mod phone;
 pub mod states;
 
 pub use email::{Email, EmailKind, EmailProblem};
-pub use phone::{Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_lack_plus, subscriber};
+pub use phone::{Phone, PhoneKind, PhoneProblem, Region, canonical_e164, forbids_calls, may_lack_plus};

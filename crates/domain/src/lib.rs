@@ -15,8 +15,8 @@ mod value;
 
 pub use consent::{CertificateProblem, ConsentEvidence, PersonDocument, certificate, export_signature};
 pub use contact::{
-    Email, EmailKind, EmailProblem, Phone, PhoneKind, PhoneProblem, Region, forbids_calls, may_lack_plus,
-    name, states, subscriber,
+    Email, EmailKind, EmailProblem, Phone, PhoneKind, PhoneProblem, Region, canonical_e164, forbids_calls,
+    may_lack_plus, name, states,
 };
 pub use credential::{ApiKey, KeyId, KeyKind, Rate, Scope, Trust, key, sealing_key, secret};
 pub use lead::{

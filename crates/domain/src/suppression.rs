@@ -73,7 +73,7 @@ pub struct SuppressionKey {
 }
 
 impl SuppressionKey {
-    /// `value` must be the result of [`crate::subscriber`], [`Email::comparison_form`] or [`Domain::as_str`].
+    /// `value` must be the result of [`crate::canonical_e164`], [`Email::comparison_form`] or [`Domain::as_str`].
     pub fn of(matching: &MatchKey, organization: OrganizationId, kind: SuppressionKind, value: &str) -> Self {
         Self { organization, kind, key: matching.suppression(kind, value) }
     }
@@ -105,7 +105,7 @@ impl SuppressionKey {
         };
         let mut keys = Vec::with_capacity(9);
         if let Some(e164) = e164 {
-            keys.push(plain(SuppressionKind::Phone, &phone::subscriber(e164)));
+            keys.push(plain(SuppressionKind::Phone, &phone::canonical_e164(e164)));
             let spellings = phone::spellings(e164);
             keys.extend(spellings.iter().map(|spelling| digested(SuppressionKind::Phone, spelling)));
         }

@@ -7,7 +7,7 @@ use leadgate_domain::trace::{ContactVerdict, MaybeKnown, NormalizeTrace};
 use leadgate_domain::{
     ActiveScoring, ClaimKey, ClaimKind, CommitAction, Email, EmailView, Fields, GmailIdentity,
     NormalizedSubmission, NormalizedValues, Patch, PhoneView, QuarantineReason, Region, Source, Stage,
-    Submission, TextField, Trace, subscriber, validate,
+    Submission, TextField, Trace, canonical_e164, validate,
 };
 
 use crate::contact::{self, ContactValues};
@@ -110,7 +110,7 @@ fn key_value(
     match kind {
         ClaimKind::ExternalId => fields.text(TextField::ExternalId).map(str::to_owned),
         ClaimKind::LineId => fields.text(TextField::LineId).map(str::to_owned),
-        ClaimKind::Phone => Some(subscriber(phone.value()?.e164.as_deref()?).into_owned()),
+        ClaimKind::Phone => Some(canonical_e164(phone.value()?.e164.as_deref()?).into_owned()),
         ClaimKind::Email => {
             Email::from_stored(email.value()?.address.as_deref()?).map(|email| email.comparison_form())
         }

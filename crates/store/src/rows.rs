@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
     BodyFormat, BodyHash, Dialect, Email, KeyHash, KeyId, Lead, LeadId, OrganizationId, RawBody, SourceId,
-    Submission, SubmissionId, SuppressionKind, Timestamp, Trace, Trust, subscriber,
+    Submission, SubmissionId, SuppressionKind, Timestamp, Trace, Trust, canonical_e164,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -332,7 +332,7 @@ impl<'a> LeadRow<'a> {
             id: lead.id,
             source: lead.source,
             external_id: lead.text(leadgate_domain::TextField::ExternalId),
-            phone_e164: lead.e164().map(subscriber),
+            phone_e164: lead.e164().map(canonical_e164),
             email_reversed: email.as_deref().map(reversed),
             email_address: email,
             status: lead.status.as_str(),

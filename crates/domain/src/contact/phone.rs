@@ -18,14 +18,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::Repair;
 use clean_text::CleanText;
 use national_number::NationalNumber;
-use number_candidates::find;
+use number_candidates::find_number;
 use number_parts::NumberParts;
 use numbering_plan::NumberingPlan;
 
 pub use clean_text::may_lack_plus;
 pub use do_not_call_words::forbids_calls;
+pub use spelling::canonical_e164;
 pub(crate) use spelling::spellings;
-pub use spelling::subscriber;
 
 /// A region of a numbering plan: ISO 3166-1 alpha-2, upper case (`US`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,21 +149,21 @@ impl Phone {
         if raw.trim().chars().nth(MAX_LENGTH).is_some() {
             return Err(PhoneProblem::TooLong);
         }
-        let CleanText { text, repairs, space_for_plus } = CleanText::of(raw)?;
-        let home = default_region.and_then(|region| NumberingPlan::of_region(region.0));
-        let mut phone = find(&text, home)?;
+        let CleanText { text, repairs, may_lack_plus } = CleanText::of(raw)?;
+        let default_plan = default_region.and_then(|region| NumberingPlan::of_region(region.0));
+        let mut phone = find_number(&text, default_plan)?;
         phone.repairs.splice(0..0, repairs);
-        let with_plus = || find(&format!("+{text}"), home);
-        if space_for_plus && with_plus().is_ok_and(|other| other.e164 != phone.e164) {
+        let with_plus = || find_number(&format!("+{text}"), default_plan);
+        if may_lack_plus && with_plus().is_ok_and(|other| other.e164 != phone.e164) {
             return Err(PhoneProblem::Ambiguous);
         }
         Ok(phone)
     }
 
     /// Parses a text that contains only a number and possibly an extension.
-    fn parse_whole(text: &str, home: Option<&'static NumberingPlan>) -> Result<Self, PhoneProblem> {
-        let parts = NumberParts::read(text).ok_or(PhoneProblem::NotANumber)?;
-        let NationalNumber { plan, national, kind, is_older } = NationalNumber::find(&parts, home)?;
+    fn parse_whole(text: &str, default_plan: Option<&'static NumberingPlan>) -> Result<Self, PhoneProblem> {
+        let parts = NumberParts::parse(text).ok_or(PhoneProblem::NotANumber)?;
+        let NationalNumber { plan, national, kind, is_older } = NationalNumber::find(&parts, default_plan)?;
         let e164 = format!("+{}{national}", plan.code);
         Ok(Self {
             national_at: e164.len() - national.len(),

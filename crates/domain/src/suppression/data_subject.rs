@@ -10,7 +10,7 @@ use crate::credential::secret::MatchKey;
 use crate::suppression::ERASED_LIST;
 use crate::{
     ClaimKey, ClaimKind, Email, Fields, OrganizationId, Phone, Region, SourceId, Submission, SuppressedValue,
-    Suppression, SuppressionKey, SuppressionKind, Timestamp, subscriber,
+    Suppression, SuppressionKey, SuppressionKind, Timestamp, canonical_e164,
 };
 
 /// The phones and emails of one person.
@@ -24,7 +24,7 @@ pub struct DataSubject {
 
 impl DataSubject {
     pub fn add_phone(&mut self, phone: Phone) {
-        self.phones.insert(subscriber(phone.e164()).into_owned(), phone);
+        self.phones.insert(canonical_e164(phone.e164()).into_owned(), phone);
     }
 
     pub fn add_email(&mut self, email: Email) {
@@ -41,7 +41,7 @@ impl DataSubject {
     }
 
     pub fn has_phone(&self, e164: &str) -> bool {
-        self.phones.contains_key(&*subscriber(e164))
+        self.phones.contains_key(&*canonical_e164(e164))
     }
 
     /// `address` must be in the form in which leads store it.
@@ -103,7 +103,7 @@ impl DataSubject {
                 Ok(phone) => self.has_phone(phone.e164()),
                 Err(_) => self.phones.values().any(|own| {
                     let parsed = Phone::parse(raw, own.region());
-                    parsed.is_ok_and(|phone| subscriber(phone.e164()) == subscriber(own.e164()))
+                    parsed.is_ok_and(|phone| canonical_e164(phone.e164()) == canonical_e164(own.e164()))
                 }),
             }
         });

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{SuppressionForm, SuppressionKey, SuppressionKind};
 use crate::contact::email::ascii_domain;
 use crate::credential::secret::MatchKey;
-use crate::{Email, EmailProblem, OrganizationId, Phone, PhoneProblem, Region, Sha256Digest, subscriber};
+use crate::{Email, EmailProblem, OrganizationId, Phone, PhoneProblem, Region, Sha256Digest, canonical_e164};
 
 /// Why a text cannot be suppressed. The error never contains the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -131,7 +131,7 @@ impl SuppressedValue {
 impl fmt::Display for SuppressedValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Phone(phone) => formatter.write_str(&subscriber(phone.e164())),
+            Self::Phone(phone) => formatter.write_str(&canonical_e164(phone.e164())),
             Self::Email(email) => formatter.write_str(&email.comparison_form()),
             Self::Domain(domain) => formatter.write_str(domain.as_str()),
             Self::Digest(_, digest) => fmt::Display::fmt(digest, formatter),

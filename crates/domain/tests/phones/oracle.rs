@@ -4,7 +4,7 @@ use leadgate_domain::PhoneKind;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberType, Region};
 
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct OracleNumber {
     pub(crate) e164: String,
     pub(crate) region: Option<String>,
     pub(crate) kind: PhoneKind,
@@ -12,11 +12,11 @@ pub(crate) struct Known {
 }
 
 /// Parses a text. `None` if it is not a valid number.
-pub(crate) fn read(text: &str, home: Option<&str>) -> Option<Known> {
-    let number = PHONE_NUMBER_UTIL.parse(text, home.map(region)).ok()?;
-    PHONE_NUMBER_UTIL.is_valid_number(&number).then(|| Known {
+pub(crate) fn parse(text: &str, default_region: Option<&str>) -> Option<OracleNumber> {
+    let number = PHONE_NUMBER_UTIL.parse(text, default_region.map(region)).ok()?;
+    PHONE_NUMBER_UTIL.is_valid_number(&number).then(|| OracleNumber {
         e164: format(&number, PhoneNumberFormat::E164),
-        region: of_country(&number).map(|region| region.to_string()),
+        region: region_of(&number).map(|region| region.to_string()),
         kind: kind(PHONE_NUMBER_UTIL.get_number_type(&number)),
         extension: number.extension,
     })
@@ -30,7 +30,7 @@ pub(crate) fn format(number: &PhoneNumber, format: PhoneNumberFormat) -> String 
     PHONE_NUMBER_UTIL.format(number, format).into_owned()
 }
 
-fn of_country(number: &PhoneNumber) -> Option<Region> {
+fn region_of(number: &PhoneNumber) -> Option<Region> {
     PHONE_NUMBER_UTIL.get_region_for_number(number).filter(|region| *region != Region::World)
 }
 

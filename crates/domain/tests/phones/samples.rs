@@ -36,24 +36,24 @@ impl Sample {
         Self { region: region.to_owned(), kind, code: number.country_code, national }
     }
 
-    pub(crate) fn home(&self) -> Option<&str> {
+    pub(crate) fn default_region(&self) -> Option<&str> {
         Some(self.region.as_str()).filter(|region| *region != "001")
     }
 
     /// The country of a fixed line or a mobile, if it is one of the 40 largest countries.
-    pub(crate) fn largest(&self) -> Option<&'static str> {
+    pub(crate) fn largest_country(&self) -> Option<&'static str> {
         let common =
             matches!(self.kind, PhoneKind::FixedLine | PhoneKind::Mobile | PhoneKind::FixedLineOrMobile);
         LARGEST.into_iter().find(|country| common && *country == self.region)
     }
 
-    pub(crate) fn written(&self, as_format: PhoneNumberFormat) -> String {
+    pub(crate) fn format(&self, as_format: PhoneNumberFormat) -> String {
         let number = PHONE_NUMBER_UTIL.parse(format!("+{}{}", self.code, self.national), None).unwrap();
         oracle::format(&number, as_format)
     }
 
     /// A similar number: the first `kept` digits are kept, the others are random.
-    fn like(&self, kept: usize, random: &mut StdRng) -> Self {
+    fn similar(&self, kept: usize, random: &mut StdRng) -> Self {
         let digit = |(place, digit)| if place < kept { digit } else { random.random_range('0'..='9') };
         Self { national: self.national.chars().enumerate().map(digit).collect(), ..self.clone() }
     }
@@ -88,11 +88,11 @@ fn examples() -> Vec<Sample> {
 pub(crate) fn all(random: &mut StdRng) -> Vec<Sample> {
     let mut all = Vec::new();
     for example in examples() {
-        let tries = if example.largest().is_some() { 8 } else { 2 };
+        let tries = if example.largest_country().is_some() { 8 } else { 2 };
         for kept in 0..tries {
-            let sample = example.like(2 + kept % 4, random);
+            let sample = example.similar(2 + kept % 4, random);
             let text = format!("+{}{}", sample.code, sample.national);
-            if oracle::read(&text, None).is_some() {
+            if oracle::parse(&text, None).is_some() {
                 all.push(sample);
             }
         }
@@ -102,11 +102,11 @@ pub(crate) fn all(random: &mut StdRng) -> Vec<Sample> {
 }
 
 /// Numbers that are probably invalid: too long, too short, or random.
-pub(crate) fn broken(random: &mut StdRng) -> Vec<Sample> {
-    let mut broken = Vec::new();
+pub(crate) fn invalid(random: &mut StdRng) -> Vec<Sample> {
+    let mut invalid = Vec::new();
     for sample in examples() {
         let national = &sample.national;
-        broken.extend([
+        invalid.extend([
             sample.with(format!("{national}{}", random.random_range('0'..='9'))),
             sample.with(&national[1..]),
             sample.with(&national[..national.len() - 1]),
@@ -117,8 +117,8 @@ pub(crate) fn broken(random: &mut StdRng) -> Vec<Sample> {
             sample.with("1".repeat(16)),
             sample.with(national.repeat(3)),
         ]);
-        let tries = if sample.largest().is_some() { 24 } else { 6 };
-        broken.extend((0..tries).map(|kept| sample.like(kept % 4, random)));
+        let tries = if sample.largest_country().is_some() { 24 } else { 6 };
+        invalid.extend((0..tries).map(|kept| sample.similar(kept % 4, random)));
     }
-    broken
+    invalid
 }

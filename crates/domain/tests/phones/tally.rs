@@ -5,7 +5,7 @@ use std::fmt;
 
 use leadgate_domain::{Phone, Repair};
 
-use crate::oracle::{self, Known};
+use crate::oracle::{self, OracleNumber};
 use crate::samples::Sample;
 
 /// A plus and the 15 digits of E.164.
@@ -29,11 +29,11 @@ struct Group {
 /// The number of equal results, and of each kind of difference.
 #[derive(Clone, Copy, Default)]
 struct Row {
-    same: u32,
+    equal: u32,
     both_refuse: u32,
-    /// Refused only here, because so many digits cannot be dialled from abroad.
-    over_long: u32,
-    we_refuse: u32,
+    /// Refused only here, because so many digits cannot be dialled from other countries.
+    too_long_for_e164: u32,
+    refused_only_here: u32,
     /// Accepted only here, by a documented repair, as the intended number.
     repaired: u32,
     wrong: u32,
@@ -45,21 +45,24 @@ impl Tally {
         sample: &Sample,
         format_name: &'static str,
         text: &str,
-        home: Option<&str>,
+        default_region: Option<&str>,
     ) {
-        let group = Group { country: sample.largest(), kind: format!("{:?}", sample.kind), format_name };
+        let group =
+            Group { country: sample.largest_country(), kind: format!("{:?}", sample.kind), format_name };
         let row = self.rows.entry(group).or_default();
-        let ours = Phone::parse(text, home.and_then(|home| home.parse().ok()));
-        match (&ours, oracle::read(text, home)) {
-            (Ok(ours), Some(known)) if same(ours, &known) => row.same += 1,
+        let ours = Phone::parse(text, default_region.and_then(|region| region.parse().ok()));
+        match (&ours, oracle::parse(text, default_region)) {
+            (Ok(ours), Some(expected)) if equal(ours, &expected) => row.equal += 1,
             // Google also reads the words of a note as digits.
             (Ok(ours), _) if is_repaired(ours, sample, text) => row.repaired += 1,
             (Err(_), None) => row.both_refuse += 1,
-            (Err(_), Some(known)) if known.e164.len() > MAX_E164_LENGTH => row.over_long += 1,
-            (Err(_), Some(_)) => row.we_refuse += 1,
-            (Ok(ours), known) => {
+            (Err(_), Some(expected)) if expected.e164.len() > MAX_E164_LENGTH => row.too_long_for_e164 += 1,
+            (Err(_), Some(_)) => row.refused_only_here += 1,
+            (Ok(ours), expected) => {
                 row.wrong += 1;
-                self.wrong.push(format!("{format_name}: {text:?} of {home:?} is {known:?}, not {ours:?}"));
+                self.wrong.push(format!(
+                    "{format_name}: {text:?} of {default_region:?} is {expected:?}, not {ours:?}"
+                ));
             }
         }
     }
@@ -78,18 +81,18 @@ impl Tally {
     }
 
     /// The share for the fixed lines and mobiles of the 40 largest countries.
-    pub(crate) fn agreement_of_largest(&self) -> f64 {
+    pub(crate) fn agreement_of_largest_countries(&self) -> f64 {
         self.sum(|group| group.country.is_some()).agreement()
     }
 
     /// The share for one of these countries, without the numbers that are too long for E.164.
-    pub(crate) fn agreement_of(&self, country: &str) -> f64 {
-        Row { over_long: 0, ..self.sum(|group| group.country == Some(country)) }.agreement()
+    pub(crate) fn agreement_of_country(&self, country: &str) -> f64 {
+        Row { too_long_for_e164: 0, ..self.sum(|group| group.country == Some(country)) }.agreement()
     }
 
-    fn sum(&self, of: impl Fn(&Group) -> bool) -> Row {
-        let rows = self.rows.iter().filter(|(group, _)| of(group));
-        rows.fold(Row::default(), |sum, (_, row)| sum.and(row))
+    fn sum(&self, filter: impl Fn(&Group) -> bool) -> Row {
+        let rows = self.rows.iter().filter(|(group, _)| filter(group));
+        rows.fold(Row::default(), |sum, (_, row)| sum.plus(row))
     }
 
     fn by(&self, formatter: &mut fmt::Formatter<'_>, name: impl Fn(&Group) -> Option<String>) -> fmt::Result {
@@ -97,23 +100,23 @@ impl Tally {
         for (group, row) in &self.rows {
             let Some(name) = name(group) else { continue };
             let sum = rows.entry(name).or_default();
-            *sum = sum.and(row);
+            *sum = sum.plus(row);
         }
         rows.iter().try_for_each(|(name, row)| writeln!(formatter, "  {name:<38}{row}"))
     }
 }
 
 /// Whether number, region, kind and extension are equal.
-fn same(ours: &Phone, known: &Known) -> bool {
-    ours.e164() == known.e164
-        && ours.region().map(|region| region.to_string()) == known.region
-        && ours.kind() == known.kind
-        && ours.extension() == known.extension.as_deref()
+fn equal(ours: &Phone, expected: &OracleNumber) -> bool {
+    ours.e164() == expected.e164
+        && ours.region().map(|region| region.to_string()) == expected.region
+        && ours.kind() == expected.kind
+        && ours.extension() == expected.extension.as_deref()
 }
 
 /// Whether it is the intended number and valid in libphonenumber: the sample, or its current format.
 fn is_repaired(ours: &Phone, sample: &Sample, text: &str) -> bool {
-    let is_known = oracle::read(ours.e164(), None).is_some_and(|known| known.e164 == ours.e164());
+    let is_known = oracle::parse(ours.e164(), None).is_some_and(|expected| expected.e164 == ours.e164());
     let is_sample = ours.e164() == format!("+{}{}", sample.code, sample.national);
     let subscriber = ours.national().get(ours.national().len().saturating_sub(8)..).unwrap_or_default();
     let is_older = ours.repairs().contains(&Repair::OlderSpelling) && text.ends_with(subscriber);
@@ -122,15 +125,22 @@ fn is_repaired(ours: &Phone, sample: &Sample, text: &str) -> bool {
 
 impl Row {
     fn counts(self) -> [u32; 6] {
-        [self.same, self.both_refuse, self.repaired, self.over_long, self.we_refuse, self.wrong]
+        [
+            self.equal,
+            self.both_refuse,
+            self.repaired,
+            self.too_long_for_e164,
+            self.refused_only_here,
+            self.wrong,
+        ]
     }
 
-    fn and(self, other: &Self) -> Self {
+    fn plus(self, other: &Self) -> Self {
         Self {
-            same: self.same + other.same,
+            equal: self.equal + other.equal,
             both_refuse: self.both_refuse + other.both_refuse,
-            over_long: self.over_long + other.over_long,
-            we_refuse: self.we_refuse + other.we_refuse,
+            too_long_for_e164: self.too_long_for_e164 + other.too_long_for_e164,
+            refused_only_here: self.refused_only_here + other.refused_only_here,
             repaired: self.repaired + other.repaired,
             wrong: self.wrong + other.wrong,
         }
@@ -141,7 +151,7 @@ impl Row {
     }
 
     fn agreement(self) -> f64 {
-        f64::from(self.same + self.both_refuse + self.repaired) / f64::from(self.texts())
+        f64::from(self.equal + self.both_refuse + self.repaired) / f64::from(self.texts())
     }
 }
 
@@ -154,7 +164,7 @@ impl fmt::Display for Row {
 
 impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let heads = ["same", "both refuse", "repaired", "over-long", "we refuse", "wrong", "agreement"];
+        let heads = ["equal", "both refuse", "repaired", "too long", "refused here", "wrong", "agreement"];
         write!(formatter, "{:<40}", "")?;
         heads.iter().try_for_each(|head| write!(formatter, "{head:>13}"))?;
         writeln!(formatter, "\n{:<40}{}", "all", self.sum(|_| true))?;

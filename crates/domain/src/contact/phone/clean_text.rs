@@ -13,16 +13,16 @@ static INVISIBLE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"[\p{Cf}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}\x{20E3}\x{034F}\x{115F}\x{1160}\x{3164}\x{FFA0}]")
 });
 /// A number that a spreadsheet converted to a decimal.
-static DECIMAL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\s*'?\+?[0-9]{5,})[.,]0+\s*$"));
+static SPREADSHEET_DECIMAL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\s*'?\+?[0-9]{5,})[.,]0+\s*$"));
 /// A space before the first digit and no letter before it. The space may have been a plus: `( 47) 22…`.
-static SPACE_FOR_PLUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\pL0-9+]* [0-9]"));
+static SPACE_BEFORE_DIGIT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\pL0-9+]* [0-9]"));
 /// A decimal fraction, which is not a phone number.
-static FRACTION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^'?\+?[0-9]{7,}[.,][0-9]{1,2}$"));
-static EXPONENT: LazyLock<Regex> =
+static DECIMAL_FRACTION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^'?\+?[0-9]{7,}[.,][0-9]{1,2}$"));
+static EXPONENT_NOTATION: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^\s*'?(\+?)([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,2})\s*$"));
 /// Placeholders for digits (`415-555-XXXX`, `030 1234***`). `0xx` is allowed: in Brazil it is the placeholder
 /// for the carrier code.
-static MASK: LazyLock<Regex> =
+static DIGIT_PLACEHOLDER: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)[*?_…•●■█\x{FF0A}\x{FF1F}]|\.\s*\.|(?:^|[^0])xx|[0-9]\s*-{2,}$"));
 /// Texts that resemble a phone number: dates, amounts, coordinates, URLs, negative numbers, items of a
 /// numbered list.
@@ -35,9 +35,10 @@ static NOT_A_PHONE: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 /// Ten digits of the North American plan with one dot.
-static AREA_AND_NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\s*[2-9][0-9]{2}\.[2-9][0-9]{6}\s*$"));
+static NORTH_AMERICAN_WITH_DOT: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^\s*[2-9][0-9]{2}\.[2-9][0-9]{6}\s*$"));
 /// HTML entities, which some form builders send for spaces.
-static ENTITY: LazyLock<Regex> =
+static HTML_ENTITY: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)&(?:[a-z]{2,6}|#[0-9]{1,5}|#x[0-9a-f]{1,4});"));
 
 pub(super) struct CleanText {
@@ -45,7 +46,7 @@ pub(super) struct CleanText {
     pub(super) text: String,
     pub(super) repairs: Vec<Repair>,
     /// There is a space before the first digit, which may have been a plus.
-    pub(super) space_for_plus: bool,
+    pub(super) may_lack_plus: bool,
 }
 
 impl CleanText {
@@ -58,12 +59,12 @@ impl CleanText {
         }
         let spaced = visible.chars().map(separator).collect::<String>();
         let text = ascii_digits(&spaced).ok_or(PhoneProblem::NotANumber)?;
-        let space_for_plus = may_lack_plus(&text);
+        let may_lack_plus = may_lack_plus(&text);
         let text = text.trim();
-        let text = if let Some(digits) = DECIMAL.captures(text).and_then(|parts| parts.get(1)) {
+        let text = if let Some(digits) = SPREADSHEET_DECIMAL.captures(text).and_then(|parts| parts.get(1)) {
             repairs.push(Repair::DecimalZeros);
             digits.as_str().to_owned()
-        } else if let Some(parts) = EXPONENT.captures(text) {
+        } else if let Some(parts) = EXPONENT_NOTATION.captures(text) {
             repairs.push(Repair::Exponent);
             let [plus, first, rest, exponent] =
                 [1, 2, 3, 4].map(|group| parts.get(group).map_or("", |part| part.as_str()));
@@ -75,16 +76,16 @@ impl CleanText {
         } else {
             text.to_owned()
         };
-        let is_not_a_phone = NOT_A_PHONE.is_match(&text) && !AREA_AND_NUMBER.is_match(&text);
-        if MASK.is_match(&text) || FRACTION.is_match(&text) || is_not_a_phone {
+        let is_not_a_phone = NOT_A_PHONE.is_match(&text) && !NORTH_AMERICAN_WITH_DOT.is_match(&text);
+        if DIGIT_PLACEHOLDER.is_match(&text) || DECIMAL_FRACTION.is_match(&text) || is_not_a_phone {
             return Err(PhoneProblem::NotANumber);
         }
-        Ok(Self { text, repairs, space_for_plus })
+        Ok(Self { text, repairs, may_lack_plus })
     }
 }
 
 fn without_entities(raw: &str) -> Cow<'_, str> {
-    ENTITY.replace_all(raw, " ")
+    HTML_ENTITY.replace_all(raw, " ")
 }
 
 /// A text without invisible characters.
@@ -95,7 +96,7 @@ pub(super) fn without_invisible_characters(raw: &str) -> String {
 /// Whether there is a space before the first digit and no letter before it. A form that does not escape its
 /// values sends a plus as a space.
 pub fn may_lack_plus(text: &str) -> bool {
-    SPACE_FOR_PLUS.is_match(text)
+    SPACE_BEFORE_DIGIT.is_match(text)
 }
 
 /// Converts middle dots, dashes and spaces of all kinds to the ASCII separators of digit groups.

@@ -8,7 +8,7 @@ use super::clean_text;
 use super::number_parts::pattern;
 
 /// Words that mean that the person must not be called, or that the number belongs to another person.
-static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+static DO_NOT_CALL_WORDS: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"(?i)do[\s-]*not[\s-]+(?:call|contact|phone)|don.?t[\s-]+(?:call|contact|phone)|\bdnc\b|\bno[\s-]+calls?\b",
         r"|wrong[\s-]+number|not[\s-]+my\b|\b(?:stop|never)[\s-]+call(?:ing)?\b",
@@ -21,5 +21,6 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
 ///
 /// A condition (`do not call after 5pm`) forbids all calls, because it cannot be checked before a call.
 pub fn forbids_calls(text: &str) -> bool {
-    text.contains(char::is_alphabetic) && WORDS.is_match(&clean_text::without_invisible_characters(text))
+    text.contains(char::is_alphabetic)
+        && DO_NOT_CALL_WORDS.is_match(&clean_text::without_invisible_characters(text))
 }

@@ -10,7 +10,8 @@ use super::numbering_plan::{LengthCheck, NumberingPlan};
 use super::{PhoneKind, PhoneProblem, spelling};
 
 const MIN_DIGITS: usize = 2;
-/// Google's limit: some plans, such as the German one, have numbers that cannot be dialled from abroad.
+/// Google's limit: some plans, such as the German one, have numbers that cannot be dialled from other
+/// countries.
 const MAX_DIGITS: usize = 17;
 /// The limit of E.164, which Google does not enforce.
 const MAX_DIGITS_WITH_CODE: usize = 15;
@@ -28,9 +29,9 @@ pub(super) struct NationalNumber {
 impl NationalNumber {
     pub(super) fn find(
         parts: &NumberParts,
-        home: Option<&'static NumberingPlan>,
+        default_plan: Option<&'static NumberingPlan>,
     ) -> Result<Self, PhoneProblem> {
-        let DigitsInPlan { plan, digits } = find_plan(parts, home)?;
+        let DigitsInPlan { plan, digits } = find_plan(parts, default_plan)?;
         if digits.len() < MIN_DIGITS {
             return Err(PhoneProblem::NotANumber);
         }
@@ -76,21 +77,21 @@ struct DigitsInPlan<'d> {
 
 fn find_plan<'d>(
     parts: &'d NumberParts,
-    home: Option<&'static NumberingPlan>,
+    default_plan: Option<&'static NumberingPlan>,
 ) -> Result<DigitsInPlan<'d>, PhoneProblem> {
     let digits = parts.digits.as_str();
     if !parts.plus {
-        let plan = home.ok_or(PhoneProblem::NoRegion)?;
+        let plan = default_plan.ok_or(PhoneProblem::NoRegion)?;
         return Ok(
             find_code_without_plus(digits, plan)?.unwrap_or(DigitsInPlan { plan, digits: digits.into() })
         );
     }
-    match (split_code(digits), home) {
+    match (split_code(digits), default_plan) {
         // A plus, followed by the prefix that is dialled instead of it: `+00 44 20 …`.
-        (Err(PhoneProblem::NotAssigned), Some(home)) => {
-            find_code_without_plus(digits, home)?.ok_or(PhoneProblem::NotAssigned)
+        (Err(PhoneProblem::NotAssigned), Some(default_plan)) => {
+            find_code_without_plus(digits, default_plan)?.ok_or(PhoneProblem::NotAssigned)
         }
-        (located, _) => located,
+        (result, _) => result,
     }
 }
 
@@ -98,18 +99,19 @@ fn find_plan<'d>(
 /// are too long or are a possible number only without it, the region's own country code.
 fn find_code_without_plus<'d>(
     digits: &'d str,
-    home: &'static NumberingPlan,
+    default_plan: &'static NumberingPlan,
 ) -> Result<Option<DigitsInPlan<'d>>, PhoneProblem> {
-    if let Some(abroad) = home.without_exit_code(digits) {
-        return split_code(abroad).map(Some);
+    if let Some(international) = default_plan.without_exit_code(digits) {
+        return split_code(international).map(Some);
     }
-    let Some(rest) = digits.strip_prefix(&home.code.to_string()) else { return Ok(None) };
-    let rest = home.without_national_prefix(rest);
-    let only_without_code = !home.is_possible_number(digits) && home.is_possible_number(&rest);
-    if !only_without_code && home.length(digits) != LengthCheck::TooLong {
+    let Some(rest) = digits.strip_prefix(&default_plan.code.to_string()) else { return Ok(None) };
+    let rest = default_plan.without_national_prefix(rest);
+    let only_without_code =
+        !default_plan.is_possible_number(digits) && default_plan.is_possible_number(&rest);
+    if !only_without_code && default_plan.length(digits) != LengthCheck::TooLong {
         return Ok(None);
     }
-    Ok(NumberingPlan::of_code(home.code).first().map(|plan| DigitsInPlan { plan, digits: rest }))
+    Ok(NumberingPlan::of_code(default_plan.code).first().map(|plan| DigitsInPlan { plan, digits: rest }))
 }
 
 /// Splits digits that begin with a country code. No code is a prefix of another one.
@@ -117,10 +119,10 @@ fn split_code(digits: &str) -> Result<DigitsInPlan<'_>, PhoneProblem> {
     if digits.len() <= MIN_DIGITS {
         return Err(PhoneProblem::NotANumber);
     }
-    let located = |length| {
+    let split_at = |length| {
         let (code, rest) = digits.split_at_checked(length)?;
         let code = Some(code).filter(|code| !code.starts_with('0'))?.parse().ok()?;
         Some(DigitsInPlan { plan: NumberingPlan::of_code(code).first()?, digits: rest.into() })
     };
-    (1..=3).find_map(located).ok_or(PhoneProblem::NotAssigned)
+    (1..=3).find_map(split_at).ok_or(PhoneProblem::NotAssigned)
 }

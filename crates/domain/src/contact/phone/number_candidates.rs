@@ -23,36 +23,39 @@ enum CandidateOrigin {
 type NumberCandidate = (CandidateOrigin, Phone);
 
 /// The only number that a cleaned text can be read as.
-pub(super) fn find(text: &str, home: Option<&'static NumberingPlan>) -> Result<Phone, PhoneProblem> {
+pub(super) fn find_number(
+    text: &str,
+    default_plan: Option<&'static NumberingPlan>,
+) -> Result<Phone, PhoneProblem> {
     if text_split::has_adjacent_letter(text) {
         return Err(PhoneProblem::NotANumber);
     }
-    let whole = parse_whole_text(text, home);
+    let whole = parse_whole_text(text, default_plan);
     if text.contains(";phone-context=") {
         return whole;
     }
     let variant = match &whole {
         Ok(_) => text_split::without_group_at_end(text)
-            .and_then(|text| Phone::parse_whole(&text, home).ok())
+            .and_then(|text| Phone::parse_whole(&text, default_plan).ok())
             .map(|phone| (CandidateOrigin::Alternative, phone)),
         Err(_) => text_split::without_words_in_brackets(text)
-            .and_then(|text| Phone::parse_whole(&text, home).ok())
+            .and_then(|text| Phone::parse_whole(&text, default_plan).ok())
             .map(|phone| {
                 (CandidateOrigin::WithoutBracketedWords, phone.with_repair(Repair::NoteBesidePhone))
             }),
     };
     let before_splits = text_split::split_points(text)
         .into_iter()
-        .flat_map(|split| parse_before(&split, home, whole.is_ok()));
+        .flat_map(|split| parse_before(&split, default_plan, whole.is_ok()));
     let candidates = variant.into_iter().chain(before_splits).collect();
     single_number(whole, candidates)
 }
 
 /// Parses the whole text. A zero in brackets is removed if the number is valid only without it.
-fn parse_whole_text(text: &str, home: Option<&'static NumberingPlan>) -> Result<Phone, PhoneProblem> {
-    Phone::parse_whole(text, home).or_else(|problem| {
+fn parse_whole_text(text: &str, default_plan: Option<&'static NumberingPlan>) -> Result<Phone, PhoneProblem> {
+    Phone::parse_whole(text, default_plan).or_else(|problem| {
         let without = text_split::without_zero_in_brackets(text).ok_or(problem)?;
-        Ok(Phone::parse_whole(&without, home).map_err(|_| problem)?.with_repair(Repair::TrunkZero))
+        Ok(Phone::parse_whole(&without, default_plan).map_err(|_| problem)?.with_repair(Repair::TrunkZero))
     })
 }
 
@@ -60,21 +63,23 @@ fn parse_whole_text(text: &str, home: Option<&'static NumberingPlan>) -> Result<
 /// belong to it.
 fn parse_before(
     split: &TextSplit<'_>,
-    home: Option<&'static NumberingPlan>,
+    default_plan: Option<&'static NumberingPlan>,
     whole_is_number: bool,
 ) -> Vec<NumberCandidate> {
-    if (split.weak && whole_is_number) || split.is_within_number() {
+    if (split.is_dash && whole_is_number) || split.is_within_number() {
         return Vec::new();
     }
-    let Ok(phone) = Phone::parse_whole(split.first, home) else { return Vec::new() };
+    let Ok(phone) = Phone::parse_whole(split.first, default_plan) else { return Vec::new() };
     let other = split
         .alternative_number()
         .filter(|_| !whole_is_number)
-        .and_then(|text| Phone::parse_whole(&text, home).ok());
+        .and_then(|text| Phone::parse_whole(&text, default_plan).ok());
     let other =
         other.filter(|other| other.e164 != phone.e164).map(|other| (CandidateOrigin::Alternative, other));
     let origin = match split.second_number() {
-        Some(number) if find(number, home).is_ok() => Some(CandidateOrigin::BeforeSecondNumber),
+        Some(number) if find_number(number, default_plan).is_ok() => {
+            Some(CandidateOrigin::BeforeSecondNumber)
+        }
         // Numbers of the North American plan have a fixed length, so the number is complete.
         Some(_) => phone.e164.starts_with("+1").then_some(CandidateOrigin::BeforeNote),
         None => (!may_continue(&phone, split)).then_some(CandidateOrigin::BeforeNote),

@@ -7,13 +7,13 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// The digit zero of each script of the Basic Multilingual Plane. The other nine digits follow it.
-const ZEROS: [u32; 37] = [
+const ZERO_DIGITS: [u32; 37] = [
     0x30, 0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50,
     0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40,
     0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
 ];
 
-const PLUS: [char; 2] = ['+', '\u{FF0B}'];
+const PLUS_SIGNS: [char; 2] = ['+', '\u{FF0B}'];
 
 /// Dashes, spaces, dots, slashes, brackets, tildes, and the `x` that is a placeholder for a carrier.
 const PUNCTUATION: &str = r"-x\x{2010}-\x{2015}\x{2212}\x{30FC}\x{FF0D}-\x{FF0F} \x{A0}\x{AD}\x{200B}\x{2060}\x{3000}()\x{FF08}\x{FF09}\x{FF3B}\x{FF3D}.\[\]/~\x{2053}\x{223C}";
@@ -36,14 +36,15 @@ pub(super) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern")
 }
 
-static VIABLE: LazyLock<Regex> = LazyLock::new(|| {
+/// A text with the characters of a phone number, and possibly an extension. libphonenumber calls it *viable*.
+static NUMBER_SYNTAX: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
         r"(?i)^(?:[+\x{{FF0B}}]*(?:[{PUNCTUATION}*]*[0-9]){{3,}}[{PUNCTUATION}*a-z0-9]*|[0-9]{{2}})(?:{EXTENSION})?$"
     ))
 });
 static ENDS_IN_EXTENSION: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("(?i)(?:{EXTENSION})$")));
-static BEFORE_A_SECOND: LazyLock<Regex> = LazyLock::new(|| pattern(r"(.*)[\\/] *x"));
-static CONTEXT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\+[0-9().-]*[0-9][0-9().-]*$"));
+static BEFORE_SECOND_NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(.*)[\\/] *x"));
+static PHONE_CONTEXT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\+[0-9().-]*[0-9][0-9().-]*$"));
 
 /// A toll-free number of the North American plan with letters in its last seven characters: `1-800-FLOWERS`.
 /// After other area codes letters are a name (`312 Chicago`).
@@ -56,7 +57,7 @@ static NOT_A_VANITY_WORD: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?i)(?:unknown|private|invalid|refused|nophone|missing|blocked|n{3}|x{3}|a{3}|d{3}|abcd)$")
 });
 /// The placeholder for the carrier code in Brazil: `0xx31 …`.
-static CARRIER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^(\(?0)xx([0-9])"));
+static CARRIER_PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^(\(?0)xx([0-9])"));
 
 /// The parts of a text that can be a phone number.
 pub(super) struct NumberParts {
@@ -70,13 +71,13 @@ pub(super) struct NumberParts {
 
 impl NumberParts {
     /// Parses a cleaned text. A text with letters is not a number, unless it is a vanity number.
-    pub(super) fn read(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let text = trim_to_number(text)?;
-        if !VIABLE.is_match(&text) {
+        if !NUMBER_SYNTAX.is_match(&text) {
             return None;
         }
         let (number, extension) = split_extension(&text);
-        let number = CARRIER.replace(number, "${1}${2}");
+        let number = CARRIER_PLACEHOLDER.replace(number, "${1}${2}");
         let letters = only_letters(&number).chars().count();
         let is_vanity = letters >= 3
             && VANITY_NUMBER.is_match(&number)
@@ -84,9 +85,12 @@ impl NumberParts {
         if !is_vanity && letters > 0 {
             return None;
         }
-        let digits =
-            number.trim_start_matches(PLUS).chars().filter_map(|c| keypad_digit(c, is_vanity)).collect();
-        Some(Self { plus: number.starts_with(PLUS), digits, extension })
+        let digits = number
+            .trim_start_matches(PLUS_SIGNS)
+            .chars()
+            .filter_map(|c| keypad_digit(c, is_vanity))
+            .collect();
+        Some(Self { plus: number.starts_with(PLUS_SIGNS), digits, extension })
     }
 }
 
@@ -98,7 +102,7 @@ fn only_letters(number: &str) -> String {
 /// because removing them could give a different number.
 pub(super) fn ascii_digits(raw: &str) -> Option<String> {
     let digit = |c: char| {
-        let zero = ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&u32::from(c)))?;
+        let zero = ZERO_DIGITS.iter().find(|zero| (**zero..**zero + 10).contains(&u32::from(c)))?;
         char::from_digit(u32::from(c) - zero, 10)
     };
     raw.chars().map(|c| if c.is_numeric() { digit(c) } else { Some(c) }).collect()
@@ -110,16 +114,16 @@ fn trim_to_number(text: &str) -> Option<String> {
     let candidate = match text.split_once(";phone-context=") {
         Some((number, context)) => {
             let context = context.split_once(';').map_or(context, |(context, _)| context);
-            if !CONTEXT.is_match(context) {
+            if !PHONE_CONTEXT.is_match(context) {
                 return None;
             }
             let number = number.split_once("tel:").map_or(number, |(_, number)| number);
             format!("{context}{number}")
         }
         None => {
-            let start = text.find(|c: char| c.is_ascii_digit() || PLUS.contains(&c))?;
+            let start = text.find(|c: char| c.is_ascii_digit() || PLUS_SIGNS.contains(&c))?;
             let candidate = text.get(start..)?.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '#');
-            let first = BEFORE_A_SECOND.captures(candidate).and_then(|parts| parts.get(1));
+            let first = BEFORE_SECOND_NUMBER.captures(candidate).and_then(|parts| parts.get(1));
             first.map_or(candidate, |first| first.as_str()).to_owned()
         }
     };
@@ -131,7 +135,7 @@ fn split_extension(text: &str) -> (&str, Option<String>) {
     let split = ENDS_IN_EXTENSION.captures(text).and_then(|parts| {
         let number = text.get(..parts.get(0)?.start())?;
         let extension = parts.iter().skip(1).flatten().find(|digits| !digits.is_empty())?;
-        VIABLE.is_match(number).then(|| (number, Some(extension.as_str().to_owned())))
+        NUMBER_SYNTAX.is_match(number).then(|| (number, Some(extension.as_str().to_owned())))
     });
     split.unwrap_or((text, None))
 }

@@ -144,7 +144,8 @@ impl NumberingPlan {
         PLANS.get(&code).map_or(&[], Vec::as_slice)
     }
 
-    /// The digits after the region's prefix for calls abroad. No country code begins with 0.
+    /// The digits after the exit code, which is the region's prefix for international calls. No country code
+    /// begins with 0.
     pub(super) fn without_exit_code<'d>(&self, digits: &'d str) -> Option<&'d str> {
         let prefix = self.international_prefix.as_ref()?.regex()?.find(digits)?;
         digits.get(prefix.end()..).filter(|rest| !rest.starts_with('0'))

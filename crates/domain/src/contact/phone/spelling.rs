@@ -21,8 +21,8 @@ pub(super) fn current_format(code: u16, national: &str) -> Option<String> {
 }
 
 /// The canonical E.164 of a subscriber. An Argentinian mobile has a 9 after the country code when it is
-/// called from abroad, and no 9 within the country.
-pub fn subscriber(e164: &str) -> Cow<'_, str> {
+/// called from another country, and no 9 within the country.
+pub fn canonical_e164(e164: &str) -> Cow<'_, str> {
     match e164.strip_prefix("+549") {
         Some(national) if national.len() == 10 => format!("+54{national}").into(),
         _ => e164.into(),
@@ -51,7 +51,7 @@ pub(crate) fn spellings(e164: &str) -> Vec<String> {
 
 /// All E.164 numbers of a subscriber.
 fn equivalent_numbers(e164: &str) -> Vec<Cow<'_, str>> {
-    let canonical = subscriber(e164);
+    let canonical = canonical_e164(e164);
     let mobile = canonical.strip_prefix("+54").map(|national| Cow::from(format!("+549{national}")));
     std::iter::once(canonical).chain(mobile).collect()
 }

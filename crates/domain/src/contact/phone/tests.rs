@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-mod none;
+mod not_a_number;
 mod notes;
 mod repairs;
 mod spelling;
@@ -24,7 +24,7 @@ fn the_formats_that_people_use_are_accepted() {
 }
 
 #[test]
-fn the_prefix_for_calls_abroad_depends_on_the_region() {
+fn the_exit_code_depends_on_the_region() {
     assert_eq!(e164("011 358 18 1234567", "US").as_deref(), Ok("+358181234567"));
     assert_eq!(e164("00 44 20 7946 0958", "DE").as_deref(), Ok("+442079460958"));
     assert_eq!(e164("00 44 20 7946 0958", "US"), Err(PhoneProblem::NotAssigned));

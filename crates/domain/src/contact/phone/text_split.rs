@@ -12,7 +12,7 @@ pub(super) struct TextSplit<'t> {
     pub(super) rest: &'t str,
     /// The split is at a dash between spaces. Dashes are common within numbers, so it is used only if the
     /// whole text is not a number.
-    pub(super) weak: bool,
+    pub(super) is_dash: bool,
     is_word: bool,
 }
 
@@ -32,7 +32,7 @@ static SHORT_GROUP: LazyLock<Regex> =
 /// A last group in brackets, or a range of numbers.
 static GROUP_AT_END: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?:[(\[]\s*[0-9]{1,4}\s*[)\]]|\s[0-9]{1,2}\s*-\s*[0-9]{1,2})\s*$"));
-static BEFORE_SECOND_NUMBER: LazyLock<Regex> = LazyLock::new(|| {
+static SECOND_NUMBER_SEPARATOR: LazyLock<Regex> = LazyLock::new(|| {
     pattern(r"(?i)^[\s/;,|&\\-]*(?:(?:or|and|oder|und|ou|et|o|u|y|e|of|en|eller|og)\b[\s.:]*)?")
 });
 static DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern("[0-9]+"));
@@ -48,7 +48,7 @@ impl<'t> TextSplit<'t> {
 
     /// The rest from the beginning of a possible second number.
     pub(super) fn second_number(&self) -> Option<&'t str> {
-        let separator = BEFORE_SECOND_NUMBER.find(self.rest);
+        let separator = SECOND_NUMBER_SEPARATOR.find(self.rest);
         let second = separator.and_then(|found| self.rest.get(found.end()..)).unwrap_or(self.rest);
         let is_number_start = second.starts_with(|c: char| c.is_ascii_digit() || "+(".contains(c));
         (is_number_start && self.digit_groups().map(str::len).sum::<usize>() > MAX_NOTE_DIGITS)
@@ -99,9 +99,9 @@ pub(super) fn split_points(text: &str) -> Vec<TextSplit<'_>> {
     for (at, c) in text.char_indices() {
         let (first, rest) = text.split_at(at);
         let is_word = c.is_alphabetic() && before.is_some_and(|before: char| !before.is_alphanumeric());
-        let weak = c == '-' && first.ends_with(' ') && rest.starts_with("- ");
-        if weak || is_word || "/;,|&\n\\".contains(c) {
-            splits.push(TextSplit { first, rest, weak, is_word });
+        let is_dash = c == '-' && first.ends_with(' ') && rest.starts_with("- ");
+        if is_dash || is_word || "/;,|&\n\\".contains(c) {
+            splits.push(TextSplit { first, rest, is_dash, is_word });
         }
         before = Some(c);
     }

@@ -4,7 +4,7 @@ use rlibphonenumber::PhoneNumberFormat;
 
 use crate::samples::Sample;
 
-/// Regions with their prefixes for calls abroad.
+/// Regions with their exit codes, the prefixes for international calls.
 const EXIT_CODES: [(&str, &str); 16] = [
     ("US", "011"),
     ("GB", "00"),
@@ -27,27 +27,27 @@ const EXIT_CODES: [(&str, &str); 16] = [
 /// The name of the format, the text, and the default region of the source.
 type FormattedNumber<'s> = (&'static str, String, Option<&'s str>);
 
-pub(crate) fn formats(sample: &Sample) -> Vec<FormattedNumber<'_>> {
+pub(crate) fn all(sample: &Sample) -> Vec<FormattedNumber<'_>> {
     let mut texts = international(sample);
     texts.extend(with_extension(sample));
-    texts.extend(dialled(sample));
-    if let Some(home) = sample.home() {
-        texts.extend(at_home(sample, home));
+    texts.extend(with_exit_code(sample));
+    if let Some(default_region) = sample.default_region() {
+        texts.extend(national(sample, default_region));
     }
     texts
 }
 
 /// With a country code, and in national formats.
-pub(crate) fn plain_formats(sample: &Sample) -> Vec<FormattedNumber<'_>> {
+pub(crate) fn plain(sample: &Sample) -> Vec<FormattedNumber<'_>> {
     let Sample { code, national, .. } = sample;
     [format!("+{code}{national}"), format!("{code}{national}"), national.clone(), format!("0{national}")]
-        .map(|text| ("broken", text, sample.home()))
+        .map(|text| ("invalid", text, sample.default_region()))
         .into()
 }
 
 fn international(sample: &Sample) -> Vec<FormattedNumber<'_>> {
     let e164 = format!("+{}{}", sample.code, sample.national);
-    let spaced = sample.written(PhoneNumberFormat::International);
+    let spaced = sample.format(PhoneNumberFormat::International);
     let (code, national) = (sample.code, &sample.national);
     let (area, rest) = national.split_at(national.len().min(3));
     let texts = [
@@ -63,7 +63,7 @@ fn international(sample: &Sample) -> Vec<FormattedNumber<'_>> {
         ("Arabic-Indic", spaced.chars().map(|c| in_script(c, 0x660)).collect()),
         ("Persian", spaced.chars().map(|c| in_script(c, 0x6F0)).collect()),
         ("Devanagari", spaced.chars().map(|c| in_script(c, 0x966)).collect()),
-        ("tel:", sample.written(PhoneNumberFormat::RFC3966)),
+        ("tel:", sample.format(PhoneNumberFormat::RFC3966)),
         ("tel: with context", format!("tel:{national};phone-context=+{code}")),
         ("label before", format!("Tel. {spaced}")),
         ("bidi marks", format!("\u{202a}{spaced}\u{202c}")),
@@ -74,11 +74,12 @@ fn international(sample: &Sample) -> Vec<FormattedNumber<'_>> {
         ("two numbers", format!("{e164} / {e164}")),
         ("note after", format!("{e164} (mobile)")),
     ];
-    let homes = [None, Some("US"), Some("DE"), sample.home()];
-    let with_home = |(place, (way, text)): (usize, (&'static str, String))| -> FormattedNumber<'_> {
-        (way, text, homes[place % 4])
-    };
-    texts.into_iter().enumerate().map(with_home).collect()
+    let default_regions = [None, Some("US"), Some("DE"), sample.default_region()];
+    let with_default_region =
+        |(place, (format_name, text)): (usize, (&'static str, String))| -> FormattedNumber<'_> {
+            (format_name, text, default_regions[place % 4])
+        };
+    texts.into_iter().enumerate().map(with_default_region).collect()
 }
 
 fn in_script(c: char, zero: u32) -> char {
@@ -93,24 +94,24 @@ fn with_extension(sample: &Sample) -> Vec<FormattedNumber<'_>> {
 }
 
 /// With the digits that are dialled instead of the plus, and without them.
-fn dialled(sample: &Sample) -> Vec<FormattedNumber<'_>> {
+fn with_exit_code(sample: &Sample) -> Vec<FormattedNumber<'_>> {
     let (code, national) = (sample.code, &sample.national);
     let mut texts = Vec::new();
-    for (home, prefix) in EXIT_CODES {
-        texts.push(("dialled from abroad", format!("{prefix} {code} {national}"), Some(home)));
+    for (default_region, prefix) in EXIT_CODES {
+        texts.push(("exit code", format!("{prefix} {code} {national}"), Some(default_region)));
     }
-    for home in [None, Some("US"), Some("GB"), Some("IN"), sample.home()] {
-        texts.push(("00 anywhere", format!("00{code}{national}"), home));
-        texts.push(("011 anywhere", format!("011{code}{national}"), home));
-        texts.push(("plus and 00", format!("+00{code}{national}"), home));
-        texts.push(("no plus", format!("{code}{national}"), home));
-        texts.push(("no code", national.clone(), home));
+    for default_region in [None, Some("US"), Some("GB"), Some("IN"), sample.default_region()] {
+        texts.push(("00 anywhere", format!("00{code}{national}"), default_region));
+        texts.push(("011 anywhere", format!("011{code}{national}"), default_region));
+        texts.push(("plus and 00", format!("+00{code}{national}"), default_region));
+        texts.push(("no plus", format!("{code}{national}"), default_region));
+        texts.push(("no code", national.clone(), default_region));
     }
     texts
 }
 
-fn at_home<'s>(sample: &'s Sample, home: &'s str) -> Vec<FormattedNumber<'s>> {
-    let written = sample.written(PhoneNumberFormat::National);
+fn national<'s>(sample: &'s Sample, default_region: &'s str) -> Vec<FormattedNumber<'s>> {
+    let written = sample.format(PhoneNumberFormat::National);
     let national = &sample.national;
     let digits: String = written.chars().filter(char::is_ascii_digit).collect();
     [
@@ -123,6 +124,6 @@ fn at_home<'s>(sample: &'s Sample, home: &'s str) -> Vec<FormattedNumber<'s>> {
         ("national with extension", format!("{written} x89")),
         ("carrier", format!("0 15 {national}")),
     ]
-    .map(|(way, text)| (way, text, Some(home)))
+    .map(|(format_name, text)| (format_name, text, Some(default_region)))
     .into()
 }
