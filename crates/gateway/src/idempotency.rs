@@ -12,41 +12,45 @@ use crate::state::GatewayState;
 
 /// Whether a submission is the first one with its key.
 pub(crate) enum IdempotencyCheck {
-    First,
+    FirstRequest,
     /// The id of the first one, which is durable.
     Repeated(SubmissionId),
 }
 
-/// Sets the marker of a submission, unless another one with the same key has set it.
+/// Reserves the idempotency key of a submission, unless another submission has reserved it.
 ///
 /// # Errors
 /// [`Refusal::IdempotencyInFlight`] or [`Refusal::IdempotencyMismatch`].
-pub(crate) async fn begin(
+pub(crate) async fn reserve(
     state: &GatewayState,
     submission: &Submission,
 ) -> Result<IdempotencyCheck, Refusal> {
-    let Some(key) = key(state, submission) else { return Ok(IdempotencyCheck::First) };
-    match state.markers.begin(key, submission.id, submission.body_hash).await {
-        IdempotencyState::First | IdempotencyState::Unknown => Ok(IdempotencyCheck::First),
-        IdempotencyState::Done(first) => Ok(IdempotencyCheck::Repeated(first)),
+    let Some(key) = marker_key(state, submission) else { return Ok(IdempotencyCheck::FirstRequest) };
+    match state.markers.reserve(key, submission.id, submission.body_hash).await {
+        IdempotencyState::FirstRequest | IdempotencyState::Unknown => Ok(IdempotencyCheck::FirstRequest),
+        IdempotencyState::Completed(first) => Ok(IdempotencyCheck::Repeated(first)),
         IdempotencyState::InFlight => Err(Refusal::IdempotencyInFlight),
         IdempotencyState::BodyMismatch => Err(Refusal::IdempotencyMismatch),
     }
 }
 
-/// Updates the marker after the publish. If the publish failed and the message may still be in the queue, the
-/// marker is kept until it expires. Meanwhile a retry gets a 409.
-pub(crate) async fn end(state: &GatewayState, submission: &Submission, refused: Option<&PublishError>) {
-    let Some(key) = key(state, submission) else { return };
-    match refused {
-        None => state.markers.done(key, submission.id, submission.body_hash).await,
-        Some(refused) if was_never_sent(refused) => state.markers.forget(key, submission.id).await,
-        Some(_) => {}
+/// Completes or releases the key after the publish. If the publish failed and the message may still be in the
+/// queue, the key stays reserved until the marker expires. Meanwhile a retry gets a 409.
+pub(crate) async fn complete_or_release(
+    state: &GatewayState,
+    submission: &Submission,
+    published: &Result<(), PublishError>,
+) {
+    let Some(key) = marker_key(state, submission) else { return };
+    match published {
+        Ok(()) => state.markers.complete(key, submission.id, submission.body_hash).await,
+        Err(error) if was_never_sent(error) => state.markers.release(key, submission.id).await,
+        Err(_) => {}
     }
 }
 
-fn was_never_sent(refused: &PublishError) -> bool {
-    match refused {
+fn was_never_sent(error: &PublishError) -> bool {
+    match error {
         PublishError::Busy => true,
         PublishError::TimedOut => false,
         PublishError::Unavailable(cause) => match cause {
@@ -61,7 +65,7 @@ fn was_never_sent(refused: &PublishError) -> bool {
 
 /// The marker key. It contains the epoch, so that markers from before a restore do not match: the submissions
 /// that they name may no longer exist.
-fn key(state: &GatewayState, submission: &Submission) -> Option<ClaimKey> {
+fn marker_key(state: &GatewayState, submission: &Submission) -> Option<ClaimKey> {
     let key = submission.idempotency_key_hash?.with_epoch(state.keys.directory.epoch()?);
     Some(ClaimKey { organization: submission.organization, kind: ClaimKind::Idempotency, key })
 }

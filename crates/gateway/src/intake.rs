@@ -185,7 +185,7 @@ impl<'r> IntakeRequest<'r> {
         let (state, NewSubmission { mut submission, own_tags }) = (self.state, accepted);
         let id = submission.id;
         let reply_wait = self.reply_wait(caller);
-        if let IdempotencyCheck::Repeated(first) = idempotency::begin(state, &submission).await? {
+        if let IdempotencyCheck::Repeated(first) = idempotency::reserve(state, &submission).await? {
             let posted = PostedLead { id: first, ..posted_lead(&submission, &own_tags, caller) };
             return self.answer_again(posted, reply_wait, caller).await;
         }
@@ -196,7 +196,7 @@ impl<'r> IntakeRequest<'r> {
         submission.reply_to = expected.as_ref().map(ExpectedReply::address).cloned();
         let message = serde_json::to_vec(&submission).map_err(|_| Refusal::Internal)?;
         let published = state.publisher.publish(submission.organization, message.into()).await;
-        idempotency::end(state, &submission, published.as_ref().err()).await;
+        idempotency::complete_or_release(state, &submission, &published).await;
         published.map_err(Refusal::Queue)?;
         let dialect = self.context.dialect.as_str();
         metrics::counter!("leadgate_gateway_accepted_total", "dialect" => dialect).increment(1);

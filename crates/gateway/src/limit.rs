@@ -40,7 +40,7 @@ pub(crate) async fn post(
         // The rate of the source replaces the rate of the dialect.
         _ if source_counter.is_some() => None,
         LimitScope::Organization => Some(format!("dialect:{}", source.dialect)),
-        LimitScope::Source => Some(format!("source:{}:usual", source.id)),
+        LimitScope::Source => Some(format!("source:{}:default", source.id)),
     };
     let dialect_counter = dialect_scope.map(|scope| Counter::new(scope, default_limit.rate));
     let public = match key.kind {
@@ -51,7 +51,7 @@ pub(crate) async fn post(
     let page_counter = public.then(|| Counter::new(format!("key:{}:{}", key.id, from()), PUBLIC_RATE));
     let mut counters = [dialect_counter, key_counter, source_counter, page_counter].into_iter().flatten();
     let Some(first) = counters.next() else { return Ok(()) };
-    let request = counters.fold(LimitRequest::of(caller.organization(), first), LimitRequest::with_counter);
+    let request = counters.fold(LimitRequest::new(caller.organization(), first), LimitRequest::with_counter);
     admit(state.limiter.acquire(request).await, context)
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn read(
     context: &mut RequestContext,
     caller: &Caller,
 ) -> Result<(), Refusal> {
-    let request = LimitRequest::of(caller.organization(), read_counter(caller));
+    let request = LimitRequest::new(caller.organization(), read_counter(caller));
     admit(state.limiter.acquire(request).await, context)
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn webhook(
 ) -> Result<(), Refusal> {
     let rate = Rate { permits: 60, window: Duration::from_secs(60 * 60) };
     let counter = Counter::new(format!("webhooks:{}", caller.source.id), rate);
-    admit(state.limiter.acquire(LimitRequest::of(caller.organization(), counter)).await, context)
+    admit(state.limiter.acquire(LimitRequest::new(caller.organization(), counter)).await, context)
 }
 
 /// Takes a permit for an authenticated request that only reads or is refused. A public credential is counted
@@ -110,15 +110,15 @@ pub(crate) async fn additional(
     leads: u32,
 ) -> Result<(), Refusal> {
     let Some(further) = leads.checked_sub(1).filter(|further| *further > 0) else { return Ok(()) };
-    let request = LimitRequest::of(caller.organization(), read_counter(caller)).cost(further);
+    let request = LimitRequest::new(caller.organization(), read_counter(caller)).cost(further);
     admit(state.limiter.acquire(request).await, context)
 }
 
 /// Takes the permit for reading a body before authentication. It is counted by client address.
 pub(crate) async fn body_read(state: &GatewayState, context: &mut RequestContext) -> Result<(), Refusal> {
     let from = from(context.address);
-    let counter = Counter::new(format!("unread:{from}"), state.config.unread_rate);
-    admit(state.limiter.acquire(LimitRequest::unknown(counter)).await, context)
+    let counter = Counter::new(format!("body:{from}"), state.config.unread_rate);
+    admit(state.limiter.acquire(LimitRequest::without_organization(counter)).await, context)
 }
 
 /// Takes `cost` permits (0 or 1) for an unauthenticated request. They are counted by client address.
@@ -129,7 +129,7 @@ pub(crate) async fn unauthenticated(
 ) -> Result<(), Refusal> {
     let from = from(context.address);
     let counter = Counter::new(format!("address:{from}"), state.config.stranger_rate);
-    admit(state.limiter.acquire(LimitRequest::unknown(counter).cost(cost)).await, context)
+    admit(state.limiter.acquire(LimitRequest::without_organization(counter).cost(cost)).await, context)
 }
 
 /// Stores the decision in the context, so that every response has the rate limit headers.

@@ -62,7 +62,7 @@ impl LimitDecision {
     }
 
     /// Calls `state_of` once for each counter, in the order of the request.
-    pub(crate) fn of(
+    pub(crate) fn new(
         request: &LimitRequest,
         admitted: bool,
         mut state_of: impl FnMut(&Counter) -> CounterState,

@@ -55,7 +55,7 @@ impl RedisLimiter {
             self.local.record_usage(request, || ends.next().map_or(Duration::ZERO, |window| window.ends_in));
         }
         let mut windows = answer.windows.iter().copied();
-        LimitDecision::of(request, answer.admitted, |counter| {
+        LimitDecision::new(request, answer.admitted, |counter| {
             let window = windows.next().unwrap_or_default();
             let remaining = counter.rate.permits.saturating_sub(window.used);
             CounterState { has_room: request.permits() <= remaining, remaining, reset: window.ends_in }

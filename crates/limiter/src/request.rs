@@ -53,17 +53,17 @@ pub struct LimitRequest {
 
 impl LimitRequest {
     /// A request on behalf of an organization.
-    pub fn of(organization: OrganizationId, counter: Counter) -> Self {
-        Self::owned_by(CounterOwner::Organization(organization), counter)
+    pub fn new(organization: OrganizationId, counter: Counter) -> Self {
+        Self::with_owner(CounterOwner::Organization(organization), counter)
     }
 
     /// A request without a known organization, such as one with an unknown token.
-    pub fn unknown(counter: Counter) -> Self {
+    pub fn without_organization(counter: Counter) -> Self {
         let group = u64::from(crc32fast::hash(counter.scope.as_bytes())) % UNKNOWN_OWNER_GROUPS;
-        Self::owned_by(CounterOwner::Unknown(group), counter)
+        Self::with_owner(CounterOwner::Unknown(group), counter)
     }
 
-    fn owned_by(owner: CounterOwner, counter: Counter) -> Self {
+    fn with_owner(owner: CounterOwner, counter: Counter) -> Self {
         Self { owner, first: counter, others: Vec::new(), cost: 1, total: 1 }
     }
 
@@ -85,7 +85,7 @@ impl LimitRequest {
 
     /// Requests the rest of a batch of `total` permits, of which `taken` were taken before its body was read.
     /// The total must not be larger than a limit.
-    pub fn remaining_of(self, total: u32, taken: u32) -> Self {
+    pub fn rest_of_batch(self, total: u32, taken: u32) -> Self {
         Self { cost: total.saturating_sub(taken), total, ..self }
     }
 

@@ -37,7 +37,7 @@ async fn only_a_valid_certificate_is_accepted() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let counter = Counter::new("key:a".to_owned(), Rate::per_minute(1));
-    let request = LimitRequest::of(OrganizationId::generate(), counter);
+    let request = LimitRequest::new(OrganizationId::generate(), counter);
     assert_eq!(limiter.acquire(request.clone()).await.verdict, LimitVerdict::Allowed);
     assert_eq!(limiter.acquire(request).await.verdict, LimitVerdict::Limited);
     assert!(redis.command("KEYS *").await.unwrap().starts_with("*1"), "counted in Redis");

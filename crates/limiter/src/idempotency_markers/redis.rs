@@ -7,22 +7,22 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{ErrorKind, RedisResult};
 use leadgate_domain::{BodyHash, ClaimKey, SubmissionId};
 
-use super::{DONE_LIFETIME, IdempotencyState};
+use super::{COMPLETED_LIFETIME, IdempotencyState};
 use crate::redis::batched_call::{BatchedCall, PendingCall};
 use crate::redis::batcher::Batcher;
 use crate::redis::lua_script::LuaScript;
 use crate::{LimiterConfig, LimiterError, LimiterStatus};
 
-static MARK: LazyLock<LuaScript> = LazyLock::new(|| LuaScript::new(include_str!("mark.lua")));
+static MARKER_SCRIPT: LazyLock<LuaScript> = LazyLock::new(|| LuaScript::new(include_str!("markers.lua")));
 
 #[derive(Clone)]
 pub(super) struct RedisMarkers {
     batcher: Batcher<MarkerCall>,
     prefix: Arc<str>,
-    in_flight: Duration,
+    in_flight_lifetime: Duration,
 }
 
-/// One operation on a marker, as arguments of `mark.lua`.
+/// One operation on a marker, as arguments of `markers.lua`.
 #[derive(Clone)]
 pub(super) struct MarkerCall {
     key: String,
@@ -31,12 +31,15 @@ pub(super) struct MarkerCall {
 }
 
 impl RedisMarkers {
-    pub(super) async fn open(config: &LimiterConfig, in_flight: Duration) -> Result<Self, LimiterError> {
+    pub(super) async fn open(
+        config: &LimiterConfig,
+        in_flight_lifetime: Duration,
+    ) -> Result<Self, LimiterError> {
         let batcher = Batcher::open(config).await?;
-        Ok(Self { batcher, prefix: config.prefix.as_str().into(), in_flight })
+        Ok(Self { batcher, prefix: config.prefix.as_str().into(), in_flight_lifetime })
     }
 
-    pub(super) async fn begin(
+    pub(super) async fn reserve(
         &self,
         key: ClaimKey,
         submission: SubmissionId,
@@ -45,26 +48,32 @@ impl RedisMarkers {
         let body = body.to_string();
         let answer = self
             .batcher
-            .call_with_retry(self.marker_call("begin", key, submission, body, self.in_flight))
+            .call_with_retry(self.marker_call("reserve", key, submission, body, self.in_flight_lifetime))
             .await;
         match answer.as_deref() {
-            Some("first") => IdempotencyState::First,
+            Some("first_request") => IdempotencyState::FirstRequest,
             Some("in_flight") => IdempotencyState::InFlight,
             Some("body_mismatch") => IdempotencyState::BodyMismatch,
-            Some(id) => id.parse().map_or(IdempotencyState::Unknown, IdempotencyState::Done),
+            Some(id) => id.parse().map_or(IdempotencyState::Unknown, IdempotencyState::Completed),
             None => IdempotencyState::Unknown,
         }
     }
 
-    pub(super) async fn done(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) {
+    pub(super) async fn complete(&self, key: ClaimKey, submission: SubmissionId, body: BodyHash) {
         self.batcher
-            .call_with_retry(self.marker_call("done", key, submission, body.to_string(), DONE_LIFETIME))
+            .call_with_retry(self.marker_call(
+                "complete",
+                key,
+                submission,
+                body.to_string(),
+                COMPLETED_LIFETIME,
+            ))
             .await;
     }
 
-    pub(super) async fn forget(&self, key: ClaimKey, submission: SubmissionId) {
+    pub(super) async fn release(&self, key: ClaimKey, submission: SubmissionId) {
         self.batcher
-            .call_with_retry(self.marker_call("forget", key, submission, String::new(), Duration::ZERO))
+            .call_with_retry(self.marker_call("release", key, submission, String::new(), Duration::ZERO))
             .await;
     }
 
@@ -99,7 +108,7 @@ impl BatchedCall for MarkerCall {
     ) -> RedisResult<Vec<String>> {
         let keys: Vec<&str> = calls.iter().map(|pending| pending.call.key.as_str()).collect();
         let arguments: Vec<&String> = calls.iter().flat_map(|pending| &pending.call.arguments).collect();
-        let answers: Vec<String> = MARK.run(connection, &keys, &arguments).await?;
+        let answers: Vec<String> = MARKER_SCRIPT.run(connection, &keys, &arguments).await?;
         match answers.len() == calls.len() {
             true => Ok(answers),
             false => Err((ErrorKind::Parse, "the script did not return one result for each call").into()),

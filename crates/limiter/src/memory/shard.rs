@@ -65,7 +65,7 @@ impl CounterShard {
                 windows.set(counter, window.take(permits, counter.rate, share, now));
             }
         }
-        LimitDecision::of(request, admitted, |counter| {
+        LimitDecision::new(request, admitted, |counter| {
             let (window, limit) = (windows.get(counter, now), share.limit(counter.rate));
             CounterState {
                 has_room: window.has_room(permits, limit),
@@ -83,12 +83,12 @@ impl CounterShard {
     ) {
         let windows = self.windows_of(request.owner, now);
         for counter in request.counters() {
-            let known = windows.get(counter, now);
+            let current = windows.get(counter, now);
             let ends = now.checked_add(ends_in()).unwrap_or(now);
             // Two responses about the same window differ by their network delays, two windows by a whole
             // window.
-            let same_window = ends.saturating_duration_since(known.ends) < counter.rate.window / 2;
-            let used = if same_window { known.used } else { 0 };
+            let same_window = ends.saturating_duration_since(current.ends) < counter.rate.window / 2;
+            let used = if same_window { current.used } else { 0 };
             windows.set(counter, OpenWindow { ends, used: used.saturating_add(request.permits()) });
         }
     }
@@ -111,14 +111,14 @@ struct OwnerWindows {
 
 impl OwnerWindows {
     fn get(&self, counter: &Counter, now: Instant) -> OpenWindow {
-        let known = self.open.get(self.window_scope(&counter.scope)).filter(|window| window.ends > now);
-        known.copied().unwrap_or(OpenWindow { ends: now, used: 0 })
+        let current = self.open.get(self.window_scope(&counter.scope)).filter(|window| window.ends > now);
+        current.copied().unwrap_or(OpenWindow { ends: now, used: 0 })
     }
 
     fn set(&mut self, counter: &Counter, window: OpenWindow) {
         let scope = self.window_scope(&counter.scope);
         match self.open.get_mut(scope) {
-            Some(known) => *known = window,
+            Some(current) => *current = window,
             None if scope == OVERFLOW => _ = self.open.insert(OVERFLOW.into(), window),
             None => _ = self.open.insert(Arc::clone(&counter.scope), window),
         }

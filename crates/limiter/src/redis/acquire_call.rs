@@ -11,7 +11,7 @@ use super::batched_call::{BatchedCall, PendingCall};
 use super::lua_script::LuaScript;
 use crate::LimitRequest;
 
-static ACQUIRE: LazyLock<LuaScript> = LazyLock::new(|| LuaScript::new(include_str!("acquire.lua")));
+static ACQUIRE_SCRIPT: LazyLock<LuaScript> = LazyLock::new(|| LuaScript::new(include_str!("acquire.lua")));
 
 /// Limits of an expiry in Redis. A window outside them would make the whole call fail.
 const MIN_WINDOW: Duration = Duration::from_millis(1);
@@ -66,7 +66,7 @@ impl BatchedCall for AcquireCall {
         calls: &[PendingCall<Self>],
     ) -> RedisResult<Vec<AcquireResult>> {
         let (keys, arguments) = script_arguments(calls);
-        let numbers: Vec<i64> = ACQUIRE.run(connection, &keys, &arguments).await?;
+        let numbers: Vec<i64> = ACQUIRE_SCRIPT.run(connection, &keys, &arguments).await?;
         let mut numbers = numbers.into_iter();
         let parse = |pending: &PendingCall<Self>| parse_result(&mut numbers, pending.call.counters.len());
         let answers: Option<Vec<_>> = calls.iter().map(parse).collect();

@@ -58,7 +58,7 @@ pub(crate) async fn the_most_restrictive_counter_is_reported(world: World) {
     }
     world.limiter.acquire(world.request("source", 2)).await;
     let late = Counter::new("late", Rate { permits: 1, window: 2 * MINUTE });
-    assert!(world.limiter.acquire(LimitRequest::of(world.organization, late.clone())).await.allowed());
+    assert!(world.limiter.acquire(LimitRequest::new(world.organization, late.clone())).await.allowed());
     let refused = world.limiter.acquire(both.with_counter(late)).await;
     assert_eq!(scope(&refused), "late", "the counter that resets last");
     assert!(about(refused.retry_after.unwrap(), 2 * MINUTE), "{refused:?}");
@@ -86,11 +86,11 @@ pub(crate) async fn a_batch_larger_than_the_limit_has_its_own_verdict(world: Wor
 pub(crate) async fn permits_taken_before_the_body_count_towards_the_batch(world: World) {
     let request = world.request("key", 10);
     assert!(world.limiter.acquire(request.clone()).await.allowed());
-    let larger = world.limiter.acquire(request.clone().remaining_of(11, 1)).await;
+    let larger = world.limiter.acquire(request.clone().rest_of_batch(11, 1)).await;
     assert_eq!((larger.verdict, larger.remaining), (LimitVerdict::LargerThanLimit, 9));
-    let rest = world.limiter.acquire(request.clone().remaining_of(10, 1)).await;
+    let rest = world.limiter.acquire(request.clone().rest_of_batch(10, 1)).await;
     assert_eq!((rest.verdict, rest.remaining), (LimitVerdict::Allowed, 0));
-    let empty_rest = world.limiter.acquire(request.remaining_of(1, 1)).await;
+    let empty_rest = world.limiter.acquire(request.rest_of_batch(1, 1)).await;
     assert_eq!(empty_rest.verdict, LimitVerdict::Allowed, "a single lead has no remaining permits");
 }
 
@@ -122,8 +122,8 @@ pub(crate) async fn organizations_and_scopes_count_separately(world: World) {
     assert!(world.limiter.acquire(world.request("key:1", 1)).await.allowed());
     let others = [
         world.request("key:2", 1),
-        LimitRequest::of(OrganizationId::generate(), counter("key:1", 1)),
-        LimitRequest::unknown(counter("key:1", 1)),
+        LimitRequest::new(OrganizationId::generate(), counter("key:1", 1)),
+        LimitRequest::without_organization(counter("key:1", 1)),
     ];
     for other in others {
         let decision = world.limiter.acquire(other).await;
@@ -142,7 +142,7 @@ pub(crate) async fn extreme_rates_are_handled(world: World) {
     let rates = [(0, MINUTE), (3, Duration::ZERO), (3, Duration::MAX), (u32::MAX, Duration::from_nanos(1))];
     for (permits, window) in rates {
         let counter = Counter::new(format!("extreme:{permits}:{window:?}"), Rate { permits, window });
-        let decision = world.limiter.acquire(LimitRequest::of(world.organization, counter)).await;
+        let decision = world.limiter.acquire(LimitRequest::new(world.organization, counter)).await;
         assert_eq!(decision.allowed(), permits > 0);
     }
     assert_eq!(world.limiter.acquire(world.request("key", 2)).await.remaining, 1);

@@ -39,7 +39,8 @@ pub(crate) async fn batches_fill_a_window_to_the_last_permit(world: World) {
 }
 
 pub(crate) async fn several_instances_share_one_limit(world: World) {
-    let gateways = [world.another().await, world.another().await, world.another().await];
+    let gateways =
+        [world.another_gateway().await, world.another_gateway().await, world.another_gateway().await];
     let request = world.request("key", 700);
     let requests = (0..3_000).map(|n| (gateways[n % 3].clone(), request.clone()));
     assert_eq!(allowed(requests).await, 700);

@@ -35,9 +35,9 @@ async fn a_marker_has_its_organization_as_hash_tag_and_lives_for_a_day_after_don
         let left = server.command(&format!("PTTL {name}")).await.unwrap();
         Duration::from_millis(left.trim().trim_start_matches(':').parse().unwrap())
     };
-    markers.begin(key, submission, BodyHash::of(b"body")).await;
+    markers.reserve(key, submission, BodyHash::of(b"body")).await;
     assert!(about(lifetime().await, MINUTE));
-    markers.done(key, submission, BodyHash::of(b"body")).await;
+    markers.complete(key, submission, BodyHash::of(b"body")).await;
     assert!(about(lifetime().await, Duration::from_secs(24 * 60 * 60)));
 }
 
@@ -62,7 +62,7 @@ async fn requests_are_collected_while_a_call_is_running() {
     let config = LimiterConfig { url: redis.url().to_owned(), timeout, ..LimiterConfig::default() };
     let limiter = Limiter::open(config).await.unwrap();
     redis.command("CONFIG RESETSTAT").await.unwrap();
-    let request = LimitRequest::of(OrganizationId::generate(), counter("key", 5_000));
+    let request = LimitRequest::new(OrganizationId::generate(), counter("key", 5_000));
     let mut tasks = JoinSet::new();
     for _ in 0..2_560 {
         let (limiter, request) = (limiter.clone(), request.clone());

@@ -4,8 +4,8 @@
 mod cases;
 mod concurrent;
 mod in_redis;
+mod lua_and_rust;
 mod markers;
-mod one_rule;
 mod world;
 
 macro_rules! contract_tests {
@@ -51,7 +51,7 @@ contract_tests! {
         concurrent::batches_fill_a_window_to_the_last_permit
         concurrent::several_instances_share_one_limit
         markers::a_repeat_gets_the_state_of_the_first_request
-        markers::another_body_is_a_mismatch_before_and_after_done
+        markers::another_body_is_a_mismatch_before_and_after_completion
         markers::exactly_one_of_fifty_concurrent_calls_is_first
         markers::a_refused_publish_frees_only_its_own_key
         markers::a_key_in_flight_expires

@@ -40,7 +40,7 @@ impl World {
     }
 
     /// The limiter of another gateway, over the same counts.
-    pub(crate) async fn another(&self) -> Limiter {
+    pub(crate) async fn another_gateway(&self) -> Limiter {
         match &self.redis {
             None => self.limiter.clone(),
             Some((_, config)) => Limiter::open(config.clone()).await.unwrap(),
@@ -75,7 +75,7 @@ impl World {
     }
 
     pub(crate) fn request(&self, scope: &str, permits: u32) -> LimitRequest {
-        LimitRequest::of(self.organization, counter(scope, permits))
+        LimitRequest::new(self.organization, counter(scope, permits))
     }
 }
 

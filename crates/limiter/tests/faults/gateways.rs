@@ -41,7 +41,7 @@ impl Gateways {
 
     pub(crate) fn request(&self, scope: &str, permits: u32) -> LimitRequest {
         let hour = Duration::from_secs(3_600);
-        LimitRequest::of(self.organization, Counter::new(scope, Rate { permits, window: hour }))
+        LimitRequest::new(self.organization, Counter::new(scope, Rate { permits, window: hour }))
     }
 
     /// Sends `times` requests to each gateway: the gateways concurrently, the requests of a gateway one by

@@ -2,7 +2,7 @@
 //! F25 of the fault matrix).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-mod forgetful;
 mod gateways;
+mod lost_data;
 mod markers;
 mod unreachable;

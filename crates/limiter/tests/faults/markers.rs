@@ -25,9 +25,9 @@ fn submission() -> SubmissionId {
     SubmissionId::from_uuid(OrganizationId::generate().as_uuid())
 }
 
-async fn begin(markers: &IdempotencyMarkers, key: ClaimKey) -> IdempotencyState {
+async fn reserve(markers: &IdempotencyMarkers, key: ClaimKey) -> IdempotencyState {
     let started = Instant::now();
-    let state = markers.begin(key, submission(), BodyHash::of(b"body")).await;
+    let state = markers.reserve(key, submission(), BodyHash::of(b"body")).await;
     assert!(started.elapsed() < MAX_WAIT, "{:?}", started.elapsed());
     state
 }
@@ -46,13 +46,16 @@ async fn recovered(markers: &IdempotencyMarkers) {
 async fn a_key_that_redis_lost_is_new() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
-    assert_eq!(begin(&markers, key).await, IdempotencyState::First);
-    markers.done(key, submission(), BodyHash::of(b"body")).await;
+    assert_eq!(reserve(&markers, key).await, IdempotencyState::FirstRequest);
+    markers.complete(key, submission(), BodyHash::of(b"body")).await;
     redis.command("SCRIPT FLUSH").await.unwrap();
-    assert!(matches!(begin(&markers, key).await, IdempotencyState::Done(_)), "a lost script is sent again");
+    assert!(
+        matches!(reserve(&markers, key).await, IdempotencyState::Completed(_)),
+        "a lost script is sent again"
+    );
     redis.command("FLUSHALL").await.unwrap();
-    assert_eq!(begin(&markers, key).await, IdempotencyState::First);
-    assert_eq!(begin(&markers, key).await, IdempotencyState::InFlight);
+    assert_eq!(reserve(&markers, key).await, IdempotencyState::FirstRequest);
+    assert_eq!(reserve(&markers, key).await, IdempotencyState::InFlight);
     assert_eq!(markers.status(), LimiterStatus::Ready, "the markers stay ready");
 }
 
@@ -60,24 +63,24 @@ async fn a_key_that_redis_lost_is_new() {
 async fn without_redis_the_state_is_unknown() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
-    assert_eq!(begin(&markers, key).await, IdempotencyState::First);
+    assert_eq!(reserve(&markers, key).await, IdempotencyState::FirstRequest);
     redis.stop().await.unwrap();
     for _ in 0..20 {
-        assert_eq!(begin(&markers, key).await, IdempotencyState::Unknown);
+        assert_eq!(reserve(&markers, key).await, IdempotencyState::Unknown);
     }
     assert!(matches!(markers.status(), LimiterStatus::Degraded(_)));
-    markers.done(key, submission(), BodyHash::of(b"body")).await;
+    markers.complete(key, submission(), BodyHash::of(b"body")).await;
     redis.start_again().await.unwrap();
     recovered(&markers).await;
-    assert_eq!(begin(&markers, key).await, IdempotencyState::First);
+    assert_eq!(reserve(&markers, key).await, IdempotencyState::FirstRequest);
 
     redis.freeze().unwrap();
     for _ in 0..20 {
-        assert_eq!(begin(&markers, key).await, IdempotencyState::Unknown);
+        assert_eq!(reserve(&markers, key).await, IdempotencyState::Unknown);
     }
     redis.thaw().unwrap();
     recovered(&markers).await;
-    assert_eq!(begin(&markers, key).await, IdempotencyState::InFlight);
+    assert_eq!(reserve(&markers, key).await, IdempotencyState::InFlight);
 }
 
 /// After a restart of Redis, or behind a proxy that closes idle connections, the first call finds the
@@ -87,11 +90,11 @@ async fn a_closed_connection_is_replaced_before_the_call_returns() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
     let first = submission();
-    assert_eq!(markers.begin(key, first, BodyHash::of(b"body")).await, IdempotencyState::First);
-    markers.done(key, first, BodyHash::of(b"body")).await;
+    assert_eq!(markers.reserve(key, first, BodyHash::of(b"body")).await, IdempotencyState::FirstRequest);
+    markers.complete(key, first, BodyHash::of(b"body")).await;
     for _ in 0..5 {
         redis.command("CLIENT KILL TYPE normal").await.unwrap();
-        let calls = (0..20).map(|_| markers.begin(key, submission(), BodyHash::of(b"another body")));
+        let calls = (0..20).map(|_| markers.reserve(key, submission(), BodyHash::of(b"another body")));
         for state in futures_util::future::join_all(calls).await {
             assert_eq!(state, IdempotencyState::BodyMismatch);
         }
@@ -100,22 +103,22 @@ async fn a_closed_connection_is_replaced_before_the_call_returns() {
 
 /// The first call wrote the marker, and its response was lost.
 #[tokio::test]
-async fn a_submission_may_call_begin_twice() {
+async fn a_submission_may_reserve_twice() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key, own) = (open(&redis).await, key(), submission());
     for _ in 0..2 {
-        assert_eq!(markers.begin(key, own, BodyHash::of(b"body")).await, IdempotencyState::First);
+        assert_eq!(markers.reserve(key, own, BodyHash::of(b"body")).await, IdempotencyState::FirstRequest);
     }
-    assert_eq!(begin(&markers, key).await, IdempotencyState::InFlight);
+    assert_eq!(reserve(&markers, key).await, IdempotencyState::InFlight);
 }
 
 #[tokio::test]
 async fn a_value_that_is_not_a_marker_is_ignored() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
-    assert_eq!(begin(&markers, key).await, IdempotencyState::First);
+    assert_eq!(reserve(&markers, key).await, IdempotencyState::FirstRequest);
     let name = redis.command("KEYS *marker*").await.unwrap();
     let name = name.split("\r\n").nth(2).unwrap();
     redis.command(&format!("SET {name} nonsense")).await.unwrap();
-    assert_eq!(begin(&markers, key).await, IdempotencyState::First);
+    assert_eq!(reserve(&markers, key).await, IdempotencyState::FirstRequest);
 }

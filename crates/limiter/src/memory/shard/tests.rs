@@ -17,7 +17,7 @@ fn open_windows(shard: &CounterShard) -> usize {
 fn a_gateway_grants_its_share_and_at_least_one_permit() {
     let (mut shard, now, organization) = (CounterShard::new(10), Instant::now(), OrganizationId::generate());
     let mut allowed = |scope: &str, permits, gateways| {
-        let request = LimitRequest::of(organization, counter(scope, permits));
+        let request = LimitRequest::new(organization, counter(scope, permits));
         let decisions =
             (0..permits).map(|_| shard.decide(&request, GatewayShare::per_gateway(gateways), now));
         decisions.filter(LimitDecision::allowed).count()
@@ -32,10 +32,10 @@ fn a_gateway_grants_its_share_and_at_least_one_permit() {
 fn a_batch_larger_than_the_share_opens_a_longer_window() {
     let (mut shard, now, organization) = (CounterShard::new(10), Instant::now(), OrganizationId::generate());
     let share = GatewayShare::per_gateway(4);
-    let batch = LimitRequest::of(organization, counter("key", 1_000)).cost(700);
+    let batch = LimitRequest::new(organization, counter("key", 1_000)).cost(700);
     let first = shard.decide(&batch, share, now);
     assert_eq!((first.verdict, first.remaining, first.reset), (LimitVerdict::Allowed, 0, 3 * MINUTE));
-    let single = LimitRequest::of(organization, counter("key", 1_000));
+    let single = LimitRequest::new(organization, counter("key", 1_000));
     assert_eq!(shard.decide(&single, share, now + 2 * MINUTE).retry_after, Some(MINUTE));
     assert!(shard.decide(&single, share, now + 3 * MINUTE).allowed());
     assert!(!shard.decide(&batch, share, now + 3 * MINUTE).allowed(), "the window is in use");
@@ -44,7 +44,7 @@ fn a_batch_larger_than_the_share_opens_a_longer_window() {
 #[test]
 fn permits_granted_by_redis_count_against_the_share() {
     let (mut shard, now, organization) = (CounterShard::new(10), Instant::now(), OrganizationId::generate());
-    let request = LimitRequest::of(organization, counter("key", 30));
+    let request = LimitRequest::new(organization, counter("key", 30));
     for _ in 0..8 {
         shard.record_usage(&request, || MINUTE / 2, now);
     }
@@ -59,7 +59,7 @@ fn permits_granted_by_redis_count_against_the_share() {
 #[test]
 fn a_delayed_response_does_not_look_like_a_new_window() {
     let (mut shard, now, organization) = (CounterShard::new(10), Instant::now(), OrganizationId::generate());
-    let request = LimitRequest::of(organization, counter("key", 30));
+    let request = LimitRequest::new(organization, counter("key", 30));
     let delay = Duration::from_millis(40);
     shard.record_usage(&request, || MINUTE, now);
     shard.record_usage(&request, || MINUTE, now + delay);
@@ -72,11 +72,11 @@ fn a_delayed_response_does_not_look_like_a_new_window() {
 fn ended_windows_are_swept() {
     let (mut shard, now) = (CounterShard::new(1_000), Instant::now());
     for n in 0..500 {
-        let request = LimitRequest::of(OrganizationId::generate(), counter(&format!("key:{n}"), 1));
+        let request = LimitRequest::new(OrganizationId::generate(), counter(&format!("key:{n}"), 1));
         shard.decide(&request, GatewayShare::WHOLE, now);
     }
     assert_eq!(open_windows(&shard), 500);
-    shard.decide(&LimitRequest::unknown(counter("ip", 1)), GatewayShare::WHOLE, now + MINUTE);
+    shard.decide(&LimitRequest::without_organization(counter("ip", 1)), GatewayShare::WHOLE, now + MINUTE);
     assert_eq!((open_windows(&shard), shard.owners.len()), (1, 1));
 }
 
@@ -85,13 +85,13 @@ fn further_counters_of_an_owner_share_one_window() {
     let (mut shard, now, owner) = (CounterShard::new(100), Instant::now(), OrganizationId::generate());
     let mut allowed = 0;
     for n in 0..1_000 {
-        let request = LimitRequest::of(owner, counter(&format!("ip:{n}"), 7));
+        let request = LimitRequest::new(owner, counter(&format!("ip:{n}"), 7));
         allowed += u32::from(shard.decide(&request, GatewayShare::WHOLE, now).allowed());
     }
     assert_eq!((allowed, open_windows(&shard)), (107, 101));
-    let known = LimitRequest::of(owner, counter("ip:5", 7));
+    let known = LimitRequest::new(owner, counter("ip:5", 7));
     assert_eq!(shard.decide(&known, GatewayShare::WHOLE, now).remaining, 5, "an open window stays separate");
-    let other = LimitRequest::of(OrganizationId::generate(), counter("key", 7));
+    let other = LimitRequest::new(OrganizationId::generate(), counter("key", 7));
     assert_eq!(shard.decide(&other, GatewayShare::WHOLE, now).remaining, 6);
 }
 
@@ -99,11 +99,11 @@ fn further_counters_of_an_owner_share_one_window() {
 fn extreme_windows_and_limits_do_not_panic() {
     let (mut shard, now, organization) = (CounterShard::new(0), Instant::now(), OrganizationId::generate());
     let endless = Counter::new("key", Rate { permits: u32::MAX, window: Duration::MAX });
-    let request = LimitRequest::of(organization, endless).cost(u32::MAX);
+    let request = LimitRequest::new(organization, endless).cost(u32::MAX);
     shard.decide(&request, GatewayShare::per_gateway(u32::MAX), now);
     shard.decide(&request, GatewayShare::per_gateway(u32::MAX), now);
     shard.record_usage(&request, || Duration::MAX, now);
     let none =
-        LimitRequest::of(organization, Counter::new("none", Rate { permits: 0, window: Duration::ZERO }));
+        LimitRequest::new(organization, Counter::new("none", Rate { permits: 0, window: Duration::ZERO }));
     assert_eq!(shard.decide(&none, GatewayShare::WHOLE, now).verdict, LimitVerdict::LargerThanLimit);
 }

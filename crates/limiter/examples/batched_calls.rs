@@ -1,6 +1,6 @@
 //! Measures batched calls against one call per request, and the cost of a frozen Redis. Starts its own Redis.
 //!
-//! `cargo run --release -p leadgate-limiter --example gathered`
+//! `cargo run --release -p leadgate-limiter --example batched_calls`
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a measurement tool")]
 
 use std::sync::Arc;
@@ -76,7 +76,7 @@ fn nth(organizations: &[OrganizationId], n: u32) -> OrganizationId {
 }
 
 fn request(organization: OrganizationId) -> LimitRequest {
-    LimitRequest::of(organization, Counter::new("key:1", RATE)).with_counter(Counter::new("source:1", RATE))
+    LimitRequest::new(organization, Counter::new("key:1", RATE)).with_counter(Counter::new("source:1", RATE))
 }
 
 async fn one_call(

@@ -10,8 +10,8 @@ use crate::gateways::Gateways;
 
 const LIMIT: u32 = 5_000;
 
-/// 30 callers use three gateways without a pause. After every 500 decisions, runs the Redis command `forget`.
-async fn load_while(redis: &RedisServer, forget: &str, times: u32) -> (Gateways, u32) {
+/// 30 callers use three gateways without a pause. After every 500 decisions, runs the Redis command `command`.
+async fn load_while(redis: &RedisServer, command: &str, times: u32) -> (Gateways, u32) {
     // A long time limit, so that only the lost data has an effect.
     let gateways = Gateways::open_with(redis.url(), 3, Duration::from_secs(60)).await;
     gateways.recovered().await;
@@ -32,7 +32,7 @@ async fn load_while(redis: &RedisServer, forget: &str, times: u32) -> (Gateways,
         while decided.load(Ordering::Relaxed) < 500 * n {
             tokio::task::yield_now().await;
         }
-        redis.command(forget).await.unwrap();
+        redis.command(command).await.unwrap();
         assert!(gateways.all(|status| *status == LimiterStatus::Ready), "the limiters stay ready");
     }
     tasks.join_all().await;

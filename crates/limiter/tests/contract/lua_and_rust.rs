@@ -32,7 +32,7 @@ fn request(world: &World, scopes: &[usize], cost: u32) -> LimitRequest {
         let (permits, seconds) = RATES[scope];
         Counter::new(format!("scope:{scope}"), Rate { permits, window: Duration::from_secs(seconds) })
     };
-    let first = LimitRequest::of(world.organization, counter(scopes[0]));
+    let first = LimitRequest::new(world.organization, counter(scopes[0]));
     scopes[1..].iter().fold(first, |request, scope| request.with_counter(counter(*scope))).cost(cost)
 }
 
@@ -43,7 +43,7 @@ struct Adapter {
 }
 
 impl Adapter {
-    fn of(world: impl Future<Output = World>) -> Self {
+    fn open(world: impl Future<Output = World>) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let world = runtime.block_on(async { world.await.stepped() });
         Self { runtime, world }
@@ -65,7 +65,7 @@ fn memory_and_redis_make_the_same_decisions() {
     let mut runner = TestRunner::new(Config { cases: 60, failure_persistence: None, ..Config::default() });
     let steps = prop::collection::vec(step(), 1..80);
     let outcome = runner.run(&steps, |steps| {
-        let (memory, redis) = (Adapter::of(World::memory()), Adapter::of(World::redis()));
+        let (memory, redis) = (Adapter::open(World::memory()), Adapter::open(World::redis()));
         for step in steps {
             match step {
                 Step::Acquire { scopes, cost } => {

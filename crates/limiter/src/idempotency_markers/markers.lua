@@ -1,10 +1,10 @@
 -- Reads and writes markers of idempotency keys. The calls of a batch run in order.
 --
 -- KEYS   for each call: the key of its marker
--- ARGV   for each call: the operation ('begin', 'done', 'forget'), the submission's id, the hash of the
---        body, and the lifetime of the marker in ms
--- Returns for each 'begin': 'first', 'in_flight', 'body_mismatch', or the id of the durable submission.
--- Returns for each 'done' and 'forget' an empty string.
+-- ARGV   for each call: the operation ('reserve', 'complete', 'release'), the submission's id, the hash
+--        of the body, and the lifetime of the marker in ms
+-- Returns for each 'reserve': 'first_request', 'in_flight', 'body_mismatch', or the id of the durable
+-- submission. Returns for each 'complete' and 'release' an empty string.
 --
 -- A marker is '?' (in flight) or '!' (durable), then the submission's id, then the hash of the body.
 
@@ -19,11 +19,11 @@ end
 
 local operations = {}
 
-function operations.begin(key, state, holder, holder_body, id, body, lifetime)
+function operations.reserve(key, state, holder, holder_body, id, body, lifetime)
   -- The same submission calls again if it did not get the first response.
   if not state or (state == '?' and holder == id) then
     redis.call('SET', key, '?' .. id .. body, 'PX', lifetime)
-    return 'first'
+    return 'first_request'
   end
   if holder_body ~= body then
     return 'body_mismatch'
@@ -31,14 +31,14 @@ function operations.begin(key, state, holder, holder_body, id, body, lifetime)
   return state == '!' and holder or 'in_flight'
 end
 
-function operations.done(key, state, holder, holder_body, id, body, lifetime)
+function operations.complete(key, state, holder, holder_body, id, body, lifetime)
   if state ~= '!' then
     redis.call('SET', key, '!' .. id .. body, 'PX', lifetime)
   end
   return ''
 end
 
-function operations.forget(key, state, holder, holder_body, id)
+function operations.release(key, state, holder, holder_body, id)
   if state == '?' and holder == id then
     redis.call('DEL', key)
   end
