@@ -53,7 +53,7 @@ fn an_acked_submission_that_is_not_stored_is_lost() {
     let kept = acked(&oracle, "1", "a");
     acked(&oracle, "2", "b");
     let report = oracle.check(&[stored(kept, "a", ObservedOutcome::Created)]);
-    assert_eq!((report.lost, report.doubled, report.invented), (1, 0, 0));
+    assert_eq!((report.lost, report.duplicated, report.unexpected), (1, 0, 0));
     assert!(!report.is_conserved());
 }
 
@@ -76,31 +76,31 @@ fn one_id_for_a_repeated_request_is_one_submission() {
 }
 
 #[test]
-fn a_submission_that_is_stored_twice_is_doubled() {
+fn a_submission_that_is_stored_twice_is_duplicated() {
     let oracle = Oracle::new();
     let once = stored(acked(&oracle, "1", "a"), "a", ObservedOutcome::Created);
     let report = oracle.check(&[once.clone(), once]);
-    assert_eq!((report.lost, report.doubled, report.invented), (0, 1, 0));
+    assert_eq!((report.lost, report.duplicated, report.unexpected), (0, 1, 0));
 }
 
 #[test]
-fn an_idempotency_key_with_two_effects_is_doubled() {
+fn an_idempotency_key_with_two_effects_is_duplicated() {
     let oracle = Oracle::new();
     record(&oracle, "1", "a", RequestState::Refused(503));
     let retried = acked(&oracle, "1", "a");
-    let ghost = Uuid::now_v7();
+    let recovered = Uuid::now_v7();
     let fine =
-        [stored(ghost, "a", ObservedOutcome::Created), stored(retried, "a", ObservedOutcome::Duplicate)];
+        [stored(recovered, "a", ObservedOutcome::Created), stored(retried, "a", ObservedOutcome::Duplicate)];
     let report = oracle.check(&fine);
     report.assert_conserved();
     assert_eq!((report.recovered, report.stored, report.duplicate), (1, 1, 1));
     let twice =
-        [stored(ghost, "a", ObservedOutcome::Created), stored(retried, "a", ObservedOutcome::Updated)];
-    assert_eq!(oracle.check(&twice).doubled, 1);
+        [stored(recovered, "a", ObservedOutcome::Created), stored(retried, "a", ObservedOutcome::Updated)];
+    assert_eq!(oracle.check(&twice).duplicated, 1);
 }
 
 #[test]
-fn a_submission_that_was_refused_or_not_sent_is_invented() {
+fn a_submission_that_was_refused_or_not_sent_is_unexpected() {
     let oracle = Oracle::new();
     record(&oracle, "1", "refused", RequestState::Refused(422));
     record(&oracle, "2", "unknown", RequestState::Unknown);
@@ -109,20 +109,20 @@ fn a_submission_that_was_refused_or_not_sent_is_invented() {
         stored(Uuid::now_v7(), "unsent", ObservedOutcome::Created),
         stored(Uuid::now_v7(), "unknown", ObservedOutcome::Created),
     ]);
-    assert_eq!((report.recovered, report.invented, report.doubled), (1, 2, 0));
+    assert_eq!((report.recovered, report.unexpected, report.duplicated), (1, 2, 0));
     // One request of unknown end explains one submission.
     let more = oracle.check(&[
         stored(Uuid::now_v7(), "unknown", ObservedOutcome::Created),
         stored(Uuid::now_v7(), "unknown", ObservedOutcome::Duplicate),
     ]);
-    assert_eq!((more.recovered, more.invented), (1, 1));
+    assert_eq!((more.recovered, more.unexpected), (1, 1));
 }
 
 #[test]
-fn an_acked_submission_with_another_body_is_invented() {
+fn an_acked_submission_with_another_body_is_unexpected() {
     let oracle = Oracle::new();
     let submission = acked(&oracle, "1", "a");
-    assert_eq!(oracle.check(&[stored(submission, "b", ObservedOutcome::Created)]).invented, 1);
+    assert_eq!(oracle.check(&[stored(submission, "b", ObservedOutcome::Created)]).unexpected, 1);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_request_without_a_response_is_unknown() {
 }
 
 #[test]
-#[should_panic(expected = "not conserved: 1 acked, 0 refused, 0 unknown; found: 0 stored")]
+#[should_panic(expected = "not conserved: 1 acked, 0 refused, 0 unknown; observed: 0 stored")]
 fn the_assertion_contains_the_report() {
     let oracle = Oracle::new();
     acked(&oracle, "1", "a");

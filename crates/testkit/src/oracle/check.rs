@@ -17,20 +17,21 @@ pub(super) fn check(requests: &[RecordedRequest], stored: &[ObservedSubmission])
         }
     }
     let acked = acked_submissions(requests, &mut report);
-    let found = stored_submissions(stored, &mut report);
+    let observed_by_id = stored_submissions(stored, &mut report);
     report.acked = acked.len();
     for (submission, request) in &acked {
-        match found.get(submission) {
+        match observed_by_id.get(submission) {
             None => report.add_lost(format!("submission {submission} was acked and is not stored")),
             Some(observed) if observed.body_hash != request.body_hash => {
-                report
-                    .add_invented(format!("submission {submission} is stored with a body that was not sent"));
+                report.add_unexpected(format!(
+                    "submission {submission} is stored with a body that was not sent"
+                ));
             }
             Some(_) => {}
         }
     }
-    let recovered = recover(requests, &acked, &found, &mut report);
-    count_effects(&acked, &recovered, &found, &mut report);
+    let recovered = recover(requests, &acked, &observed_by_id, &mut report);
+    count_effects(&acked, &recovered, &observed_by_id, &mut report);
     report
 }
 
@@ -55,13 +56,13 @@ fn stored_submissions<'a>(
     stored: &'a [ObservedSubmission],
     report: &mut OracleReport,
 ) -> BTreeMap<Uuid, &'a ObservedSubmission> {
-    let mut found = BTreeMap::new();
+    let mut observed_by_id = BTreeMap::new();
     for observed in stored {
-        if found.insert(observed.submission, observed).is_some() {
-            report.add_doubled(format!("submission {} is stored twice", observed.submission));
+        if observed_by_id.insert(observed.submission, observed).is_some() {
+            report.add_duplicated(format!("submission {} is stored twice", observed.submission));
         }
     }
-    for observed in found.values() {
+    for observed in observed_by_id.values() {
         match observed.outcome {
             ObservedOutcome::Created | ObservedOutcome::Updated | ObservedOutcome::Linked => {
                 report.stored += 1
@@ -71,14 +72,14 @@ fn stored_submissions<'a>(
             ObservedOutcome::Parked => report.parked += 1,
         }
     }
-    found
+    observed_by_id
 }
 
 /// Assigns each submission that is stored without an ack to a request that may have been stored.
 fn recover<'a>(
     requests: &'a [RecordedRequest],
     acked: &BTreeMap<Uuid, &RecordedRequest>,
-    found: &BTreeMap<Uuid, &'a ObservedSubmission>,
+    observed_by_id: &BTreeMap<Uuid, &'a ObservedSubmission>,
     report: &mut OracleReport,
 ) -> Vec<(&'a ObservedSubmission, Option<&'a str>)> {
     let mut possible: BTreeMap<&str, Vec<Option<&str>>> = BTreeMap::new();
@@ -94,14 +95,14 @@ fn recover<'a>(
         .map(|(hash, _)| *hash)
         .collect();
     let mut recovered = Vec::new();
-    for (submission, observed) in found {
+    for (submission, observed) in observed_by_id {
         if acked.contains_key(submission) {
             continue;
         }
         let hash = observed.body_hash.as_str();
         match possible.get_mut(hash).and_then(Vec::pop) {
             Some(key) => recovered.push((*observed, key.filter(|_| !ambiguous.contains(hash)))),
-            None => report.add_invented(format!("submission {submission} is stored and was not sent")),
+            None => report.add_unexpected(format!("submission {submission} is stored and was not sent")),
         }
     }
     report.recovered = recovered.len();
@@ -112,12 +113,12 @@ fn recover<'a>(
 fn count_effects(
     acked: &BTreeMap<Uuid, &RecordedRequest>,
     recovered: &[(&ObservedSubmission, Option<&str>)],
-    found: &BTreeMap<Uuid, &ObservedSubmission>,
+    observed_by_id: &BTreeMap<Uuid, &ObservedSubmission>,
     report: &mut OracleReport,
 ) {
-    let acked_keys = acked
-        .iter()
-        .filter_map(|(submission, request)| Some((found.get(submission).copied()?, request.key.as_deref()?)));
+    let acked_keys = acked.iter().filter_map(|(submission, request)| {
+        Some((observed_by_id.get(submission).copied()?, request.key.as_deref()?))
+    });
     let recovered_keys = recovered.iter().filter_map(|(observed, key)| Some((*observed, (*key)?)));
     let mut effects: BTreeMap<&str, usize> = BTreeMap::new();
     for (observed, key) in acked_keys.chain(recovered_keys) {
@@ -130,7 +131,7 @@ fn count_effects(
     }
     for (key, count) in effects {
         for _ in 1..count {
-            report.add_doubled(format!("idempotency key {key} had {count} effects"));
+            report.add_duplicated(format!("idempotency key {key} had {count} effects"));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The conservation oracle checks whether a lead was lost, had two effects or was invented.
+//! The conservation oracle checks whether an accepted lead was lost or had two effects, and whether a
+//! stored lead was never sent.
 //!
 //! It records the requests and responses while leads are posted. Afterwards it compares them with all stored
 //! submissions, and checks that `acked + recovered = stored + duplicate + quarantined + parked`.

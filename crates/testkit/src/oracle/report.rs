@@ -27,21 +27,21 @@ pub struct OracleReport {
     /// Submissions that were acked and are not stored. Must be 0.
     pub lost: usize,
     /// Submissions that are stored twice, and further effects of one idempotency key. Must be 0.
-    pub doubled: usize,
+    pub duplicated: usize,
     /// Stored submissions that were not sent, or not with this body. Must be 0.
-    pub invented: usize,
-    /// Descriptions of the first lost, doubled and invented submissions, without personal data.
+    pub unexpected: usize,
+    /// Descriptions of the first lost, duplicated and unexpected submissions, without personal data.
     pub findings: Vec<String>,
 }
 
 impl OracleReport {
-    /// Whether nothing was lost, doubled or invented, and the sums agree.
+    /// Whether nothing was lost, duplicated or unexpected, and the sums agree.
     pub fn is_conserved(&self) -> bool {
-        let found = self.stored + self.duplicate + self.quarantined + self.parked;
-        (self.lost, self.doubled, self.invented) == (0, 0, 0) && self.acked + self.recovered == found
+        let observed = self.stored + self.duplicate + self.quarantined + self.parked;
+        (self.lost, self.duplicated, self.unexpected) == (0, 0, 0) && self.acked + self.recovered == observed
     }
 
-    /// Fails the test if something was lost, doubled or invented.
+    /// Fails the test if something was lost, duplicated or unexpected.
     ///
     /// # Panics
     /// With the complete report.
@@ -57,13 +57,13 @@ impl OracleReport {
         self.describe(finding);
     }
 
-    pub(super) fn add_doubled(&mut self, finding: String) {
-        self.doubled += 1;
+    pub(super) fn add_duplicated(&mut self, finding: String) {
+        self.duplicated += 1;
         self.describe(finding);
     }
 
-    pub(super) fn add_invented(&mut self, finding: String) {
-        self.invented += 1;
+    pub(super) fn add_unexpected(&mut self, finding: String) {
+        self.unexpected += 1;
         self.describe(finding);
     }
 
@@ -77,13 +77,13 @@ impl OracleReport {
 impl fmt::Display for OracleReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { acked, refused, unknown, stored, duplicate, quarantined, parked, recovered, .. } = self;
-        let Self { lost, doubled, invented, findings, .. } = self;
-        write!(f, "{acked} acked, {refused} refused, {unknown} unknown; found: {stored} stored, ")?;
+        let Self { lost, duplicated, unexpected, findings, .. } = self;
+        write!(f, "{acked} acked, {refused} refused, {unknown} unknown; observed: {stored} stored, ")?;
         write!(
             f,
             "{duplicate} duplicate, {quarantined} quarantined, {parked} parked, of which {recovered} "
         )?;
-        write!(f, "recovered; {lost} lost, {doubled} doubled, {invented} invented")?;
+        write!(f, "recovered; {lost} lost, {duplicated} duplicated, {unexpected} unexpected")?;
         findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))
     }
 }
