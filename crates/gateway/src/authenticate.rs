@@ -52,7 +52,7 @@ async fn identify(
         if !presented.matches(&caller.key, &state.keys.pepper) {
             return Err(Refusal::InvalidKey.for_key_kind(presented.kind));
         }
-        context.caller = Some(CallerLabel::of(&caller));
+        context.caller = Some(CallerLabel::from_caller(&caller));
         let is_closed = state.keys.is_disabled(caller.organization()) || caller.source.deleted_at.is_some();
         if !caller.key.is_valid_at(Timestamp::now()) || is_closed {
             return Err(Refusal::RevokedKey.for_key_kind(presented.kind));

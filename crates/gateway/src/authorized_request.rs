@@ -55,7 +55,7 @@ impl<A: Access, P: PathId, Q: DeserializeOwned + 'static> AuthorizedRequest<A, P
             Ok((caller, id, query)) => {
                 Ok(Self { caller, id, query, state, request, context, access: PhantomData })
             }
-            Err(refusal) => Err(ProblemResponse::of(refusal, context)),
+            Err(refusal) => Err(ProblemResponse::new(refusal, context)),
         }
     }
 
@@ -87,7 +87,7 @@ impl<A, P, Q> AuthorizedRequest<A, P, Q> {
     }
 
     pub(crate) fn source_access(&self) -> SourceAccess {
-        self.caller.reach
+        self.caller.source_access
     }
 
     pub(crate) fn actor(&self) -> Actor {
@@ -108,8 +108,8 @@ impl<A, P, Q> AuthorizedRequest<A, P, Q> {
     ///
     /// # Errors
     /// [`Refusal::OperationRunning`].
-    pub(crate) fn begin_long_operation(&self) -> Result<OrganizationPermit, Refusal> {
-        self.state.long_operations.begin(self.organization()).ok_or(Refusal::OperationRunning)
+    pub(crate) fn long_operation_permit(&self) -> Result<OrganizationPermit, Refusal> {
+        self.state.long_operation_permits.try_acquire(self.organization()).ok_or(Refusal::OperationRunning)
     }
 
     /// An entry of the audit log about this caller.
@@ -126,7 +126,7 @@ impl<A, P, Q> AuthorizedRequest<A, P, Q> {
     /// Otherwise the same 404 for an unknown id and for an id of another organization.
     pub(crate) fn queued(&self, id: Uuid, action: AuditAction) -> Result<SubmissionStatus, Refusal> {
         let submission = SubmissionId::from_uuid(id);
-        if !self.state.ids.may_be_queued(self.organization(), submission, Timestamp::now()) {
+        if !self.state.submission_ids.may_be_queued(self.organization(), submission, Timestamp::now()) {
             return Err(self.not_found(id, action));
         }
         self.record(self.entry(action).with_target(id).with_detail("answer", "queued"));
@@ -240,6 +240,6 @@ pub(crate) fn respond(
             context.add_limit_headers(response.headers_mut());
             Ok(response)
         }
-        Err(refusal) => Err(ProblemResponse::of(refusal, context)),
+        Err(refusal) => Err(ProblemResponse::new(refusal, context)),
     }
 }

@@ -24,7 +24,7 @@ struct UsedMemory {
 
 impl BulkMemory {
     /// Each organization may use the size of one maximum body, and all organizations together of four.
-    pub(crate) fn for_bodies_of(limit: usize) -> Arc<Self> {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { used: Mutex::default(), per_organization: limit, total: 4 * limit })
     }
 
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn memory_is_limited_per_organization_and_in_total() {
-        let memory = BulkMemory::for_bodies_of(10);
+        let memory = BulkMemory::new(10);
         let organization = || OrganizationId::generate();
         let (ours, theirs) = (organization(), organization());
         let mut first = memory.permit(ours);

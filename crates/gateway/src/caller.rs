@@ -13,7 +13,7 @@ pub(crate) struct Caller {
     pub(crate) key: Arc<ApiKey>,
     /// The source of the key, unless the path selects another source of the organization.
     pub(crate) source: Arc<Source>,
-    pub(crate) reach: SourceAccess,
+    pub(crate) source_access: SourceAccess,
 }
 
 /// Which sources of its organization a key may use. Its [`Scope`]s say what it may do there.
@@ -45,9 +45,9 @@ impl SourceAccess {
 impl Caller {
     /// `source` is the one that the key is bound to.
     pub(crate) fn new(key: Arc<ApiKey>, source: Arc<Source>) -> Self {
-        let reach =
+        let source_access =
             if key.of_organization { SourceAccess::Organization } else { SourceAccess::Source(source.id) };
-        Self { key, source, reach }
+        Self { key, source, source_access }
     }
 
     pub(crate) fn organization(&self) -> OrganizationId {
@@ -69,7 +69,7 @@ impl Caller {
 
     /// Whether the key may post to every source of its organization and administer it.
     pub(crate) fn is_organization_key(&self) -> bool {
-        self.key.kind == KeyKind::Secret && self.reach == SourceAccess::Organization
+        self.key.kind == KeyKind::Secret && self.source_access == SourceAccess::Organization
     }
 
     pub(crate) fn trust(&self) -> Trust {
@@ -78,7 +78,7 @@ impl Caller {
 
     /// What a response may contain about a lead that this caller posted with a secret key.
     pub(crate) fn disclosure(&self, lead: &Lead) -> Disclosure {
-        let may_read = self.check_scope(Scope::Read).is_ok() && self.reach.covers(lead.source);
+        let may_read = self.check_scope(Scope::Read).is_ok() && self.source_access.covers(lead.source);
         if may_read { Disclosure::Lead } else { Disclosure::Outcome }
     }
 }

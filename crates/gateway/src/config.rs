@@ -15,7 +15,7 @@ pub struct GatewayConfig {
     /// How long a body may take to arrive after its header.
     pub body_timeout: Duration,
     /// How long the header of a request may take to arrive.
-    pub head_timeout: Duration,
+    pub header_timeout: Duration,
     /// How long a response may wait while the client reads nothing.
     pub write_timeout: Duration,
     /// How long an idle connection is kept for the next request.
@@ -27,24 +27,24 @@ pub struct GatewayConfig {
     /// How long requests in flight may take after the stop signal.
     pub shutdown_timeout: Duration,
     /// How long the last snapshot of keys is used while the store is unreachable.
-    pub stale_max: Duration,
+    pub snapshot_max_age: Duration,
     /// The interval at which keys and sources are refreshed from the store. A revoked key is refused within
     /// this interval plus [`GatewayConfig::store_timeout`].
-    pub directory_poll: Duration,
+    pub snapshot_poll_interval: Duration,
     /// The interval at which refusals and repeated errors are summarized in the log.
-    pub refusal_report_every: Duration,
+    pub refusal_report_interval: Duration,
     /// How long a read waits for the store before it is refused.
     pub store_timeout: Duration,
     /// The limit of unauthenticated requests per client address.
-    pub stranger_rate: Rate,
+    pub unauthenticated_rate: Rate,
     /// The limit, per client address, of bodies that are read before authentication because they may contain
     /// the key.
-    pub unread_rate: Rate,
+    pub body_read_rate: Rate,
     /// How long the gateway waits for the worker's result, for clients that expect the outcome in the
     /// response.
     pub reply_timeout: Duration,
     /// The maximum time that a client can request with `Prefer: wait=N`.
-    pub longest_wait: Duration,
+    pub max_reply_wait: Duration,
     /// The public URL of the gateways (`https://leads.example.com`), for URLs in responses. With `None` the
     /// `Host` of the request is used.
     pub public_url: Option<String>,
@@ -61,20 +61,20 @@ impl Default for GatewayConfig {
             body_limit: 64 * 1024,
             bulk_limit: 10 * 1024 * 1024,
             body_timeout: Duration::from_secs(10),
-            head_timeout: Duration::from_secs(5),
+            header_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
             threads: 0,
             max_connections: 10_000,
             shutdown_timeout: Duration::from_secs(10),
-            stale_max: Duration::from_secs(60 * 60),
-            directory_poll: Duration::from_secs(2),
-            refusal_report_every: Duration::from_secs(60),
+            snapshot_max_age: Duration::from_secs(60 * 60),
+            snapshot_poll_interval: Duration::from_secs(2),
+            refusal_report_interval: Duration::from_secs(60),
             store_timeout: Duration::from_millis(2_500),
-            stranger_rate: Rate::per_minute(120),
-            unread_rate: Rate::per_minute(600),
+            unauthenticated_rate: Rate::per_minute(120),
+            body_read_rate: Rate::per_minute(600),
             reply_timeout: Duration::from_secs(2),
-            longest_wait: Duration::from_secs(10),
+            max_reply_wait: Duration::from_secs(10),
             public_url: None,
             metrics_listen: None,
             trusted_proxies: Vec::new(),

@@ -25,7 +25,7 @@ pub(crate) fn in_headers(headers: &HeaderMap) -> Result<PresentedKey, Refusal> {
 
 /// The key as clients of KickoffLabs send it: the last word of `Authorization` or `Authentication`, or a
 /// query parameter. `None` if only the body can contain it.
-pub(crate) fn anywhere(request: &HttpRequest) -> Result<Option<PresentedKey>, Refusal> {
+pub(crate) fn in_headers_or_query(request: &HttpRequest) -> Result<Option<PresentedKey>, Refusal> {
     let headers = request.headers();
     let last_word = |text: &'_ str| text.split_ascii_whitespace().next_back().map(str::to_owned);
     let query = form_urlencoded::parse(request.query_string().as_bytes());
@@ -148,7 +148,9 @@ mod tests {
         let (key, text) = PresentedKey::generate(KeyKind::Secret);
         let text = text.expose_secret();
         let found = |request: TestRequest| {
-            anywhere(&request.to_http_request()).map(|key| key.map(|key| key.id)).map_err(|e| e.code())
+            in_headers_or_query(&request.to_http_request())
+                .map(|key| key.map(|key| key.id))
+                .map_err(|e| e.code())
         };
         let with = |name: &'static str, value: String| TestRequest::default().insert_header((name, value));
         for value in [text.to_owned(), format!("Token {text}"), format!("Bearer  a b\t{text} ")] {

@@ -16,7 +16,7 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The key by which a repeated post to a source is recognized. For a signed post this is its `webhook-id`:
 /// the signature covers it, so a replay is recognized, and does not cover the header `Idempotency-Key`.
-pub(crate) fn idempotency_key_of<'h>(
+pub(crate) fn idempotency_key_for<'h>(
     headers: &'h HeaderMap,
     source: &Source,
 ) -> Result<Option<&'h str>, Refusal> {

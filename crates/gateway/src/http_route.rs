@@ -36,33 +36,33 @@ pub struct HttpRoute {
 
 impl HttpRoute {
     pub(crate) fn get<Args: 'static>(path: &'static str, handler: impl Handler<Args> + Send + Sync) -> Self {
-        Self::of("GET", path, Some(Dialect::Native), handler)
+        Self::new("GET", path, Some(Dialect::Native), handler)
     }
 
     pub(crate) fn post<Args: 'static>(path: &'static str, handler: impl Handler<Args> + Send + Sync) -> Self {
-        Self::of("POST", path, Some(Dialect::Native), handler)
+        Self::new("POST", path, Some(Dialect::Native), handler)
     }
 
     pub(crate) fn put<Args: 'static>(path: &'static str, handler: impl Handler<Args> + Send + Sync) -> Self {
-        Self::of("PUT", path, Some(Dialect::Native), handler)
+        Self::new("PUT", path, Some(Dialect::Native), handler)
     }
 
     pub(crate) fn patch<Args: 'static>(
         path: &'static str,
         handler: impl Handler<Args> + Send + Sync,
     ) -> Self {
-        Self::of("PATCH", path, Some(Dialect::Native), handler)
+        Self::new("PATCH", path, Some(Dialect::Native), handler)
     }
 
     pub(crate) fn delete<Args: 'static>(
         path: &'static str,
         handler: impl Handler<Args> + Send + Sync,
     ) -> Self {
-        Self::of("DELETE", path, Some(Dialect::Native), handler)
+        Self::new("DELETE", path, Some(Dialect::Native), handler)
     }
 
     /// A route that responds in `dialect`, or in the dialect of the caller's source.
-    pub(crate) fn of<H: Handler<Args> + Send + Sync, Args: 'static>(
+    pub(crate) fn new<H: Handler<Args> + Send + Sync, Args: 'static>(
         method: &'static str,
         path: &'static str,
         dialect: Option<Dialect>,
@@ -78,7 +78,7 @@ impl HttpRoute {
     }
 
     /// A route without authentication.
-    pub(crate) fn open<R: RouteResponse>(
+    pub(crate) fn unauthenticated<R: RouteResponse>(
         path: &'static str,
         handler: impl AsyncFn(&HttpRequest, &GatewayState) -> Result<R, Refusal> + Copy + Send + Sync + 'static,
     ) -> Self {
@@ -121,7 +121,7 @@ impl HttpRoute {
     }
 
     /// The path template of the route that serves a request.
-    pub(crate) fn path_of(request: &HttpRequest) -> Option<&'static str> {
+    pub(crate) fn path_template(request: &HttpRequest) -> Option<&'static str> {
         request.app_data::<PathTemplate>().map(|template| template.0)
     }
 
@@ -137,13 +137,14 @@ struct PathTemplate(&'static str);
 pub(crate) fn serve(routes: &'static [HttpRoute], config: &mut ServiceConfig) {
     let mut paths: Vec<Vec<&'static HttpRoute>> = Vec::new();
     for route in routes {
-        match paths.iter_mut().find(|of_path| of_path.iter().any(|other| other.path == route.path)) {
-            Some(of_path) => of_path.push(route),
+        match paths.iter_mut().find(|of_same_path| of_same_path.iter().any(|other| other.path == route.path))
+        {
+            Some(of_same_path) => of_same_path.push(route),
             None => paths.push(vec![route]),
         }
     }
-    for of_path in paths {
-        config.service(path_resource(&of_path));
+    for of_same_path in paths {
+        config.service(path_resource(&of_same_path));
     }
 }
 

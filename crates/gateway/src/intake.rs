@@ -45,7 +45,7 @@ type OutcomeDetails<'l> = (Outcome, Option<&'l Lead>, Option<QuarantineReason>);
 /// Accepts a lead.
 pub(crate) async fn leads(intake: &mut IntakeRequest<'_>, payload: Payload) -> Result<HttpResponse, Refusal> {
     let (caller, body) = intake.admit(payload, limit::post).await?;
-    let idempotency_key = headers::idempotency_key_of(intake.request.headers(), &caller.source)?;
+    let idempotency_key = headers::idempotency_key_for(intake.request.headers(), &caller.source)?;
     let (media, body) = intake.signed_body(&caller, body).await?;
     let accepted = intake.accept(&caller, media, &body, idempotency_key)?;
     if !intake.context.is_page {
@@ -95,7 +95,7 @@ impl<'r> IntakeRequest<'r> {
             source_selection::select(state, request, &mut self.context, caller.clone(), selection);
         let caller = selecting.await?;
         self.context.dialect = caller.source.dialect;
-        self.context.caller = Some(CallerLabel::of(&caller));
+        self.context.caller = Some(CallerLabel::from_caller(&caller));
         origin::check(request, &caller.key)?;
         query::check_intake(request, self.path.parameters, self.context.dialect)?;
         Ok(caller)
@@ -107,7 +107,7 @@ impl<'r> IntakeRequest<'r> {
         let presented = match self.path.credential {
             CredentialLocation::Headers => credentials::in_headers(self.request.headers()),
             CredentialLocation::Path => credentials::in_path(self.request),
-            CredentialLocation::HeadersQueryOrBody => match credentials::anywhere(self.request) {
+            CredentialLocation::HeadersQueryOrBody => match credentials::in_headers_or_query(self.request) {
                 Ok(Some(presented)) => Ok(presented),
                 Err(refusal) => Err(refusal),
                 Ok(None) => {
@@ -134,7 +134,7 @@ impl<'r> IntakeRequest<'r> {
         let media = body::media(headers)?;
         signature::check_covered(&caller.source, &media, self.query())?;
         let body = self.read(body).await?;
-        signature::check(headers, &body, &caller.source, &self.state.signing, Timestamp::now())?;
+        signature::check(headers, &body, &caller.source, &self.state.source_signing_key, Timestamp::now())?;
         Ok((media, body))
     }
 
@@ -217,7 +217,7 @@ impl<'r> IntakeRequest<'r> {
             Trust::Public => ReplyWait::NONE,
             Trust::Secret => {
                 let (headers, dialect) = (self.request.headers(), self.context.dialect);
-                ReplyWait::of(headers, dialect, config.reply_timeout, config.longest_wait)
+                ReplyWait::from_headers(headers, dialect, config.reply_timeout, config.max_reply_wait)
             }
         }
     }
@@ -269,7 +269,7 @@ pub(crate) fn accept(
     state: &GatewayState,
 ) -> Result<NewSubmission, Refusal> {
     let received_at = state.keys.directory.clock().now();
-    let id = state.ids.make(caller.source.organization, received_at);
+    let id = state.submission_ids.make(caller.source.organization, received_at);
     let accepted =
         dialect::accept(received, &caller.source, &caller.key, state.keys.match_key()?, id, received_at);
     accepted.map_err(Refusal::rejected)

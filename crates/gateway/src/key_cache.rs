@@ -27,9 +27,9 @@ pub(crate) struct KeyCache {
     match_key: OnceLock<MatchKey>,
     /// For the validation of leads. It uses the match key, too.
     pipeline: OnceLock<Arc<Pipeline>>,
-    places: Option<Arc<GeoDatabase>>,
-    stale_max: Duration,
-    poll: Duration,
+    geo_database: Option<Arc<GeoDatabase>>,
+    snapshot_max_age: Duration,
+    poll_interval: Duration,
     store_timeout: Duration,
 }
 
@@ -50,7 +50,7 @@ impl KeyCache {
         store: Store,
         directory: Arc<Directory>,
         pepper: Pepper,
-        places: Option<Arc<GeoDatabase>>,
+        geo_database: Option<Arc<GeoDatabase>>,
         config: &GatewayConfig,
     ) -> Self {
         Self {
@@ -60,9 +60,9 @@ impl KeyCache {
             lookups: KeyLookups::new(),
             match_key: OnceLock::new(),
             pipeline: OnceLock::new(),
-            places,
-            stale_max: config.stale_max,
-            poll: config.directory_poll,
+            geo_database,
+            snapshot_max_age: config.snapshot_max_age,
+            poll_interval: config.snapshot_poll_interval,
             store_timeout: config.store_timeout,
         }
     }
@@ -70,9 +70,9 @@ impl KeyCache {
     pub(crate) fn freshness(&self) -> Freshness {
         match self.directory.age() {
             Some(_) if self.match_key.get().is_none() => Freshness::Missing,
-            Some(age) if age > self.stale_max => Freshness::Stale,
+            Some(age) if age > self.snapshot_max_age => Freshness::Stale,
             // A poll may take up to the store timeout.
-            Some(age) if age > self.poll * 2 + self.store_timeout => Freshness::Aging,
+            Some(age) if age > self.poll_interval * 2 + self.store_timeout => Freshness::Aging,
             Some(_) => Freshness::Fresh,
             None => Freshness::Missing,
         }
@@ -153,7 +153,8 @@ impl KeyCache {
         self.directory.refresh().await?;
         if self.match_key.get().is_none() {
             let key = self.store.match_key().await?;
-            let pipeline = || Arc::new(Pipeline::new(key.clone()).with_places(self.places.clone()));
+            let pipeline =
+                || Arc::new(Pipeline::new(key.clone()).with_geo_database(self.geo_database.clone()));
             self.pipeline.get_or_init(pipeline);
             self.match_key.get_or_init(|| key);
         }
@@ -163,7 +164,7 @@ impl KeyCache {
     /// Polls the store until cancelled. Logs once when the store becomes unreachable and once when it
     /// recovers.
     pub(crate) async fn poll_store(&self, stop: &CancellationToken) {
-        let mut ticks = interval(self.poll);
+        let mut ticks = interval(self.poll_interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_fresh = true;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {

@@ -117,7 +117,7 @@ pub(crate) async fn additional(
 /// Takes the permit for reading a body before authentication. It is counted by client address.
 pub(crate) async fn body_read(state: &GatewayState, context: &mut RequestContext) -> Result<(), Refusal> {
     let from = from(context.address);
-    let counter = Counter::new(format!("body:{from}"), state.config.unread_rate);
+    let counter = Counter::new(format!("body:{from}"), state.config.body_read_rate);
     admit(state.limiter.acquire(LimitRequest::without_organization(counter)).await, context)
 }
 
@@ -128,7 +128,7 @@ pub(crate) async fn unauthenticated(
     cost: u32,
 ) -> Result<(), Refusal> {
     let from = from(context.address);
-    let counter = Counter::new(format!("address:{from}"), state.config.stranger_rate);
+    let counter = Counter::new(format!("address:{from}"), state.config.unauthenticated_rate);
     admit(state.limiter.acquire(LimitRequest::without_organization(counter).cost(cost)).await, context)
 }
 

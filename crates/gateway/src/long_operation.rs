@@ -79,22 +79,22 @@ mod tests {
     #[tokio::test]
     async fn an_operation_continues_and_keeps_its_permit_after_the_response() {
         let (operations, organization) = (OrganizationPermits::default(), OrganizationId::generate());
-        let begin = || operations.begin(organization);
+        let try_acquire = || operations.try_acquire(organization);
         let (release, released) = oneshot::channel::<()>();
         let running =
-            LongOperation::start("test", begin().unwrap(), async move { Ok(released.await.is_ok()) });
+            LongOperation::start("test", try_acquire().unwrap(), async move { Ok(released.await.is_ok()) });
         let answer = running.progress().await.unwrap().into_response();
         assert_eq!(answer.status(), 202);
-        assert!(begin().is_none());
+        assert!(try_acquire().is_none());
         release.send(()).unwrap();
         let permit = loop {
-            match begin() {
+            match try_acquire() {
                 Some(permit) => break permit,
                 None => tokio::task::yield_now().await,
             }
         };
         let ended = LongOperation::start("test", permit, async { Ok(7) });
         assert_eq!(ended.progress().await.unwrap().into_response().status(), 200);
-        assert!(begin().is_some(), "the permit is released before the result is sent");
+        assert!(try_acquire().is_some(), "the permit is released before the result is sent");
     }
 }

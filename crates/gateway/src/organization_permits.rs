@@ -11,7 +11,7 @@ pub(crate) struct OrganizationPermits(Arc<Mutex<BTreeSet<OrganizationId>>>);
 
 impl OrganizationPermits {
     /// `None` if work of the organization is already running.
-    pub(crate) fn begin(&self, organization: OrganizationId) -> Option<OrganizationPermit> {
+    pub(crate) fn try_acquire(&self, organization: OrganizationId) -> Option<OrganizationPermit> {
         let is_first = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(organization);
         is_first.then(|| OrganizationPermit { running: Arc::clone(&self.0), organization })
     }
@@ -37,9 +37,9 @@ mod tests {
     fn organizations_run_one_operation_each_and_do_not_block_each_other() {
         let (work, [organization, other]) =
             (OrganizationPermits::default(), [(); 2].map(|()| OrganizationId::generate()));
-        let first = work.begin(organization).unwrap();
-        assert!(work.begin(organization).is_none() && work.begin(other).is_some());
+        let first = work.try_acquire(organization).unwrap();
+        assert!(work.try_acquire(organization).is_none() && work.try_acquire(other).is_some());
         drop(first);
-        assert!(work.begin(organization).is_some());
+        assert!(work.try_acquire(organization).is_some());
     }
 }

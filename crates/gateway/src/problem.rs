@@ -24,7 +24,7 @@ pub(crate) struct ProblemResponse {
 }
 
 impl ProblemResponse {
-    pub(crate) fn of(refusal: Refusal, context: RequestContext) -> Self {
+    pub(crate) fn new(refusal: Refusal, context: RequestContext) -> Self {
         Self { refusal, context: Box::new(context) }
     }
 }
@@ -32,7 +32,7 @@ impl ProblemResponse {
 impl Refusal {
     /// The response to a request that matches no route.
     pub(crate) fn without_route(self, dialect: Dialect) -> ProblemResponse {
-        ProblemResponse::of(self, RequestContext::unknown(dialect))
+        ProblemResponse::new(self, RequestContext::unknown(dialect))
     }
 
     fn retry_after_seconds(&self, status: u16) -> Option<u64> {

@@ -33,7 +33,7 @@ pub(crate) enum CallerLabel {
 }
 
 impl CallerLabel {
-    pub(crate) fn of(caller: &Caller) -> Self {
+    pub(crate) fn from_caller(caller: &Caller) -> Self {
         Self::Known { key: caller.key.id.clone(), source: caller.source.id }
     }
 

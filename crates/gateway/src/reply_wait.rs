@@ -33,7 +33,7 @@ impl ReplyWait {
     /// Reads `Prefer: wait=N`, limited to `max_wait`. Without it the dialect decides whether to wait for
     /// `default_wait`, unless the client sends `respond-async`. With both, the response waits and is then
     /// sent without the outcome (RFC 7240, section 4.3).
-    pub(crate) fn of(
+    pub(crate) fn from_headers(
         headers: &HeaderMap,
         dialect: Dialect,
         default_wait: Duration,
@@ -107,7 +107,8 @@ mod tests {
         for value in values {
             headers.append(PREFER, HeaderValue::from_str(value).unwrap());
         }
-        let reply_wait = ReplyWait::of(&headers, dialect, Duration::from_secs(2), Duration::from_secs(10));
+        let reply_wait =
+            ReplyWait::from_headers(&headers, dialect, Duration::from_secs(2), Duration::from_secs(10));
         let applied = reply_wait.applied().map(|value| value.to_str().unwrap().to_owned());
         (reply_wait.wait.map(|wait| wait.as_secs()), applied)
     }

@@ -42,7 +42,7 @@ pub(crate) async fn observe(
 /// The template of the route is logged instead of the URL, because the URL may contain a token.
 fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let status = response.status();
-    let route = HttpRoute::path_of(response.request()).unwrap_or("unknown");
+    let route = HttpRoute::path_template(response.request()).unwrap_or("unknown");
     let method = method(response);
     let problem = response.response().error().and_then(|error| error.as_error::<ProblemResponse>());
     let refusal = problem.map(|problem| &problem.refusal);

@@ -52,13 +52,13 @@ pub struct GatewayDependencies {
     pub limiter: Limiter,
     pub markers: IdempotencyMarkers,
     pub pepper: Pepper,
-    pub ids: IdKey,
-    pub signing: SourceSigningKey,
+    pub id_key: IdKey,
+    pub source_signing_key: SourceSigningKey,
     /// Signs exports of evidence of consent.
-    pub export_key: ExportSigningKey,
+    pub export_signing_key: ExportSigningKey,
     /// For the validation of leads, which infers the location of a visitor like the worker does.
-    pub places: Option<Arc<GeoDatabase>>,
-    pub metrics: RenderMetrics,
+    pub geo_database: Option<Arc<GeoDatabase>>,
+    pub render_metrics: RenderMetrics,
 }
 
 /// A gateway whose address is bound, so that clients can connect and wait.
@@ -78,12 +78,12 @@ impl Gateway {
     /// If the address cannot be bound.
     pub fn bind(
         address: impl ToSocketAddrs,
-        ports: GatewayDependencies,
+        dependencies: GatewayDependencies,
         config: GatewayConfig,
         stop: CancellationToken,
     ) -> io::Result<Self> {
-        let (audit, writer) = AuditSender::new(ports.store.clone(), config.store_timeout);
-        let state = state(ports, config, stop, audit);
+        let (audit, writer) = AuditSender::new(dependencies.store.clone(), config.store_timeout);
+        let state = state(dependencies, config, stop, audit);
         let shared = state.clone();
         let app = move || {
             App::new()
@@ -96,7 +96,7 @@ impl Gateway {
             threads,
             max_connections,
             keep_alive,
-            head_timeout,
+            header_timeout,
             write_timeout,
             shutdown_timeout,
             ..
@@ -108,7 +108,7 @@ impl Gateway {
             .workers(if threads == 0 { cores() } else { threads }.min(MAX_THREADS))
             .max_connections(max_connections)
             .keep_alive(keep_alive)
-            .client_request_timeout(head_timeout)
+            .client_request_timeout(header_timeout)
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             .on_connect(move |connection, extensions| {
                 ClientSocket::store_socket(connection, extensions, write_timeout)
@@ -160,7 +160,7 @@ impl Gateway {
         });
         let reporting = tokio::spawn({
             let (state, answered) = (state.clone(), answered.clone());
-            async move { state.refusals.run(state.config.refusal_report_every, &answered).await }
+            async move { state.refusals.run(state.config.refusal_report_interval, &answered).await }
         });
         let shutdown_deadline = async {
             state.stop.cancelled().await;
@@ -183,29 +183,35 @@ impl Gateway {
 }
 
 fn state(
-    ports: GatewayDependencies,
+    dependencies: GatewayDependencies,
     config: GatewayConfig,
     stop: CancellationToken,
     audit: AuditSender,
 ) -> Data<GatewayState> {
     Data::new(GatewayState {
-        keys: KeyCache::new(ports.store.clone(), ports.directory, ports.pepper, ports.places, &config),
-        store: ports.store,
-        publisher: ports.queue.publisher(),
-        replies: ports.queue.replies(),
-        queue: ports.queue,
-        limiter: ports.limiter,
-        markers: ports.markers,
-        signing: ports.signing,
-        export_key: ports.export_key,
-        ids: SubmissionIdGenerator::new(ports.ids),
-        counting: Semaphore::new(2),
-        bulk: BulkMemory::for_bodies_of(config.bulk_limit),
-        long_reports: OrganizationPermits::default(),
-        long_operations: OrganizationPermits::default(),
-        exports: OrganizationPermits::default(),
-        rescreening: Semaphore::new(1),
-        render_metrics: ports.metrics,
+        keys: KeyCache::new(
+            dependencies.store.clone(),
+            dependencies.directory,
+            dependencies.pepper,
+            dependencies.geo_database,
+            &config,
+        ),
+        store: dependencies.store,
+        publisher: dependencies.queue.publisher(),
+        replies: dependencies.queue.replies(),
+        queue: dependencies.queue,
+        limiter: dependencies.limiter,
+        markers: dependencies.markers,
+        source_signing_key: dependencies.source_signing_key,
+        export_signing_key: dependencies.export_signing_key,
+        submission_ids: SubmissionIdGenerator::new(dependencies.id_key),
+        counting_permits: Semaphore::new(2),
+        bulk_memory: BulkMemory::new(config.bulk_limit),
+        long_report_permits: OrganizationPermits::default(),
+        long_operation_permits: OrganizationPermits::default(),
+        export_permits: OrganizationPermits::default(),
+        rescreening_permits: Semaphore::new(1),
+        render_metrics: dependencies.render_metrics,
         stop,
         audit,
         refusals: RefusalLog::default(),

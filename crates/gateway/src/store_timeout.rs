@@ -19,7 +19,7 @@ pub(crate) async fn with_store_timeout<T>(
 }
 
 /// The same for an operation. After a timeout the client can send the request again.
-pub(crate) async fn operation<T>(
+pub(crate) async fn run_operation<T>(
     state: &GatewayState,
     operation: impl Future<Output = Result<T, OperationError>>,
 ) -> Result<T, Refusal> {

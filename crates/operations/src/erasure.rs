@@ -52,7 +52,7 @@ pub struct ErasureResult {
 }
 
 impl ErasurePreview {
-    pub fn of(finding: &SubjectRecords, subject: &ErasureSubject, request: &ErasureRequest) -> Self {
+    pub fn new(finding: &SubjectRecords, subject: &ErasureSubject, request: &ErasureRequest) -> Self {
         let SubjectRecords { submissions, entries, leads } = finding;
         Self {
             dry_run: true,
@@ -66,7 +66,7 @@ impl ErasurePreview {
 }
 
 impl ErasureResult {
-    pub fn of(erased: ErasureCounts, subject: &ErasureSubject, request: &ErasureRequest) -> Self {
+    pub fn new(erased: ErasureCounts, subject: &ErasureSubject, request: &ErasureRequest) -> Self {
         Self { dry_run: false, erased, unknown_leads: request.unknown_leads(subject) }
     }
 }

@@ -162,10 +162,10 @@ pub async fn write(
 async fn check_is_stored(
     store: &Store,
     organization: OrganizationId,
-    of: ConsentFilter,
+    filter: ConsentFilter,
     log: &impl ReadLog,
 ) -> Result<(), OperationError> {
-    let (id, kind, is_stored) = match of {
+    let (id, kind, is_stored) = match filter {
         ConsentFilter::Received { .. } => return Ok(()),
         ConsentFilter::Lead(id) => {
             (id.as_uuid(), ResourceKind::Lead, store.lead(organization, id).await?.is_some())

@@ -24,7 +24,7 @@ pub(crate) fn lead(lead: &mut Lead, hits: &[SuppressionHit]) {
     }
     let refused = lead.consent.as_ref().is_some_and(|consent| consent.consent_refused);
     hold(refused, Reason::ConsentRefused);
-    let consent = (lead.consent_required && !refused).then(|| ConsentState::of(lead));
+    let consent = (lead.consent_required && !refused).then(|| ConsentState::from_lead(lead));
     hold(consent == Some(ConsentState::Missing), Reason::ConsentMissing);
     hold(consent == Some(ConsentState::Incomplete), Reason::ConsentIncomplete);
     hold(consent == Some(ConsentState::InFuture), Reason::ConsentInFuture);
@@ -56,7 +56,7 @@ enum ConsentState {
 impl ConsentState {
     /// Judges by the time of receipt, not by the time of processing. The same submissions always give the
     /// same result.
-    fn of(lead: &Lead) -> Self {
+    fn from_lead(lead: &Lead) -> Self {
         let Some(consent) = &lead.consent else { return Self::Missing };
         let Some(consented_at) = consent.consented_at().filter(|_| consent.is_complete()) else {
             return Self::Incomplete;

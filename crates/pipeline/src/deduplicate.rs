@@ -59,7 +59,7 @@ struct KeyHolder {
 }
 
 impl KeyHolder {
-    fn of(claim: &Claim, by: ClaimKind) -> Self {
+    fn new(claim: &Claim, by: ClaimKind) -> Self {
         Self { by, lead: claim.lead, last_seen: claim.last_seen, trust: claim.trust }
     }
 
@@ -237,7 +237,7 @@ impl BatchClaims {
         if first.body_hash != Some(submission.body_hash) {
             return Some((quarantined(QuarantineReason::IdempotencyMismatch), DeduplicateTrace::default()));
         }
-        let matched = Some(KeyHolder::of(first, ClaimKind::Idempotency).record());
+        let matched = Some(KeyHolder::new(first, ClaimKind::Idempotency).record());
         let record = DeduplicateTrace { matched, ..DeduplicateTrace::default() };
         Some((resolved(Outcome::Duplicate, first.lead), record))
     }
@@ -258,7 +258,7 @@ impl BatchClaims {
                 matches.other_leads.push(claim.lead);
                 continue;
             }
-            holders.push((position, KeyHolder::of(claim, key.kind)));
+            holders.push((position, KeyHolder::new(claim, key.kind)));
         }
         let first = reading.keys.first().map(|key| key.kind.configured());
         let decides =

@@ -55,7 +55,7 @@ fn inferred(lead: &Lead, email: Option<(&Email, EmailKind)>) -> BTreeMap<String,
         let company = email.and_then(|(email, kind)| email_domain::company(email, kind));
         infer("company", company.map(|company| InferredValue::new(company, InferenceBasis::EmailDomain)));
     }
-    if let Some(prefix) = lead.e164().and_then(phone_prefix::of) {
+    if let Some(prefix) = lead.e164().and_then(phone_prefix::find) {
         let state = prefix.state.filter(|_| is_missing(TextField::State));
         infer("state", state.map(|state| InferredValue::new(state, InferenceBasis::PhonePrefix)));
         match prefix.timezones.as_slice() {

@@ -42,7 +42,7 @@ impl GeoDatabase {
     ///
     /// # Errors
     /// When the bytes have another format.
-    pub fn of(bytes: Vec<u8>) -> Result<Self, GeoDatabaseError> {
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, GeoDatabaseError> {
         Ok(Self(Reader::from_source(bytes)?))
     }
 

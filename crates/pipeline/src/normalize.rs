@@ -25,7 +25,7 @@ pub(crate) fn normalize(
     source: Option<Arc<Source>>,
     scoring: Arc<ActiveScoring>,
     match_key: &MatchKey,
-    geolocation: Option<&GeoDatabase>,
+    geo_database: Option<&GeoDatabase>,
 ) -> NormalizedSubmission {
     let source = source.filter(|source| source.organization == submission.organization);
     let Some(source) = source else {
@@ -46,7 +46,7 @@ pub(crate) fn normalize(
     let ContactValues { phone, email, .. } = contact;
     let country = phone.value().and_then(|phone| phone.region).or(region);
     let texts = texts::read(&submission.fields.texts, country, &mut normalize_trace);
-    let observed = observe::client(&submission.client, geolocation);
+    let observed = observe::client(&submission.client, geo_database);
     let keys = identity_keys(&submission, &source, &phone, &email, match_key);
     let idempotency = submission.idempotency_key_hash.map(|key| ClaimKey {
         organization: submission.organization,

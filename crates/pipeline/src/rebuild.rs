@@ -17,7 +17,7 @@ struct NormalizedPart<'n> {
 }
 
 impl<'n> NormalizedPart<'n> {
-    fn of(normalized: &'n NormalizedSubmission) -> Option<Self> {
+    fn from_normalized(normalized: &'n NormalizedSubmission) -> Option<Self> {
         match &normalized.action {
             CommitAction::Judge { source, scoring, reading } => {
                 Some(Self { submission: &normalized.submission, source, scoring, reading })
@@ -35,7 +35,8 @@ pub(crate) fn lead(
     parts: &[&NormalizedSubmission],
     suppressions: &SuppressionMatches,
 ) -> Option<(Lead, Vec<Trace>)> {
-    let mut in_order = parts.iter().map(|part| NormalizedPart::of(part)).collect::<Option<Vec<_>>>()?;
+    let mut in_order =
+        parts.iter().map(|part| NormalizedPart::from_normalized(part)).collect::<Option<Vec<_>>>()?;
     in_order.sort_by_key(|part| part.submission.processing_order());
     let (first, later) = in_order.split_first()?;
     let mut lead = merge::create(before.id, first.submission, first.source, first.reading);

@@ -106,7 +106,7 @@ pub(crate) enum QueueAddress {
 }
 
 impl QueueAddress {
-    pub(crate) fn of(config: &QueueConfig) -> Result<Self, QueueError> {
+    pub(crate) fn from_config(config: &QueueConfig) -> Result<Self, QueueError> {
         let mut address = Self::parse(&config.url)?;
         if let Self::Amqp(broker) = &mut address {
             let seconds = u16::try_from(config.heartbeat.as_secs()).unwrap_or(u16::MAX).max(1);

@@ -43,7 +43,7 @@ impl Queue {
     /// # Errors
     /// When the URL is not the URL of a queue, or the file of the embedded queue cannot be used.
     pub async fn open(config: QueueConfig, role: Role) -> Result<Self, QueueError> {
-        let (adapter, sender, readiness) = match QueueAddress::of(&config)? {
+        let (adapter, sender, readiness) = match QueueAddress::from_config(&config)? {
             QueueAddress::Amqp(broker) => {
                 let amqp = AmqpQueue::open(*broker, &config, role);
                 let (sender, readiness) = (amqp.publish_sender(), amqp.readiness().clone());

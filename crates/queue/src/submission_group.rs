@@ -105,7 +105,7 @@ pub(crate) struct SubmissionGroup {
 }
 
 impl SubmissionGroup {
-    pub(crate) fn of(first: PendingSubmission) -> Self {
+    pub(crate) fn new(first: PendingSubmission) -> Self {
         Self { bytes: first.bytes(), members: vec![first] }
     }
 

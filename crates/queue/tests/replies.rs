@@ -27,11 +27,11 @@ struct Pair {
 }
 
 impl Pair {
-    async fn over(world: &World) -> Self {
-        Self::of(world.config(), world.config()).await
+    async fn start(world: &World) -> Self {
+        Self::start_with(world.config(), world.config()).await
     }
 
-    async fn of(gateway: QueueConfig, worker: QueueConfig) -> Self {
+    async fn start_with(gateway: QueueConfig, worker: QueueConfig) -> Self {
         let embedded = gateway.url.starts_with("sqlite:");
         let gateway = support::open(gateway, if embedded { Role::AllInOne } else { Role::Gateway }).await;
         let worker = if embedded { gateway.clone() } else { support::open(worker, Role::Worker).await };
@@ -79,7 +79,7 @@ fn lead(name: &str) -> Lead {
 }
 
 async fn a_reply_reaches_the_waiting_request(world: World) {
-    let pair = Pair::over(&world).await;
+    let pair = Pair::start(&world).await;
     let (first, second) = (pair.expect(1), pair.expect(2));
     let created = Reply { lead: Some(Box::new(lead("Zoë \u{0} 🦀"))), ..reply(2) };
     let quarantined = Reply {
@@ -95,7 +95,7 @@ async fn a_reply_reaches_the_waiting_request(world: World) {
 }
 
 async fn many_concurrent_replies_arrive(world: World) {
-    let pair = Pair::over(&world).await;
+    let pair = Pair::start(&world).await;
     let expected: Vec<_> = (0..2_000).map(|number| pair.expect(number)).collect();
     for (number, expected) in expected.iter().enumerate() {
         pair.replier.send(expected.address(), reply(number));
@@ -106,7 +106,7 @@ async fn many_concurrent_replies_arrive(world: World) {
 }
 
 async fn unexpected_replies_are_dropped(world: World) {
-    let pair = Pair::over(&world).await;
+    let pair = Pair::start(&world).await;
     let expected = pair.expect(2);
     pair.replier.send(expected.address(), reply(1));
     pair.replier.send(&ReplyAddress::new(format!("leadgate.replies.{:032x}", 7)), reply(2));
@@ -118,7 +118,7 @@ async fn unexpected_replies_are_dropped(world: World) {
 }
 
 async fn gateways_receive_only_their_own_replies(world: World, other: World) {
-    let (first_pair, second_pair) = (Pair::over(&world).await, Pair::over(&other).await);
+    let (first_pair, second_pair) = (Pair::start(&world).await, Pair::start(&other).await);
     let (ours, theirs) = (first_pair.expect(1), second_pair.expect(1));
     assert_ne!(ours.address(), theirs.address());
     for pair in [&first_pair, &second_pair] {
@@ -129,7 +129,7 @@ async fn gateways_receive_only_their_own_replies(world: World, other: World) {
 }
 
 async fn a_request_that_no_longer_waits_is_removed(world: World) {
-    let pair = Pair::over(&world).await;
+    let pair = Pair::start(&world).await;
     let (dropped, late) = (pair.expect(1), pair.expect(2));
     let address = late.address().clone();
     assert_eq!(pair.replies.waiting(), 2);
@@ -145,7 +145,7 @@ async fn a_request_that_no_longer_waits_is_removed(world: World) {
 }
 
 async fn a_submission_is_expected_once(world: World) {
-    let pair = Pair::over(&world).await;
+    let pair = Pair::start(&world).await;
     let expected = pair.expect(1);
     assert!(pair.replies.clone().expect(id(1)).is_none(), "clones share the registrations");
     pair.replier.send(expected.address(), reply(1));
@@ -154,7 +154,7 @@ async fn a_submission_is_expected_once(world: World) {
 }
 
 async fn shutdown_ends_waiting_requests(world: World) {
-    let pair = Pair::over(&world).await;
+    let pair = Pair::start(&world).await;
     let expected = pair.expect(1);
     let started = Instant::now();
     let (waited, ()) = tokio::join!(expected.wait(TEST_TIMEOUT), pair.gateway.shutdown());
@@ -197,7 +197,7 @@ contract! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn gateways_of_one_broker_receive_only_their_own_replies() {
     let world = World::amqp().await;
-    let (first_pair, second_pair) = (Pair::over(&world).await, Pair::over(&world).await);
+    let (first_pair, second_pair) = (Pair::start(&world).await, Pair::start(&world).await);
     let (ours, theirs) = (first_pair.expect(1), second_pair.expect(1));
     first_pair.replier.send(theirs.address(), reply(1));
     assert_eq!(theirs.wait(TEST_TIMEOUT).await, Some(reply(1)));
@@ -208,7 +208,7 @@ async fn gateways_of_one_broker_receive_only_their_own_replies() {
 async fn the_reply_queue_is_deleted_with_its_gateway() {
     let world = World::amqp().await;
     let World::Amqp(vhost) = &world else { panic!("not a broker") };
-    let pair = Pair::over(&world).await;
+    let pair = Pair::start(&world).await;
     let name = pair.expect(1).address().as_str().to_owned();
     let exists = async || vhost.queues().await.unwrap().iter().any(|(queue, _)| *queue == name);
     assert!(exists().await);
@@ -250,7 +250,7 @@ async fn reply_queues_that_cannot_be_consumed_are_deleted() {
 async fn unreadable_replies_are_ignored() {
     let world = World::amqp().await;
     let World::Amqp(vhost) = &world else { panic!("not a broker") };
-    let pair = Pair::over(&world).await;
+    let pair = Pair::start(&world).await;
     let expected = pair.expect(1);
     for message in ["garbage", r#"{"v":2,"replies":[]}"#, r#"{"v":1,"replies":[{"outcome":"odd"}]}"#] {
         assert!(vhost.publish("", expected.address().as_str(), message).await.unwrap());
@@ -263,7 +263,7 @@ async fn unreadable_replies_are_ignored() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replies_are_sent_to_reply_queues_only() {
     let world = World::amqp().await;
-    let pair = Pair::over(&world).await;
+    let pair = Pair::start(&world).await;
     for queue in ["leads.0", "parked", ""] {
         pair.replier.send(&ReplyAddress::new(queue), reply(1));
     }
@@ -280,7 +280,7 @@ async fn replies_are_sent_to_reply_queues_only() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_receives_replies_again_after_a_lost_connection() {
     let (world, proxy) = (World::amqp().await, proxy().await);
-    let pair = Pair::of(through(&proxy, &world), world.config()).await;
+    let pair = Pair::start_with(through(&proxy, &world), world.config()).await;
     for mode in [ProxyMode::Close, ProxyMode::Reset, ProxyMode::Close] {
         let expected = pair.expect(1);
         let old_address = expected.address().clone();
@@ -299,7 +299,7 @@ async fn a_gateway_receives_replies_again_after_a_lost_connection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_sends_replies_again_after_a_lost_connection() {
     let (world, proxy) = (World::amqp().await, proxy().await);
-    let pair = Pair::of(world.config(), through(&proxy, &world)).await;
+    let pair = Pair::start_with(world.config(), through(&proxy, &world)).await;
     pair.replies_arrive_again(1).await;
     for mode in [ProxyMode::Close, ProxyMode::Reset, ProxyMode::Blackhole, ProxyMode::HalfOpen] {
         proxy.set(mode).await.unwrap();
@@ -337,7 +337,7 @@ async fn replies_recover_from_alarm_freeze_kill_and_restart() {
     let vhost = node.vhost().await.unwrap();
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     node.remember_queues().await.unwrap();
-    let pair = Pair::over(&World::Amqp(vhost)).await;
+    let pair = Pair::start(&World::Amqp(vhost)).await;
     pair.replies_arrive_again(1).await;
 
     node.memory_alarm(true).await.unwrap();

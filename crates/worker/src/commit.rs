@@ -237,7 +237,7 @@ impl Committer {
         submissions: impl IntoIterator<Item = &'s Submission>,
         committed: CommitResult,
     ) {
-        let addresses = ReplyAddresses::of(submissions);
+        let addresses = ReplyAddresses::from_submissions(submissions);
         if addresses.is_empty() {
             return;
         }

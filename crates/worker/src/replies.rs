@@ -19,7 +19,7 @@ const LEAD_READ_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct ReplyAddresses(HashMap<(OrganizationId, SubmissionId), ReplyAddress>);
 
 impl ReplyAddresses {
-    pub(crate) fn of<'s>(submissions: impl IntoIterator<Item = &'s Submission>) -> Self {
+    pub(crate) fn from_submissions<'s>(submissions: impl IntoIterator<Item = &'s Submission>) -> Self {
         let addresses = submissions.into_iter().filter_map(|submission| {
             let address = submission.reply_to.clone()?;
             Some(((submission.organization, submission.id), address))

@@ -35,7 +35,7 @@ impl Access for OrganizationReadAccess {
     const SCOPE: Scope = Scope::Read;
 
     fn check(caller: &Caller) -> Result<(), Refusal> {
-        if caller.reach == SourceAccess::Organization { Ok(()) } else { Err(Refusal::WrongSource) }
+        if caller.source_access == SourceAccess::Organization { Ok(()) } else { Err(Refusal::WrongSource) }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::query::{PageLimit, parsed};
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
-use crate::store_timeout::operation;
+use crate::store_timeout::run_operation;
 
 #[derive(Deserialize)]
 pub(crate) struct AuditQuery {
@@ -33,7 +33,7 @@ pub(crate) async fn list(
     let filter = AuditFilter { actor: key.clone().map(Actor::Key), action: *action, since: *since };
     let store = call.store();
     let listing = operations::list(&store, call.organization(), filter, *after, limit.0, call.log());
-    let page = operation(&call.state, listing).await?;
+    let page = run_operation(&call.state, listing).await?;
     Ok(JsonResponse::ok(&ListResponse { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 

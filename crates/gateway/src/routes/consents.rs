@@ -38,13 +38,14 @@ pub(crate) async fn export(
 ) -> Result<HttpResponse, Refusal> {
     let request = request.map(web::Json::into_inner).unwrap_or_default();
     request.check()?;
-    let permit = call.state.exports.begin(call.organization()).ok_or(Refusal::OperationRunning)?;
+    let permit =
+        call.state.export_permits.try_acquire(call.organization()).ok_or(Refusal::OperationRunning)?;
     let owner = call.state.keys.directory.organization(call.organization());
     let owner = owner.ok_or(Refusal::KeysUnavailable)?;
     let (state, store, log) = (Data::clone(&call.state), call.store(), call.log().clone());
     let (sender, mut receiver) = mpsc::channel(CHANNEL_CAPACITY);
     let exporting = async move {
-        let key = &state.export_key;
+        let key = &state.export_signing_key;
         match operations::write(&store, &owner, &request, key, ExportBlocks(sender), &log).await {
             // The client disconnected.
             Err(OperationError::Io(_)) => Ok(()),
@@ -73,7 +74,7 @@ pub(crate) struct PublicKeyResponse {
 pub(crate) async fn public_key(
     call: &mut AuthorizedRequest<AdminAccess>,
 ) -> Result<JsonResponse<PublicKeyResponse>, Refusal> {
-    let keys = call.state.export_key.public_keys();
+    let keys = call.state.export_signing_key.public_keys();
     let public_key = keys.into_iter().next().ok_or(Refusal::Internal)?;
     Ok(JsonResponse::ok(&PublicKeyResponse { public_key }))
 }

@@ -56,7 +56,7 @@ pub(crate) async fn contacts(
     }
     let state = &call.state;
     // Counting and skipping rows is expensive, so few requests may do it at the same time.
-    let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreTimeout)?;
+    let _permit = state.counting_permits.acquire().await.map_err(|_| Refusal::StoreTimeout)?;
     let listing = state.store.leads_at(call.organization(), call.source_access().source(), offset, limit);
     let (leads, total) = with_store_timeout(state, listing).await?;
     call.record(listed(call.entry(AuditAction::ContactsListed).with_detail("page", page), &leads));

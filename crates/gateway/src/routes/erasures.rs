@@ -10,7 +10,7 @@ use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::long_operation::{LongOperation, OperationProgress};
 use crate::refusal::Refusal;
 use crate::route_response::JsonResponse;
-use crate::store_timeout::operation;
+use crate::store_timeout::run_operation;
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -36,20 +36,21 @@ pub(crate) async fn erase(
     web::Json(document): web::Json<Value>,
 ) -> Result<JsonResponse<OperationProgress<ErasureResponse>>, Refusal> {
     let request = read(document)?;
-    let permit = call.begin_long_operation()?;
+    let permit = call.long_operation_permit()?;
     let (store, organization, log) = (call.store(), call.organization(), call.log().clone());
     let context = call.state.keys.judge_context()?;
-    let subject = operation(&call.state, operations::subject(&store, organization, &request, &log)).await?;
+    let subject =
+        run_operation(&call.state, operations::subject(&store, organization, &request, &log)).await?;
     if request.dry_run {
         let previewing = async move {
             let finding = operations::preview(&store, organization, &subject, |_| {}, &log).await?;
-            Ok(ErasureResponse::Preview(ErasurePreview::of(&finding, &subject, &request)))
+            Ok(ErasureResponse::Preview(ErasurePreview::new(&finding, &subject, &request)))
         };
         return LongOperation::start("erasure preview", permit, previewing).result_response().await;
     }
     let erasing = async move {
         let erased = operations::erase(&store, organization, &subject, &request, &context, |_| {}).await?;
-        Ok(ErasureResponse::Result(ErasureResult::of(erased, &subject, &request)))
+        Ok(ErasureResponse::Result(ErasureResult::new(erased, &subject, &request)))
     };
     LongOperation::start("erasure", permit, erasing).progress().await
 }

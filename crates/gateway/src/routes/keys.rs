@@ -13,7 +13,7 @@ use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::public_url::base_url;
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
-use crate::store_timeout::{operation, with_store_timeout};
+use crate::store_timeout::{run_operation, with_store_timeout};
 
 /// How long the old key stays valid after a rotation.
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ pub(crate) async fn list(
 ) -> Result<JsonResponse<ListResponse<KeyResponse<'static>>>, Refusal> {
     let store = call.store();
     let listing = operations::list(&store, call.organization(), call.log());
-    let (all, owner) = (operation(&call.state, listing).await?, call.organization_name());
+    let (all, owner) = (run_operation(&call.state, listing).await?, call.organization_name());
     Ok(JsonResponse::ok(&ListResponse {
         data: all.iter().map(|key| native::key(key, &owner)).collect(),
         next: None,
@@ -55,7 +55,7 @@ pub(crate) async fn create(
 ) -> Result<JsonResponse<CreatedKeyResponse<'static>>, Refusal> {
     let (store, source) = (call.store(), new.source);
     let creating = operations::create(&store, call.organization(), new, &call.state.keys.pepper);
-    let created = operation(&call.state, creating).await;
+    let created = run_operation(&call.state, creating).await;
     let created = created.map_err(|refusal| match source {
         Some(source) => call.audit_refusal(refusal, source, AuditAction::KeyCreated),
         None => refusal,
@@ -73,7 +73,7 @@ pub(crate) async fn rotate(
     let (store, pepper) = (call.store(), &call.state.keys.pepper);
     let base = base_url(&call.request, &call.state)?;
     let rotating = operations::rotate(&store, call.organization(), &call.id, overlap, pepper);
-    let created = operation(&call.state, rotating).await;
+    let created = run_operation(&call.state, rotating).await;
     let created =
         created.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyRotated))?;
     let url = match created.key.kind {
@@ -109,7 +109,7 @@ pub(crate) async fn revoke(
     let RevokeKeyQuery { created_with_it } = revocation.map(web::Json::into_inner).unwrap_or_default();
     let store = call.store();
     let revoking = operations::revoke(&store, call.organization(), &call.id, created_with_it);
-    let revoked = operation(&call.state, revoking).await;
+    let revoked = run_operation(&call.state, revoking).await;
     let RevokedKey { key, created_with_it } =
         revoked.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyRevoked))?;
     Ok(JsonResponse::ok(&native::revoked_key(&key.id, created_with_it)))
@@ -123,7 +123,7 @@ pub(crate) async fn update(
 ) -> Result<JsonResponse<KeyResponse<'static>>, Refusal> {
     let store = call.store();
     let changing = operations::update(&store, call.organization(), &call.id, changes);
-    let changed = operation(&call.state, changing).await;
+    let changed = run_operation(&call.state, changing).await;
     let key = changed.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyUpdated))?;
     Ok(JsonResponse::ok(&native::key(&key, &call.organization_name())))
 }

@@ -15,7 +15,7 @@ use crate::caller::SourceAccess;
 use crate::query::PageQuery;
 use crate::refusal::Refusal;
 use crate::route_response::JsonResponse;
-use crate::store_timeout::{operation, with_store_timeout};
+use crate::store_timeout::{run_operation, with_store_timeout};
 
 /// The response to a look-up by the id of a lead or of a submission.
 #[derive(Serialize)]
@@ -58,11 +58,11 @@ pub(crate) async fn show(
 
 /// Removes what the key may not read. The outcome of the key's own submission stays visible even if the lead
 /// belongs to another source.
-fn restrict_to_access(found: SubmissionOrLead, reach: SourceAccess) -> Option<SubmissionOrLead> {
+fn restrict_to_access(found: SubmissionOrLead, source_access: SourceAccess) -> Option<SubmissionOrLead> {
     match &found.lead {
-        Some(lead) if reach.covers(lead.source) => Some(found),
-        _ if reach.covers(found.source) => {
-            let lead = found.lead.filter(|lead| reach.covers(lead.source));
+        Some(lead) if source_access.covers(lead.source) => Some(found),
+        _ if source_access.covers(found.source) => {
+            let lead = found.lead.filter(|lead| source_access.covers(lead.source));
             Some(SubmissionOrLead { lead, ..found })
         }
         _ => None,
@@ -101,7 +101,7 @@ pub(crate) async fn update(
 ) -> Result<JsonResponse<UpdateLeadResponse<'static>>, Refusal> {
     let (id, store, context) = (call.id, call.store(), call.state.keys.judge_context()?);
     let updating = operations::update(&store, call.organization(), id, fields, &reason, &context);
-    let updated = operation(&call.state, updating).await;
+    let updated = run_operation(&call.state, updating).await;
     let (lead, correction) =
         updated.map_err(|refusal| call.audit_refusal(refusal, id.as_uuid(), AuditAction::LeadUpdated))?;
     if call.caller.check_scope(Scope::Read).is_err() {
@@ -127,7 +127,8 @@ pub(crate) async fn delete(
     call: &mut AuthorizedRequest<AdminAccess, LeadId>,
 ) -> Result<JsonResponse<DeleteLeadResponse>, Refusal> {
     let (id, store, context) = (call.id, call.store(), call.state.keys.judge_context()?);
-    let deleted = operation(&call.state, operations::delete(&store, call.organization(), id, &context)).await;
+    let deleted =
+        run_operation(&call.state, operations::delete(&store, call.organization(), id, &context)).await;
     let erased =
         deleted.map_err(|refusal| call.audit_refusal(refusal, id.as_uuid(), AuditAction::LeadDeleted))?;
     Ok(JsonResponse::ok(&DeleteLeadResponse { id, deleted: true, erased }))
@@ -157,7 +158,7 @@ pub(crate) async fn set_status(
     }
     let store = call.store();
     let setting = operations::set_status(&store, call.organization(), id, status);
-    let changed = operation(&call.state, setting).await;
+    let changed = run_operation(&call.state, setting).await;
     let lead =
         changed.map_err(|refusal| call.audit_refusal(refusal, id.as_uuid(), AuditAction::LeadStatusSet))?;
     Ok(JsonResponse::ok(&SetStatusResponse { id: lead.id, status: lead.status }))
@@ -171,7 +172,7 @@ pub(crate) async fn list(
     let PageQuery { limit, after } = &call.query;
     let (store, source) = (call.store(), call.source_access().source());
     let listing = operations::page(&store, call.organization(), source, *after, limit.0, call.log());
-    let page = operation(&call.state, listing).await?;
+    let page = run_operation(&call.state, listing).await?;
     let next = page.next.map(|next| next.to_string());
     let sources = |id| call.state.keys.source_title(id);
     Ok(protocol(call.context.dialect).leads_page(&page.data, next.as_deref(), &sources))

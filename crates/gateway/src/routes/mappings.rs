@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
-use crate::store_timeout::operation;
+use crate::store_timeout::run_operation;
 
 /// The active version of a source's mapping, or null for none.
 #[derive(Serialize)]
@@ -27,7 +27,7 @@ pub(crate) async fn list(
 ) -> Result<JsonResponse<ListResponse<MappingRecord>>, Refusal> {
     let store = call.store();
     let listing = operations::list(&store, call.organization(), call.id, call.log());
-    let listed = operation(&call.state, listing).await;
+    let listed = run_operation(&call.state, listing).await;
     let data = listed.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingsListed))?;
     Ok(JsonResponse::ok(&ListResponse { data, next: None }))
 }
@@ -39,7 +39,7 @@ pub(crate) async fn set(
 ) -> Result<JsonResponse<ActiveVersionResponse>, Refusal> {
     let store = call.store();
     let setting = operations::set(&store, call.organization(), call.id, &mapping);
-    let set = operation(&call.state, setting).await;
+    let set = run_operation(&call.state, setting).await;
     let version = set.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingSet))?;
     Ok(JsonResponse::ok(&ActiveVersionResponse { source: call.id, version: Some(version) }))
 }
@@ -57,7 +57,7 @@ pub(crate) async fn activate(
 ) -> Result<JsonResponse<ActiveVersionResponse>, Refusal> {
     let store = call.store();
     let activating = operations::activate(&store, call.organization(), call.id, version);
-    let activated = operation(&call.state, activating).await;
+    let activated = run_operation(&call.state, activating).await;
     activated.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingActivated))?;
     Ok(JsonResponse::ok(&ActiveVersionResponse {
         source: call.id,
@@ -83,7 +83,7 @@ pub(crate) async fn preview(
     let (store, last) = (call.store(), last.unwrap_or(Last::FEW));
     let previewing =
         operations::preview(&store, call.organization(), call.id, mapping.as_ref(), last, call.log());
-    let previewed = operation(&call.state, previewing).await;
+    let previewed = run_operation(&call.state, previewing).await;
     let data =
         previewed.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingPreviewed))?;
     Ok(JsonResponse::ok(&ListResponse { data, next: None }))
@@ -110,7 +110,7 @@ pub(crate) async fn suggest(
 ) -> Result<JsonResponse<SuggestionResponse>, Refusal> {
     let (store, last) = (call.store(), call.query.last.unwrap_or(Last::MOST));
     let suggesting = operations::suggest(&store, call.organization(), call.id, last, call.log());
-    let suggested = operation(&call.state, suggesting).await;
+    let suggested = run_operation(&call.state, suggesting).await;
     let suggestion =
         suggested.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingSuggested))?;
     let (bodies, mapping) = (suggestion.bodies(), suggestion.to_string());

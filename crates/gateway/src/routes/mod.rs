@@ -48,10 +48,10 @@ pub fn routes() -> &'static [HttpRoute] {
 fn own_routes() -> Vec<HttpRoute> {
     vec![
         // Reads that clients of several systems use.
-        HttpRoute::of("GET", "/v1/leads", None, leads::list),
+        HttpRoute::new("GET", "/v1/leads", None, leads::list),
         HttpRoute::authenticated_post(&kickofflabs::CREATE_WEBHOOK, KickoffLabs, campaigns::create_webhook),
-        HttpRoute::of("GET", "/api/v1/contacts", Some(AskAd), contacts::contacts),
-        HttpRoute::of("GET", "/api/v1/deals", Some(AskAd), contacts::deals),
+        HttpRoute::new("GET", "/api/v1/contacts", Some(AskAd), contacts::contacts),
+        HttpRoute::new("GET", "/api/v1/deals", Some(AskAd), contacts::deals),
         HttpRoute::post("/v1/leads/validate", validate::validate),
         HttpRoute::get("/v1/leads/{id}", leads::show),
         HttpRoute::patch("/v1/leads/{id}", leads::update),
@@ -59,9 +59,9 @@ fn own_routes() -> Vec<HttpRoute> {
         HttpRoute::put("/v1/leads/{id}/status", leads::set_status),
         HttpRoute::get("/v1/submissions/{id}", submissions::show),
         HttpRoute::get("/v1/reports/intake", reports::intake),
-        HttpRoute::open("/healthz", health::alive),
-        HttpRoute::open("/readyz", health::ready),
-        HttpRoute::open("/metrics", metrics::show),
+        HttpRoute::unauthenticated("/healthz", health::alive),
+        HttpRoute::unauthenticated("/readyz", health::ready),
+        HttpRoute::unauthenticated("/metrics", metrics::show),
     ]
 }
 
@@ -119,9 +119,9 @@ fn administration() -> Vec<HttpRoute> {
 pub fn operator_routes() -> &'static [HttpRoute] {
     static ROUTES: LazyLock<Vec<HttpRoute>> = LazyLock::new(|| {
         vec![
-            HttpRoute::open("/healthz", health::alive),
-            HttpRoute::open("/readyz", health::ready_to_operators),
-            HttpRoute::open("/metrics", metrics::to_operators),
+            HttpRoute::unauthenticated("/healthz", health::alive),
+            HttpRoute::unauthenticated("/readyz", health::ready_to_operators),
+            HttpRoute::unauthenticated("/metrics", metrics::to_operators),
         ]
     });
     &ROUTES

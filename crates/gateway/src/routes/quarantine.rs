@@ -12,7 +12,7 @@ use crate::body::{self, BodyLimits};
 use crate::query::{PageLimit, parsed};
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
-use crate::store_timeout::operation;
+use crate::store_timeout::run_operation;
 
 #[derive(Deserialize)]
 pub(crate) struct QuarantineQuery {
@@ -51,7 +51,7 @@ pub(crate) async fn list(
     let QuarantineQuery { state, limit, after } = call.query;
     let store = call.store();
     let listing = operations::page(&store, call.organization(), state.state(), after, limit.0, call.log());
-    let page = operation(&call.state, listing).await?;
+    let page = run_operation(&call.state, listing).await?;
     Ok(JsonResponse::ok(&ListResponse { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn show(
 ) -> Result<JsonResponse<QuarantineEntryResponse>, Refusal> {
     let store = call.store();
     let showing = operations::show(&store, call.organization(), call.id, call.log());
-    let shown = operation(&call.state, showing).await;
+    let shown = run_operation(&call.state, showing).await;
     let (entry, submission) =
         shown.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::QuarantineRead))?;
     Ok(JsonResponse::ok(&QuarantineEntryResponse { entry, submission }))
@@ -80,7 +80,7 @@ pub(crate) async fn release(
 ) -> Result<JsonResponse<QuarantineEntry>, Refusal> {
     let (store, publisher) = (call.store(), &call.state.publisher);
     let finding = operations::find(&store, call.organization(), call.id);
-    let found = operation(&call.state, finding).await;
+    let found = run_operation(&call.state, finding).await;
     let found =
         found.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::QuarantineReleased))?;
     // No timeout, because the message may already be in the queue.
@@ -96,7 +96,7 @@ pub(crate) async fn repair(
     payload: Payload,
 ) -> Result<JsonResponse<QuarantineEntry>, Refusal> {
     let (store, state) = (call.store(), &call.state);
-    let found = operation(state, operations::find(&store, call.organization(), call.id)).await;
+    let found = run_operation(state, operations::find(&store, call.organization(), call.id)).await;
     let found =
         found.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::QuarantineRepaired))?;
     if found.0.state != QuarantineState::Open {
@@ -106,7 +106,7 @@ pub(crate) async fn repair(
     let media = body::media(call.request.headers())?;
     body::check_head(call.request.headers(), limits)?;
     let body = body::read(&call.request, payload, limits).await?;
-    let entry = operation(state, operations::repair(&store, found, &body, media)).await?;
+    let entry = run_operation(state, operations::repair(&store, found, &body, media)).await?;
     Ok(JsonResponse::ok(&entry))
 }
 
@@ -118,7 +118,7 @@ pub(crate) async fn discard(
     let discard = discard.map(web::Json::into_inner).unwrap_or_default();
     let store = call.store();
     let discarding = operations::discard(&store, call.organization(), call.id, &discard);
-    let discarded = operation(&call.state, discarding).await;
+    let discarded = run_operation(&call.state, discarding).await;
     let entry = discarded
         .map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::QuarantineDiscarded))?;
     Ok(JsonResponse::ok(&entry))

@@ -53,7 +53,7 @@ async fn report(
 ) -> Result<IntakeReport, Refusal> {
     let with_timeout = async {
         // Counting is expensive, so at most two run at once.
-        let _permit = state.counting.acquire().await.map_err(|_| Refusal::StoreTimeout)?;
+        let _permit = state.counting_permits.acquire().await.map_err(|_| Refusal::StoreTimeout)?;
         with_store_timeout(state, state.store.intake_report(organization, source, day)).await
     };
     match with_timeout.await {
@@ -64,7 +64,7 @@ async fn report(
         })) => {}
         result => return result,
     }
-    let permit = state.long_reports.begin(organization).ok_or(Refusal::StoreTimeout)?;
+    let permit = state.long_report_permits.try_acquire(organization).ok_or(Refusal::StoreTimeout)?;
     let reporting = state.store.intake_report_without_timeout(organization, source, day, permit);
     reporting.await.map_err(Refusal::Store)
 }

@@ -16,7 +16,7 @@ pub(crate) async fn reprocess(
     call: &mut AuthorizedRequest<AdminAccess>,
     web::Json(request): web::Json<ReprocessRequest>,
 ) -> Result<JsonResponse<OperationProgress<ReprocessResult>>, Refusal> {
-    let permit = call.begin_long_operation()?;
+    let permit = call.long_operation_permit()?;
     // A mapping may have changed since the last poll.
     with_store_timeout(&call.state, call.state.keys.directory.refresh()).await?;
     let (store, organization, log) = (call.store(), call.organization(), call.log().clone());

@@ -7,13 +7,13 @@ use leadgate_operations::retention::{self as operations, RetentionChanges};
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::refusal::Refusal;
 use crate::route_response::JsonResponse;
-use crate::store_timeout::operation;
+use crate::store_timeout::run_operation;
 
 pub(crate) async fn show(
     call: &mut AuthorizedRequest<AdminAccess>,
 ) -> Result<JsonResponse<RetentionResponse>, Refusal> {
     let store = call.store();
-    let retention = operation(&call.state, operations::show(&store, call.organization())).await?;
+    let retention = run_operation(&call.state, operations::show(&store, call.organization())).await?;
     Ok(JsonResponse::ok(&native::retention(retention)))
 }
 
@@ -23,6 +23,6 @@ pub(crate) async fn update(
     web::Json(changes): web::Json<RetentionChanges>,
 ) -> Result<JsonResponse<RetentionResponse>, Refusal> {
     let store = call.store();
-    let retention = operation(&call.state, operations::set(&store, call.organization(), changes)).await?;
+    let retention = run_operation(&call.state, operations::set(&store, call.organization(), changes)).await?;
     Ok(JsonResponse::ok(&native::retention(retention)))
 }

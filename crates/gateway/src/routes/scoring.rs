@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
-use crate::store_timeout::{operation, with_store_timeout};
+use crate::store_timeout::{run_operation, with_store_timeout};
 
 /// Shows the active scoring. Version 0 is the standard one.
 pub(crate) async fn show(
@@ -39,7 +39,7 @@ pub(crate) async fn set(
     web::Json(document): web::Json<Value>,
 ) -> Result<JsonResponse<ActiveScoring>, Refusal> {
     let (scoring, store) = (read(&document)?, call.store());
-    let active = operation(&call.state, operations::set(&store, call.organization(), scoring)).await?;
+    let active = run_operation(&call.state, operations::set(&store, call.organization(), scoring)).await?;
     Ok(JsonResponse::ok(&active))
 }
 
@@ -48,7 +48,7 @@ pub(crate) async fn reset(
     call: &mut AuthorizedRequest<AdminAccess>,
 ) -> Result<JsonResponse<ActiveScoring>, Refusal> {
     let store = call.store();
-    operation(&call.state, operations::reset(&store, call.organization())).await?;
+    run_operation(&call.state, operations::reset(&store, call.organization())).await?;
     Ok(JsonResponse::ok(&*ActiveScoring::standard()))
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn versions(
     call: &mut AuthorizedRequest<AdminAccess>,
 ) -> Result<JsonResponse<ListResponse<ScoringRecord>>, Refusal> {
     let store = call.store();
-    let data = operation(&call.state, operations::history(&store, call.organization())).await?;
+    let data = run_operation(&call.state, operations::history(&store, call.organization())).await?;
     Ok(JsonResponse::ok(&ListResponse { data, next: None }))
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn version(
 ) -> Result<JsonResponse<ActiveScoring>, Refusal> {
     let store = call.store();
     let reading = operations::version(&store, call.organization(), call.id);
-    Ok(JsonResponse::ok(&*operation(&call.state, reading).await?))
+    Ok(JsonResponse::ok(&*run_operation(&call.state, reading).await?))
 }
 
 #[derive(Default, Deserialize)]
@@ -90,5 +90,5 @@ pub(crate) async fn preview(
     let (store, now) = (call.store(), &now.scoring);
     let previewing =
         operations::preview(&store, call.organization(), now, then.as_ref().unwrap_or(now), last);
-    Ok(JsonResponse::ok(&operation(&call.state, previewing).await?))
+    Ok(JsonResponse::ok(&run_operation(&call.state, previewing).await?))
 }

@@ -15,7 +15,7 @@ use crate::query::PageQuery;
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
 use crate::source_selection::check_networks;
-use crate::store_timeout::operation;
+use crate::store_timeout::run_operation;
 
 const WOULD_LOCK_OUT_CALLER: &str = "the key of this request is bound to this source, and these networks do not contain \
                                      the address of the request: use another key, or add the address";
@@ -26,7 +26,7 @@ pub(crate) async fn list(
     let PageQuery { limit, after } = call.query;
     let store = call.store();
     let listing = operations::page(&store, call.organization(), after, limit.0, call.log());
-    let page = operation(&call.state, listing).await?;
+    let page = run_operation(&call.state, listing).await?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let data = page.data.iter().map(|source| native::source(source, &owner, &base, None)).collect();
     Ok(JsonResponse::ok(&ListResponse { data, next: page.next.map(|next| next.to_string()) }))
@@ -40,7 +40,7 @@ pub(crate) async fn create(
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let (store, keys) = (call.store(), &call.state.keys);
     let creating = operations::create(&store, call.organization(), new, &keys.pepper);
-    let CreatedSource { source, token } = operation(&call.state, creating).await?;
+    let CreatedSource { source, token } = run_operation(&call.state, creating).await?;
     let answer =
         JsonResponse::created(&native::source(&source, &owner, &base, Some(token.text.expose_secret())));
     keys.directory.insert_source(source);
@@ -61,7 +61,7 @@ pub(crate) async fn show(
 ) -> Result<JsonResponse<SourceDetailsResponse<'static>>, Refusal> {
     let store = call.store();
     let showing = operations::show(&store, call.organization(), call.id, call.log());
-    let shown = operation(&call.state, showing).await;
+    let shown = run_operation(&call.state, showing).await;
     let (source, recent_leads) =
         shown.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::SourceRead))?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
@@ -83,7 +83,7 @@ pub(crate) async fn update(
     }
     let store = call.store();
     let updating = operations::update(&store, call.organization(), call.id, settings);
-    let updated = operation(&call.state, updating).await;
+    let updated = run_operation(&call.state, updating).await;
     changed_source(call, updated, AuditAction::SourceUpdated)
 }
 
@@ -96,10 +96,10 @@ pub(crate) async fn create_token(
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let (store, keys) = (call.store(), &call.state.keys);
     let finding = operations::find(&store, call.organization(), call.id);
-    let found = operation(&call.state, finding).await;
+    let found = run_operation(&call.state, finding).await;
     let source = found.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::KeyCreated))?;
     let creating = create_token_of(&store, &source, new, &keys.pepper);
-    let CreatedKey { key, text } = operation(&call.state, creating).await?;
+    let CreatedKey { key, text } = run_operation(&call.state, creating).await?;
     let answer = JsonResponse::created(&native::source(&source, &owner, &base, Some(text.expose_secret())));
     keys.directory.insert_source(source);
     keys.directory.insert_key(key);
@@ -117,9 +117,9 @@ pub(crate) async fn set_signature(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
     web::Json(SetSignatureRequest { signature }): web::Json<SetSignatureRequest>,
 ) -> Result<JsonResponse<SignatureResponse<'static>>, Refusal> {
-    let (store, key) = (call.store(), &call.state.signing);
+    let (store, key) = (call.store(), &call.state.source_signing_key);
     let setting = operations::set_signature(&store, call.organization(), call.id, signature, key);
-    let set = operation(&call.state, setting).await;
+    let set = run_operation(&call.state, setting).await;
     let (source, secret) =
         set.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::SourceUpdated))?;
     let secret = secret.as_ref().map(|secret| secret.expose_secret());
@@ -132,7 +132,8 @@ pub(crate) async fn disable(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
 ) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let store = call.store();
-    let disabled = operation(&call.state, operations::disable(&store, call.organization(), call.id)).await;
+    let disabled =
+        run_operation(&call.state, operations::disable(&store, call.organization(), call.id)).await;
     changed_source(call, disabled, AuditAction::SourceDisabled)
 }
 
@@ -140,7 +141,7 @@ pub(crate) async fn enable(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
 ) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let store = call.store();
-    let enabled = operation(&call.state, operations::enable(&store, call.organization(), call.id)).await;
+    let enabled = run_operation(&call.state, operations::enable(&store, call.organization(), call.id)).await;
     changed_source(call, enabled, AuditAction::SourceEnabled)
 }
 
@@ -149,7 +150,7 @@ pub(crate) async fn delete(
     call: &mut AuthorizedRequest<AdminAccess, SourceId>,
 ) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let store = call.store();
-    let deleted = operation(&call.state, operations::delete(&store, call.organization(), call.id)).await;
+    let deleted = run_operation(&call.state, operations::delete(&store, call.organization(), call.id)).await;
     changed_source(call, deleted, AuditAction::SourceDeleted)
 }
 

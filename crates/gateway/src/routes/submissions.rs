@@ -45,12 +45,12 @@ async fn may_read_lead(
     record: &SubmissionRecord,
     call: &AuthorizedRequest<ReadAccess, SubmissionId>,
 ) -> Result<bool, Refusal> {
-    let (reach, lead) = (call.source_access(), record.outcome().and_then(|outcome| outcome.lead));
+    let (source_access, lead) = (call.source_access(), record.outcome().and_then(|outcome| outcome.lead));
     match lead {
-        Some(lead) if reach != SourceAccess::Organization => {
+        Some(lead) if source_access != SourceAccess::Organization => {
             let reading = call.state.store.lead(call.organization(), lead);
             let lead = with_store_timeout(&call.state, reading).await?;
-            Ok(lead.is_none_or(|lead| reach.covers(lead.source)))
+            Ok(lead.is_none_or(|lead| source_access.covers(lead.source)))
         }
         _ => Ok(true),
     }

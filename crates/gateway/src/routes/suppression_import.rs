@@ -79,11 +79,11 @@ pub(crate) async fn import(
     let refused =
         |(name, sentence)| Refusal::InvalidParameter { name, detail: format!("{sentence}.").into() };
     defaults.check().map_err(refused)?;
-    let permit = call.begin_long_operation()?;
+    let permit = call.long_operation_permit()?;
     let config = &call.state.config;
     let limits = BodyLimits { limit: config.bulk_limit, timeout: config.body_timeout };
     body::check_head(call.request.headers(), limits)?;
-    let mut room = call.state.bulk.permit(call.organization());
+    let mut room = call.state.bulk_memory.permit(call.organization());
     let body = body::read_with(&call.request, payload, limits, |arrived| room.grow(arrived.len())).await?;
     let list = ImportList { body, kind: kind.map(|kind| (kind, *sha256)), defaults };
     let (state, store, organization) = (Data::clone(&call.state), call.store(), call.organization());
@@ -91,7 +91,7 @@ pub(crate) async fn import(
     let importing = async move {
         let (imported, due) = list.import(&store, organization, &judge).await?;
         drop(room);
-        let _permit = state.rescreening.acquire().await;
+        let _permit = state.rescreening_permits.acquire().await;
         due.run(|_| {}).await?;
         Ok(imported)
     };

@@ -21,7 +21,7 @@ use crate::query::PageQuery;
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
 use crate::state::GatewayState;
-use crate::store_timeout::operation;
+use crate::store_timeout::run_operation;
 
 /// The maximum number of entries in one request. Longer lists must be imported.
 const MAX_ENTRIES: usize = 100;
@@ -54,7 +54,7 @@ pub(crate) enum EntryResult<'s> {
 #[derive(Serialize)]
 pub(crate) struct ChangeEntriesResponse<T> {
     data: Vec<T>,
-    stored_leads_settled: bool,
+    rescreening_complete: bool,
 }
 
 /// The entries that match a value.
@@ -69,7 +69,7 @@ pub(crate) async fn list(
     let PageQuery { limit, after } = &call.query;
     let store = call.store();
     let listing = operations::page(&store, call.organization(), after.clone(), limit.0, call.log());
-    let page = operation(&call.state, listing).await?;
+    let page = run_operation(&call.state, listing).await?;
     Ok(JsonResponse::ok(&ListResponse {
         data: shown(&page.data),
         next: page.next.map(|next| next.to_string()),
@@ -95,19 +95,19 @@ pub(crate) async fn add(
     let (store, judge) = (call.store(), judge(&call.state)?);
     let match_key = call.state.keys.match_key()?;
     let adding = operations::add_entries(&store, organization, &requests, match_key, &judge);
-    let (added, pending) = operation(&call.state, adding).await?;
+    let (added, pending) = run_operation(&call.state, adding).await?;
     if let [Err(detail)] = added.as_slice()
         && is_single
     {
         return Err(Refusal::InvalidSettings(detail.clone()));
     }
-    let (stored_leads_settled, now) = (run_rescreen(&call.state, pending).await, Timestamp::now());
+    let (rescreening_complete, now) = (run_rescreen(&call.state, pending).await, Timestamp::now());
     let results = added.iter().map(|added| match added {
         Ok((result, entry)) => EntryResult::Added { result: *result, entry: native::suppression(entry, now) },
         Err(detail) => EntryResult::Refused { result: "refused", detail },
     });
     let status = if is_single { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(JsonResponse::with(status, &ChangeEntriesResponse { data: results.collect(), stored_leads_settled }))
+    Ok(JsonResponse::with(status, &ChangeEntriesResponse { data: results.collect(), rescreening_complete }))
 }
 
 fn judge(state: &GatewayState) -> Result<Arc<dyn Judge>, Refusal> {
@@ -132,7 +132,7 @@ pub(crate) async fn find(
 ) -> Result<JsonResponse<EntriesResponse<SuppressionResponse<'static>>>, Refusal> {
     let (store, requests, match_key) = (call.store(), [request], call.state.keys.match_key()?);
     let finding = operations::find(&store, call.organization(), &requests, match_key, call.log());
-    let found = operation(&call.state, finding).await?;
+    let found = run_operation(&call.state, finding).await?;
     Ok(JsonResponse::ok(&EntriesResponse { data: shown(&found) }))
 }
 
@@ -145,9 +145,9 @@ pub(crate) async fn remove(
     let (store, judge) = (call.store(), judge(&call.state)?);
     let (list, requests) = (request.list.clone(), [request]);
     let removing = operations::remove(&store, organization, &requests, list.as_deref(), match_key, &judge);
-    let (removed, pending) = operation(&call.state, removing).await?;
-    let stored_leads_settled = run_rescreen(&call.state, pending).await;
-    Ok(JsonResponse::ok(&ChangeEntriesResponse { data: shown(&removed), stored_leads_settled }))
+    let (removed, pending) = run_operation(&call.state, removing).await?;
+    let rescreening_complete = run_rescreen(&call.state, pending).await;
+    Ok(JsonResponse::ok(&ChangeEntriesResponse { data: shown(&removed), rescreening_complete }))
 }
 
 /// Re-screens stored leads; returns whether all are done.
@@ -160,7 +160,7 @@ async fn run_rescreen(state: &Data<GatewayState>, pending: PendingRescreen) -> b
     let state = Data::clone(state);
     // The task continues after the response. One task may do the work for several requests.
     let rescreening = tokio::spawn(async move {
-        let _permit = state.rescreening.acquire().await;
+        let _permit = state.rescreening_permits.acquire().await;
         pending.run(|_| {}).await
     });
     matches!(timeout(RESCREEN_WAIT, rescreening).await, Ok(Ok(Ok(()))))

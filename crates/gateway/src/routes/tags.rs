@@ -8,7 +8,7 @@ use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::query::PageQuery;
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
-use crate::store_timeout::operation;
+use crate::store_timeout::run_operation;
 
 pub(crate) async fn list(
     call: &mut AuthorizedRequest<AdminAccess, (), PageQuery<u64>>,
@@ -16,7 +16,7 @@ pub(crate) async fn list(
     let PageQuery { limit, after } = call.query;
     let store = call.store();
     let listing = operations::page(&store, call.organization(), after, limit.0, call.log());
-    let page = operation(&call.state, listing).await?;
+    let page = run_operation(&call.state, listing).await?;
     Ok(JsonResponse::ok(&ListResponse { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }
 
@@ -26,6 +26,6 @@ pub(crate) async fn create(
     web::Json(new): web::Json<NewTag>,
 ) -> Result<JsonResponse<Tag>, Refusal> {
     let store = call.store();
-    let tag = operation(&call.state, operations::create(&store, call.organization(), new)).await?;
+    let tag = run_operation(&call.state, operations::create(&store, call.organization(), new)).await?;
     Ok(JsonResponse::created(&tag))
 }

@@ -15,7 +15,7 @@ use crate::chunked_body::ChunkedBody;
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, RouteResponse};
 use crate::state::GatewayState;
-use crate::store_timeout::operation;
+use crate::store_timeout::run_operation;
 use crate::{headers, intake, limit};
 
 const NDJSON: &str = "application/x-ndjson";
@@ -59,7 +59,7 @@ async fn validate_lines(
     payload: Payload,
     limits: BodyLimits,
 ) -> Result<HttpResponse, Refusal> {
-    let mut room = call.state.bulk.permit(call.organization());
+    let mut room = call.state.bulk_memory.permit(call.organization());
     let mut breaks = 0;
     let body = body::read_with(&call.request, payload, limits, |arrived| {
         breaks += arrived.iter().filter(|byte| **byte == b'\n').count();
@@ -122,14 +122,14 @@ async fn judge(
     let (state, context, store) = (&call.state, call.state.keys.judge_context()?, call.store());
     let normalized = operations::normalize(submissions, &call.caller.source, &context).await?;
     let judging = operations::validate(&store, call.organization(), normalized, &context, call.log());
-    let previews = operation(state, judging).await?;
+    let previews = run_operation(state, judging).await?;
     Ok(previews.into_iter().map(|one| restrict_to_access(one, call.source_access())).collect())
 }
 
 /// Removes the stored data of a lead of another source.
-fn restrict_to_access(preview: SubmissionPreview, reach: SourceAccess) -> SubmissionPreview {
+fn restrict_to_access(preview: SubmissionPreview, source_access: SourceAccess) -> SubmissionPreview {
     match &preview.lead {
-        Some(lead) if preview.ruling.outcome != Outcome::Created && !reach.covers(lead.source) => {
+        Some(lead) if preview.ruling.outcome != Outcome::Created && !source_access.covers(lead.source) => {
             SubmissionPreview { lead: None, trace: preview.trace.without_lead_details(), ..preview }
         }
         _ => preview,

@@ -76,7 +76,7 @@ async fn a_source_limits_the_leads_of_all_its_keys_together() {
 #[tokio::test]
 async fn guessed_keys_are_counted_by_address_only() {
     let world = World::with(GatewayConfig {
-        stranger_rate: "3/min".parse().unwrap(),
+        unauthenticated_rate: "3/min".parse().unwrap(),
         trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
         ..config()
     })

@@ -52,7 +52,7 @@ async fn leads_are_accepted_while_the_store_does_not_respond() {
 #[tokio::test]
 async fn the_last_snapshot_is_used_until_it_is_stale() {
     let config = GatewayConfig {
-        stale_max: Duration::from_secs(4),
+        snapshot_max_age: Duration::from_secs(4),
         store_timeout: Duration::from_millis(300),
         ..config()
     };

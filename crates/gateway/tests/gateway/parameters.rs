@@ -18,7 +18,7 @@ struct Requests<'w> {
 }
 
 impl<'w> Requests<'w> {
-    async fn of(world: &'w World) -> Self {
+    async fn new(world: &'w World) -> Self {
         world.until_ready_is(200).await;
         let (source, _) = world.source_of(Dialect::FiveHundredLeads, |_| {}).await;
         Self { world, token: world.credential(KeyKind::Token, |key| key.source = source.id).await }
@@ -42,7 +42,7 @@ fn assert_names(answer: &Answer, code: &str, name: &str, route: &HttpRoute) {
 #[tokio::test]
 async fn every_route_refuses_a_parameter_that_it_does_not_declare() {
     let world = World::start().await;
-    let requests = Requests::of(&world).await;
+    let requests = Requests::new(&world).await;
     let mut refusing = 0;
     for route in routes().iter().filter(|route| route.intake != Some(IntakeParameters::Fields)) {
         let request = requests.request(route, "eligibility=zenobia");
@@ -110,7 +110,7 @@ async fn the_address_for_operators_refuses_parameters_too() {
 #[tokio::test]
 async fn a_repeated_or_unreadable_parameter_is_refused() {
     let world = World::start().await;
-    let requests = Requests::of(&world).await;
+    let requests = Requests::new(&world).await;
     for route in routes() {
         for name in route.parameters {
             let twice = send(requests.request(route, &format!("{name}=1&{name}=1"))).await;
@@ -210,7 +210,7 @@ async fn kickofflabs_clients_send_fields_in_the_query_of_every_intake_route() {
 #[tokio::test]
 async fn a_token_url_accepts_tracking_parameters() {
     let world = World::start().await;
-    let requests = Requests::of(&world).await;
+    let requests = Requests::new(&world).await;
     for route in routes().iter().filter(|route| route.intake == Some(IntakeParameters::Tracking)) {
         let query = "utm_source=a&utm_source=b&UTM_Campaign=c&gclid=d&fbclid=e&msclkid=f&_gl=g";
         let post = requests.request(route, query).header("content-type", "application/json").body(LEAD);

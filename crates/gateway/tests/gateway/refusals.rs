@@ -59,8 +59,8 @@ async fn refusals_are_one_line_for_each_key_and_source() {
 
 #[tokio::test]
 async fn refusals_are_summarized_while_the_gateway_runs() {
-    let refusal_report_every = Duration::from_millis(50);
-    let world = World::with(GatewayConfig { refusal_report_every, ..config() }).await;
+    let refusal_report_interval = Duration::from_millis(50);
+    let world = World::with(GatewayConfig { refusal_report_interval, ..config() }).await;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while summaries(&world.key).len() < 2 {
         assert!(tokio::time::Instant::now() < deadline, "no summary");

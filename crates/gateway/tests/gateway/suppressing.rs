@@ -38,7 +38,7 @@ async fn an_entry_is_added_found_and_removed_and_leads_follow() {
     ] {
         let added = ask(&world, "/v1/suppressions", &entry).await;
         assert_eq!(
-            (added.status, &added.body["stored_leads_settled"]),
+            (added.status, &added.body["rescreening_complete"]),
             (201, &json!(true)),
             "{}",
             added.body
@@ -78,7 +78,7 @@ async fn an_entry_is_added_found_and_removed_and_leads_follow() {
     assert_eq!(reasons(&world, &ann).await, json!(["suppressed_domain"]));
     let removed = ask(&world, "/v1/suppressions/remove", &json!({ "domain": "example.com" })).await;
     assert_eq!(
-        (&removed.body["data"][0]["holds"], &removed.body["stored_leads_settled"]),
+        (&removed.body["data"][0]["holds"], &removed.body["rescreening_complete"]),
         (&json!(false), &json!(true))
     );
     assert_eq!(reasons(&world, &ann).await, json!([]));

@@ -44,12 +44,16 @@ pub(crate) struct World {
 
 /// A configuration for tests: one thread and a short poll interval.
 pub(crate) fn config() -> GatewayConfig {
-    GatewayConfig { threads: 1, directory_poll: Duration::from_millis(50), ..GatewayConfig::default() }
+    GatewayConfig {
+        threads: 1,
+        snapshot_poll_interval: Duration::from_millis(50),
+        ..GatewayConfig::default()
+    }
 }
 
 /// The same without polls, so that the gateway does not notice changes in the store.
 pub(crate) fn config_without_polls() -> GatewayConfig {
-    GatewayConfig { directory_poll: Duration::from_secs(3_600), ..config() }
+    GatewayConfig { snapshot_poll_interval: Duration::from_secs(3_600), ..config() }
 }
 
 pub(crate) fn secret() -> RootSecret {
@@ -92,7 +96,7 @@ impl World {
         let (_, key) = make_key(organization, source);
         let queue = QueueConfig::new(format!("sqlite:{}", folder.path().join("queue.db").display()));
         let queue = Queue::open(queue, Role::AllInOne).await.unwrap();
-        let ports = GatewayDependencies {
+        let dependencies = GatewayDependencies {
             store: store.clone(),
             directory: Arc::new(Directory::new(store.clone())),
             queue: queue.clone(),
@@ -100,15 +104,15 @@ impl World {
             markers: IdempotencyMarkers::open(&LimiterConfig::default(), Duration::from_secs(4))
                 .await
                 .unwrap(),
-            signing: secret().signatures(),
-            export_key: secret().export_signatures(),
+            source_signing_key: secret().signatures(),
+            export_signing_key: secret().export_signatures(),
             pepper: secret().api_keys(),
-            ids: secret().ids(),
-            places: None,
-            metrics: Arc::new(|| "leadgate_up 1\n".to_owned()),
+            id_key: secret().ids(),
+            geo_database: None,
+            render_metrics: Arc::new(|| "leadgate_up 1\n".to_owned()),
         };
         let stop = CancellationToken::new();
-        let gateway = Gateway::bind(("127.0.0.1", 0), ports, config, stop.clone()).unwrap();
+        let gateway = Gateway::bind(("127.0.0.1", 0), dependencies, config, stop.clone()).unwrap();
         let (address, operators) = (gateway.addresses()[0], gateway.operators_address());
         let serving = tokio::spawn(gateway.run());
         let client = http_client();

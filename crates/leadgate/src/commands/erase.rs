@@ -65,7 +65,7 @@ pub(crate) async fn run(arguments: EraseArguments, config: &Config, output: &Out
         let records = erasure::preview(&store, owner.id, &person, count, &store).await?;
         bar.finish_and_clear();
         if request.dry_run {
-            print_preview(&ErasurePreview::of(&records, &person, &request), output);
+            print_preview(&ErasurePreview::new(&records, &person, &request), output);
             return Ok(());
         }
         confirm(&records)?;
@@ -74,7 +74,7 @@ pub(crate) async fn run(arguments: EraseArguments, config: &Config, output: &Out
     let (bar, count) = progress::counter("submissions read");
     let erased = erasure::erase(&store, owner.id, &person, &request, &context, count).await?;
     bar.finish_and_clear();
-    print_result(&ErasureResult::of(erased, &person, &request), output);
+    print_result(&ErasureResult::new(erased, &person, &request), output);
     Ok(())
 }
 

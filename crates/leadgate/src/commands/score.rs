@@ -28,7 +28,7 @@ pub(crate) enum ScoreCommand {
     /// Print the active scoring as a file for `score set`
     Show {
         #[command(flatten)]
-        of: ScoreArguments,
+        arguments: ScoreArguments,
         /// Version to print; 0 is the standard scoring [default: the active one]
         #[arg(long, value_name = "VERSION", value_parser = version)]
         version: Option<u32>,
@@ -38,22 +38,22 @@ pub(crate) enum ScoreCommand {
         /// Rules in TOML, or in JSON in a file named .json
         file: PathBuf,
         #[command(flatten)]
-        of: ScoreArguments,
+        arguments: ScoreArguments,
     },
     /// Activate the standard scoring
     Reset {
         #[command(flatten)]
-        of: ScoreArguments,
+        arguments: ScoreArguments,
     },
     /// List all versions of the scoring
     History {
         #[command(flatten)]
-        of: ScoreArguments,
+        arguments: ScoreArguments,
     },
     /// Show how a scoring would score the newest leads; nothing is changed
     Preview {
         #[command(flatten)]
-        of: ScoreArguments,
+        arguments: ScoreArguments,
         /// Rules in TOML, or in JSON in a file named .json [default: the active scoring]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
@@ -66,8 +66,8 @@ pub(crate) enum ScoreCommand {
 pub(crate) async fn run(command: ScoreCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        ScoreCommand::Show { of, version } => {
-            let owner = organization(&store, &of.organization).await?;
+        ScoreCommand::Show { arguments, version } => {
+            let owner = organization(&store, &arguments.organization).await?;
             let active = match version {
                 None => Arc::clone(&owner.scoring),
                 Some(version) => {
@@ -76,18 +76,18 @@ pub(crate) async fn run(command: ScoreCommand, config: &Config, output: &Output)
             };
             output.print(&*active, |line| line(text(&active).trim_end()));
         }
-        ScoreCommand::Set { file, of } => {
-            let owner = organization(&store, &of.organization).await?;
+        ScoreCommand::Set { file, arguments } => {
+            let owner = organization(&store, &arguments.organization).await?;
             let stored = scoring::set(&store, owner.id, read(&file)?).await?;
             print_active(stored.version, output);
         }
-        ScoreCommand::Reset { of } => {
-            let owner = organization(&store, &of.organization).await?;
+        ScoreCommand::Reset { arguments } => {
+            let owner = organization(&store, &arguments.organization).await?;
             scoring::reset(&store, owner.id).await?;
             print_active(0, output);
         }
-        ScoreCommand::History { of } => {
-            let owner = organization(&store, &of.organization).await?;
+        ScoreCommand::History { arguments } => {
+            let owner = organization(&store, &arguments.organization).await?;
             let all = scoring::history(&store, owner.id).await?;
             let rows = all.iter().map(|record| {
                 let state = if record.active { "active" } else { "" };
@@ -102,8 +102,8 @@ pub(crate) async fn run(command: ScoreCommand, config: &Config, output: &Output)
                 output.note("the standard scoring is active");
             }
         }
-        ScoreCommand::Preview { of, file, last } => {
-            let owner = organization(&store, &of.organization).await?;
+        ScoreCommand::Preview { arguments, file, last } => {
+            let owner = organization(&store, &arguments.organization).await?;
             let now = &owner.scoring.scoring;
             let then = file.as_deref().map(read).transpose()?;
             let preview = scoring::preview(&store, owner.id, now, then.as_ref().unwrap_or(now), last).await?;
@@ -171,8 +171,8 @@ fn print(preview: &ScoringPreview, output: &Output) {
         line("");
         let mut table = Table::new(["TEMPERATURE", "NOW", "THEN"]).with_numbers([1, 2]);
         for temperature in [Temperature::Hot, Temperature::Warm, Temperature::Cold].map(Temperature::as_str) {
-            let of = |counts: &BTreeMap<&str, usize>| counts.get(temperature).copied().unwrap_or_default();
-            table.add([temperature.to_owned(), of(now).to_string(), of(then).to_string()]);
+            let count = |counts: &BTreeMap<&str, usize>| counts.get(temperature).copied().unwrap_or_default();
+            table.add([temperature.to_owned(), count(now).to_string(), count(then).to_string()]);
         }
         table.print(line);
     });

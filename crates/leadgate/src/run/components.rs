@@ -77,14 +77,14 @@ pub(super) async fn refuse_wrong_secret(store: &Store) -> anyhow::Result<()> {
 }
 
 /// The geolocation database, if one is configured.
-pub(crate) fn places(config: &Config) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
+pub(crate) fn geo_database(config: &Config) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
     let file = config.geolocation.database.as_str();
     if file.is_empty() {
         return Ok(None);
     }
-    let places =
+    let geo_database =
         GeoDatabase::open(Path::new(file)).with_context(|| format!("geolocation.database: {file}"))?;
-    Ok(Some(Arc::new(places)))
+    Ok(Some(Arc::new(geo_database)))
 }
 
 /// The directory of the store. The queue gets the number of shards from it.
@@ -103,10 +103,10 @@ pub(super) fn observe(queue: &Queue, stop: &CancellationToken) {
 /// A gateway with these dependencies, with its address bound.
 pub(super) async fn gateway(
     config: &Config,
-    places: Option<Arc<GeoDatabase>>,
+    geo_database: Option<Arc<GeoDatabase>>,
     queue: &Queue,
     store: &Store,
-    metrics: RenderMetrics,
+    render_metrics: RenderMetrics,
     stop: CancellationToken,
 ) -> anyhow::Result<Gateway> {
     let secret = secret::load(config)?;
@@ -120,7 +120,7 @@ pub(super) async fn gateway(
         body_limit: usize::try_from(config.gateway.body_limit.as_u64())?,
         body_timeout: config.gateway.body_timeout,
         shutdown_timeout: config.gateway.shutdown_timeout,
-        stale_max: config.auth.snapshot_max_age,
+        snapshot_max_age: config.auth.snapshot_max_age,
         trusted_proxies: networks.collect::<Result<_, _>>()?,
         reply_timeout: config.gateway.reply_timeout,
         metrics_listen: match config.gateway.metrics_listen.as_str() {
@@ -137,11 +137,11 @@ pub(super) async fn gateway(
         limiter: ports::limiter(config).await?,
         markers: ports::markers(config).await?,
         pepper: secret.api_keys(),
-        ids: secret.ids(),
-        signing: secret.signatures(),
-        export_key: secret.export_signatures(),
-        places,
-        metrics,
+        id_key: secret.ids(),
+        source_signing_key: secret.signatures(),
+        export_signing_key: secret.export_signatures(),
+        geo_database,
+        render_metrics,
     };
     Gateway::bind(config.listen, dependencies, settings, stop)
         .with_context(|| format!("listening on {}", config.listen))
@@ -150,7 +150,7 @@ pub(super) async fn gateway(
 /// A worker with these dependencies.
 pub(super) fn worker(
     config: &Config,
-    places: Option<Arc<GeoDatabase>>,
+    geo_database: Option<Arc<GeoDatabase>>,
     queue: &Queue,
     directory: Arc<Directory>,
     store: &Store,
@@ -163,7 +163,7 @@ pub(super) fn worker(
         batch: config.worker.batch,
         unavailable_timeout: config.worker.unavailable_timeout,
     };
-    let pipeline = Arc::new(Pipeline::new(matching).with_places(places));
+    let pipeline = Arc::new(Pipeline::new(matching).with_geo_database(geo_database));
     let dependencies = leadgate_worker::WorkerDependencies {
         queue: queue.clone(),
         store: store.clone(),
@@ -181,7 +181,7 @@ mod tests {
     fn read(file: &str) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
         let mut config = Config::default();
         file.clone_into(&mut config.geolocation.database);
-        places(&config)
+        geo_database(&config)
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn load() {
 }
 
 /// The facts about a number; `None` for numbers outside North America.
-pub(super) fn of(e164: &str) -> Option<PrefixInfo> {
+pub(super) fn find(e164: &str) -> Option<PrefixInfo> {
     let digits = e164.strip_prefix("+1")?;
     let timezones = longest_match(&TABLES.timezones, digits);
     Some(PrefixInfo {
@@ -72,10 +72,10 @@ mod tests {
             ("+12083205550", Some("ID"), &["America/Boise", "America/Los_Angeles"]),
             ("+18005550132", None, &[]),
         ] {
-            assert_eq!(of(e164), Some(PrefixInfo { state, timezones: timezones.to_vec() }), "{e164}");
+            assert_eq!(find(e164), Some(PrefixInfo { state, timezones: timezones.to_vec() }), "{e164}");
         }
-        assert_eq!(of("+442079460958"), None);
-        assert_eq!(of("+1"), Some(PrefixInfo::default()));
+        assert_eq!(find("+442079460958"), None);
+        assert_eq!(find("+1"), Some(PrefixInfo::default()));
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn the_file_contains_the_database_of_these_tests() {
 
 #[test]
 fn an_address_has_at_most_one_location() {
-    let database_file = GeoDatabase::of(database(&reno())).unwrap();
+    let database_file = GeoDatabase::from_bytes(database(&reno())).unwrap();
     let location = database_file.find("12.0.0.1".parse().unwrap()).unwrap();
     assert_eq!(
         serde_json::to_value(&location).unwrap(),
@@ -90,15 +90,16 @@ fn an_address_has_at_most_one_location() {
 
 #[test]
 fn unknown_members_are_omitted() {
-    let database_file = GeoDatabase::of(database(&json!({ "country": { "iso_code": "DE" } }))).unwrap();
+    let database_file =
+        GeoDatabase::from_bytes(database(&json!({ "country": { "iso_code": "DE" } }))).unwrap();
     let location = database_file.find("12.0.0.1".parse().unwrap()).unwrap();
     assert_eq!(serde_json::to_value(location).unwrap(), json!({"country": "DE"}));
-    let database_file = GeoDatabase::of(database(&json!({ "traits": { "x": "y" } }))).unwrap();
+    let database_file = GeoDatabase::from_bytes(database(&json!({ "traits": { "x": "y" } }))).unwrap();
     assert_eq!(database_file.find("12.0.0.1".parse().unwrap()), None);
 }
 
 #[test]
 fn a_file_of_another_format_is_refused() {
-    assert!(GeoDatabase::of(b"another format".to_vec()).is_err());
+    assert!(GeoDatabase::from_bytes(b"another format".to_vec()).is_err());
     assert!(GeoDatabase::open(Path::new("/nowhere/at/all.mmdb")).is_err());
 }

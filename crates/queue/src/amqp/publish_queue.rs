@@ -106,7 +106,7 @@ impl PublishQueue {
         let shard = *next?.0;
         self.next_shard = shard.saturating_add(1);
         let mut pending = self.by_shard.remove(&shard)?;
-        let mut group = SubmissionGroup::of(pending.pop_front()?);
+        let mut group = SubmissionGroup::new(pending.pop_front()?);
         while !group.is_full(&self.limits) {
             let Some(next) = pending.pop_front() else { break };
             if let Err(next) = group.add(next, &self.limits) {

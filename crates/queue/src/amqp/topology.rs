@@ -26,7 +26,7 @@ const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(500), Duration::from_
 /// # Errors
 /// When the broker does not answer, or an object with that name has other arguments.
 pub async fn declare_topology(config: &QueueConfig) -> Result<(), QueueError> {
-    let QueueAddress::Amqp(broker) = QueueAddress::of(config)? else {
+    let QueueAddress::Amqp(broker) = QueueAddress::from_config(config)? else {
         return Err(QueueError::Url("only a broker has queues to declare; expected an `amqp:` URL"));
     };
     let queues = QueueNames { shards: config.shards, version: config.version };

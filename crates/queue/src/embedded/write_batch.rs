@@ -48,7 +48,7 @@ impl WriteBatch {
             Some(group) => group.add(pending, limits).err(),
             None => Some(pending),
         };
-        self.groups.extend(left.map(SubmissionGroup::of));
+        self.groups.extend(left.map(SubmissionGroup::new));
     }
 
     pub(crate) fn park(

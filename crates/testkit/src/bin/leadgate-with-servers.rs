@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let mut stderr = std::io::stderr();
     writeln!(stderr, "PostgreSQL, RabbitMQ and Redis are up after {:.1} s", started.elapsed().as_secs_f32())?;
 
-    let addresses = serde_json::to_string(&ServerAddresses::of(&postgres, &rabbitmq, &redis))?;
+    let addresses = serde_json::to_string(&ServerAddresses::new(&postgres, &rabbitmq, &redis))?;
     let mut command = Command::new(&program);
     command.args(arguments).env(ENVIRONMENT, addresses);
     let status = run(command).await.with_context(|| format!("running {}", program.display()));

@@ -24,7 +24,7 @@ pub struct ServerAddresses {
 
 impl ServerAddresses {
     /// The addresses of the given servers.
-    pub fn of(postgres: &PostgresServer, rabbitmq: &RabbitMqServer, redis: &RedisServer) -> Self {
+    pub fn new(postgres: &PostgresServer, rabbitmq: &RabbitMqServer, redis: &RedisServer) -> Self {
         let management = rabbitmq.management();
         Self {
             postgres_url: postgres.url().to_owned(),

@@ -73,7 +73,7 @@ struct Answers {
 }
 
 impl Answers {
-    async fn of(world: &World, bases: [&str; 2], attempt: usize) -> Self {
+    async fn request(world: &World, bases: [&str; 2], attempt: usize) -> Self {
         let (one, many) = (format!("one-{attempt}"), format!("many-{attempt}"));
         let bodies = [lead(&one), lead(&many)];
         let (mut repeated, mut mismatched, mut at_once) = (Vec::new(), Vec::new(), Vec::new());
@@ -110,7 +110,8 @@ async fn repeats_are_answered_alike(shape: Shape) {
         Shape::Distributed => Some(world.start_gateway(&[]).await),
     };
     let bases = [&*world.base, second.as_ref().map_or(&world.base, |gateway| &gateway.base)];
-    let answers = with_redis_in_time(&bases, async |attempt| Answers::of(&world, bases, attempt).await).await;
+    let answers =
+        with_redis_in_time(&bases, async |attempt| Answers::request(&world, bases, attempt).await).await;
 
     let ids: BTreeSet<_> = answers.repeated.iter().map(accepted).collect();
     assert_eq!(ids.len(), 1, "all responses have the first id");
