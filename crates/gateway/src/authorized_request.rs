@@ -28,8 +28,8 @@ use crate::refusal::Refusal;
 use crate::route_response::RouteResponse;
 use crate::source_selection::check_network;
 use crate::state::GatewayState;
-use crate::{authenticate, body, credentials, limit};
-use input::{BodyInput, PathId};
+use crate::{authenticate, credentials, limit};
+use input::{BodyInput, NoBody, PathId};
 
 pub(crate) use access::{Access, AdminAccess, OrganizationReadAccess, ReadAccess, WriteAccess};
 
@@ -148,19 +148,44 @@ impl<A, P, Q> AuthorizedRequest<A, P, Q> {
     }
 }
 
+/// A request before it is authorized.
+pub(crate) struct IncomingRequest {
+    pub(crate) request: HttpRequest,
+    pub(crate) payload: Payload,
+    pub(crate) state: Data<GatewayState>,
+    pub(crate) context: RequestContext,
+}
+
+impl IncomingRequest {
+    /// Authorizes the request, reads its body and calls the handler.
+    async fn authorize_and_handle<A, P, Q, B, R>(
+        self,
+        handler: impl AsyncFnOnce(&mut AuthorizedRequest<A, P, Q>, B) -> Result<R, Refusal>,
+    ) -> Result<HttpResponse, ProblemResponse>
+    where
+        A: Access,
+        P: PathId,
+        Q: DeserializeOwned + 'static,
+        B: BodyInput,
+        R: RouteResponse,
+    {
+        let Self { request, payload, state, context } = self;
+        let mut call = AuthorizedRequest::read(request, state, context).await?;
+        let answer = match B::read(&call.request, payload, &call.state).await {
+            Ok(body) => handler(&mut call, body).await,
+            Err(refusal) => Err(refusal),
+        };
+        respond(answer, call.context)
+    }
+}
+
 /// A function that serves a route, with a body or without one. `Args` are the types of its
 /// [`AuthorizedRequest`], body and response.
 pub(crate) trait Handler<Args>: Copy + 'static {
     /// The names of its parameters.
     fn parameters() -> &'static [&'static str];
 
-    async fn handle(
-        self,
-        request: HttpRequest,
-        payload: Payload,
-        state: Data<GatewayState>,
-        context: RequestContext,
-    ) -> Result<HttpResponse, ProblemResponse>;
+    async fn handle(self, incoming: IncomingRequest) -> Result<HttpResponse, ProblemResponse>;
 }
 
 impl<F, A, P, Q, R> Handler<(A, P, Q, R)> for F
@@ -175,20 +200,9 @@ where
         query::names::<Q>()
     }
 
-    async fn handle(
-        self,
-        request: HttpRequest,
-        _payload: Payload,
-        state: Data<GatewayState>,
-        context: RequestContext,
-    ) -> Result<HttpResponse, ProblemResponse> {
-        let call = AuthorizedRequest::read(request, state, context).await?;
-        let without_body =
-            async move |call: &mut AuthorizedRequest<A, P, Q>| match body::is_empty(call.request.headers()) {
-                true => self(call).await,
-                false => Err(Refusal::UnexpectedBody),
-            };
-        answer(call, without_body).await
+    async fn handle(self, incoming: IncomingRequest) -> Result<HttpResponse, ProblemResponse> {
+        let handler = async move |call: &mut AuthorizedRequest<A, P, Q>, _: NoBody| self(call).await;
+        incoming.authorize_and_handle(handler).await
     }
 }
 
@@ -205,28 +219,10 @@ where
         query::names::<Q>()
     }
 
-    async fn handle(
-        self,
-        request: HttpRequest,
-        payload: Payload,
-        state: Data<GatewayState>,
-        context: RequestContext,
-    ) -> Result<HttpResponse, ProblemResponse> {
-        let call = AuthorizedRequest::read(request, state, context).await?;
-        let with_body = async move |call: &mut AuthorizedRequest<A, P, Q>| {
-            let body = B::read(&call.request, payload, &call.state).await?;
-            self(call, body).await
-        };
-        answer(call, with_body).await
+    async fn handle(self, incoming: IncomingRequest) -> Result<HttpResponse, ProblemResponse> {
+        let handler = async move |call: &mut AuthorizedRequest<A, P, Q>, body: B| self(call, body).await;
+        incoming.authorize_and_handle(handler).await
     }
-}
-
-async fn answer<A, P, Q, R: RouteResponse>(
-    mut call: AuthorizedRequest<A, P, Q>,
-    handler: impl AsyncFnOnce(&mut AuthorizedRequest<A, P, Q>) -> Result<R, Refusal>,
-) -> Result<HttpResponse, ProblemResponse> {
-    let answer = handler(&mut call).await;
-    respond(answer, call.context)
 }
 
 /// Converts the result of a handler into a response with the rate limit headers.

@@ -14,6 +14,7 @@ use leadgate_domain::BodyFormat;
 use tokio::time::timeout;
 
 use crate::refusal::Refusal;
+use crate::single_header::valid_single_header;
 
 /// The maximum initial capacity for a body, in bytes. The declared length alone does not allocate more.
 const MAX_INITIAL_CAPACITY: usize = 8 * 1024;
@@ -86,7 +87,7 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
 /// The format of the body, from a single `Content-Type`. Every dialect accepts every format.
 pub(crate) fn media(headers: &HeaderMap) -> Result<BodyFormat, Refusal> {
     let media = match headers.get(header::CONTENT_TYPE) {
-        Some(_) => single_header(headers, &header::CONTENT_TYPE).and_then(parse_media_type),
+        Some(_) => valid_single_header(headers, header::CONTENT_TYPE).and_then(parse_media_type),
         // The body is empty, so the fields are in the query.
         None if is_empty(headers) => Some(BodyFormat::Form),
         None => Some(BodyFormat::Json),
@@ -109,7 +110,7 @@ pub(crate) fn only_json(headers: &HeaderMap) -> Result<(), Refusal> {
 /// Checks that the body is declared as JSON. A web page can send `text/plain` to another site without a CORS
 /// preflight, so such a body must not change settings.
 pub(crate) fn declared_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mime = single_header(headers, &header::CONTENT_TYPE).and_then(|text| text.parse::<Mime>().ok());
+    let mime = valid_single_header(headers, header::CONTENT_TYPE).and_then(|text| text.parse::<Mime>().ok());
     match mime {
         Some(mime) if mime.type_() == mime::APPLICATION => only_json(headers),
         _ => Err(Refusal::UnsupportedMediaType),
@@ -146,13 +147,6 @@ fn parse_media_type(text: &str) -> Option<BodyFormat> {
 fn is_plain(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(header::CONTENT_ENCODING);
     codings.into_iter().all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-/// The text of a header that may be sent only once.
-fn single_header<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
-    let mut values = headers.get_all(name);
-    let first = values.next()?.to_str().ok()?;
-    values.next().is_none().then_some(first)
 }
 
 #[cfg(test)]

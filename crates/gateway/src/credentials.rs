@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::refusal::Refusal;
+use crate::single_header::{HeaderFault, single_header};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const AUTHENTICATION: HeaderName = HeaderName::from_static("authentication");
@@ -18,8 +19,8 @@ const API_KEY: &str = "api_key";
 
 /// The key in `Authorization: Bearer` (RFC 6750, section 2.1) or `X-API-Key`.
 pub(crate) fn in_headers(headers: &HeaderMap) -> Result<PresentedKey, Refusal> {
-    let bearer = single_header(headers, &AUTHORIZATION)?.map(bearer).transpose()?;
-    let texts = [bearer, single_header(headers, &X_API_KEY)?];
+    let bearer = credential_header(headers, AUTHORIZATION)?.map(bearer).transpose()?;
+    let texts = [bearer, credential_header(headers, X_API_KEY)?];
     parse(single_value(texts)?.ok_or(Refusal::MissingCredentials)?)
 }
 
@@ -35,9 +36,9 @@ pub(crate) fn in_headers_or_query(request: &HttpRequest) -> Result<Option<Presen
         return Err(Refusal::SeveralCredentials);
     }
     let texts = [
-        single_header(headers, &AUTHORIZATION)?.and_then(last_word),
-        single_header(headers, &AUTHENTICATION)?.and_then(last_word),
-        single_header(headers, &X_API_KEY)?.map(str::to_owned),
+        credential_header(headers, AUTHORIZATION)?.and_then(last_word),
+        credential_header(headers, AUTHENTICATION)?.and_then(last_word),
+        credential_header(headers, X_API_KEY)?.map(str::to_owned),
         in_query,
     ];
     single_value(texts)?.map(|text| parse(&text)).transpose()
@@ -66,14 +67,11 @@ fn bearer(text: &str) -> Result<&str, Refusal> {
     Ok(token.trim_start_matches(' '))
 }
 
-/// The text of a header that may be sent only once.
-fn single_header<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Refusal> {
-    let mut values = headers.get_all(name);
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Refusal::SeveralCredentials);
-    }
-    value.to_str().map(Some).map_err(|_| Refusal::MalformedKey)
+fn credential_header(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Refusal> {
+    single_header(headers, name).map_err(|fault| match fault {
+        HeaderFault::Repeated => Refusal::SeveralCredentials,
+        HeaderFault::NotText => Refusal::MalformedKey,
+    })
 }
 
 /// A credential may be sent in several places if all of them have the same value.

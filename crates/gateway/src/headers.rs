@@ -7,6 +7,7 @@ use leadgate_dialect::without_keys;
 use leadgate_domain::{ClientInfo, Source};
 
 use crate::refusal::Refusal;
+use crate::single_header::{single_header, valid_single_header};
 
 const MAX_USER_AGENT: usize = 512;
 const MAX_IDEMPOTENCY_KEY: usize = 255;
@@ -40,33 +41,26 @@ pub(crate) fn client(headers: &HeaderMap, address: Option<IpAddr>) -> ClientInfo
 /// The `Idempotency-Key`, without the quotes of the structured string that the draft requires
 /// (draft-ietf-httpapi-idempotency-key-header-07).
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let mut values = headers.get_all(IDEMPOTENCY_KEY);
-    let Some(value) = values.next() else { return Ok(None) };
-    let text = value.to_str().map_err(|_| Refusal::InvalidIdempotencyKey)?;
+    let header = single_header(headers, IDEMPOTENCY_KEY).map_err(|_| Refusal::InvalidIdempotencyKey)?;
+    let Some(text) = header else { return Ok(None) };
     let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let key = quoted.unwrap_or(text);
     let length = 1..=MAX_IDEMPOTENCY_KEY;
     let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
-    if values.next().is_some() || !length.contains(&key.len()) || !visible {
-        return Err(Refusal::InvalidIdempotencyKey);
-    }
-    Ok(Some(key))
+    if length.contains(&key.len()) && visible { Ok(Some(key)) } else { Err(Refusal::InvalidIdempotencyKey) }
 }
 
 /// The single `webhook-id` of a signed post, which its sender repeats when it tries again
 /// (<https://www.standardwebhooks.com>).
 pub(crate) fn webhook_id(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all("webhook-id");
-    let id = values.next()?.to_str().ok()?;
+    let id = valid_single_header(headers, "webhook-id")?;
     let visible = id.bytes().all(|byte| byte.is_ascii_graphic());
-    let is_valid = visible && (1..=MAX_IDEMPOTENCY_KEY).contains(&id.len()) && values.next().is_none();
-    is_valid.then_some(id)
+    (visible && (1..=MAX_IDEMPOTENCY_KEY).contains(&id.len())).then_some(id)
 }
 
 /// The `traceparent`, if it is well-formed. An invalid one is ignored (W3C Trace Context, section 3.2).
 pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(TRACEPARENT);
-    let text = values.next()?.to_str().ok()?;
+    let text = valid_single_header(headers, TRACEPARENT)?;
     let hex = |part: &str, digits: usize| {
         part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     };
@@ -74,8 +68,8 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
     let mut parts = text.split('-');
     let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let well_formed = hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
-    let is_single = values.next().is_none() && parts.next().is_none();
-    (well_formed && is_single && version != "ff" && nonzero(trace) && nonzero(parent)).then_some(text)
+    (well_formed && parts.next().is_none() && version != "ff" && nonzero(trace) && nonzero(parent))
+        .then_some(text)
 }
 
 /// The `User-Agent` without API keys and control characters, cut to 512 characters.

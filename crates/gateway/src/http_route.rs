@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, Resource, Route};
 use leadgate_dialect::{IntakeParameters, IntakePath};
 use leadgate_domain::Dialect;
 
-use crate::authorized_request::{Handler, respond};
+use crate::authorized_request::{Handler, IncomingRequest, respond};
 use crate::context::RequestContext;
 use crate::intake;
 use crate::origin;
@@ -71,7 +71,7 @@ impl HttpRoute {
         let serve = move |request: HttpRequest, payload: Payload, state: Data<GatewayState>| {
             let context = RequestContext::new(&request, &state, dialect.unwrap_or(Dialect::Native));
             let context = RequestContext { shares_path: dialect.is_none(), ..context };
-            handler.handle(request, payload, state, context)
+            handler.handle(IncomingRequest { request, payload, state, context })
         };
         let handler = Box::new(move || to(serve));
         Self { method, path, parameters: H::parameters(), intake: None, dialect, handler }

@@ -36,6 +36,7 @@ mod route_response;
 mod routes;
 mod server;
 mod signature;
+mod single_header;
 mod source_selection;
 mod state;
 mod store_timeout;

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use leadgate_domain::{ApiKey, KeyKind};
 
 use crate::refusal::Refusal;
+use crate::single_header::valid_single_header;
 
 const ALLOWED_HEADERS: &str = "Authorization, X-API-Key, Authentication, Content-Type, Idempotency-Key, Prefer, Traceparent, X-Request-Id";
 const EXPOSED_HEADERS: &str = "Location, Retry-After, Preference-Applied, RateLimit, RateLimit-Policy, \
@@ -61,9 +62,7 @@ pub(crate) fn preflight(request: &HttpRequest, allowed: &str) -> HttpResponse {
 
 /// The origin of the page. `null`, which is sent by pages without an origin, counts as absent.
 fn origin(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(header::ORIGIN);
-    let first = values.next()?.to_str().ok()?;
-    (values.next().is_none() && first != "null").then_some(first)
+    valid_single_header(headers, header::ORIGIN).filter(|origin| *origin != "null")
 }
 
 /// Whether scheme, host and port are the same. A subdomain is a different origin.

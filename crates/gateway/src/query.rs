@@ -5,6 +5,7 @@ use std::str::FromStr;
 use actix_web::HttpRequest;
 use leadgate_dialect::{IntakeParameters, protocol};
 use leadgate_domain::Dialect;
+use leadgate_operations::PageLimit;
 use leadgate_pipeline::is_tracking_parameter;
 use serde::de::value::Error as NoStruct;
 use serde::de::{self, DeserializeOwned, Visitor};
@@ -26,25 +27,6 @@ pub(crate) struct PageQuery<C> {
     pub(crate) limit: PageLimit,
     #[serde(default, deserialize_with = "parsed")]
     pub(crate) after: Option<C>,
-}
-
-/// The number of items of a page: 1 to 100, 50 by default.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(try_from = "u32")]
-pub(crate) struct PageLimit(pub(crate) u32);
-
-impl Default for PageLimit {
-    fn default() -> Self {
-        Self(50)
-    }
-}
-
-impl TryFrom<u32> for PageLimit {
-    type Error = &'static str;
-
-    fn try_from(limit: u32) -> Result<Self, Self::Error> {
-        if (1..=100).contains(&limit) { Ok(Self(limit)) } else { Err("expected a number from 1 to 100") }
-    }
 }
 
 /// A sentence about the valid values of a parameter. A name has the same meaning on every route.

@@ -8,6 +8,8 @@ use actix_web::middleware::Next;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::single_header::valid_single_header;
+
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const MAX_LENGTH: usize = 128;
@@ -29,9 +31,8 @@ pub(crate) async fn assign<B: MessageBody + 'static>(
 
 /// The id is written to the log, so only short ids of plain characters are accepted.
 fn client_id(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(X_REQUEST_ID);
-    let id = values.next()?.to_str().ok()?;
+    let id = valid_single_header(headers, X_REQUEST_ID)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     let well_formed = (1..=MAX_LENGTH).contains(&id.len()) && id.bytes().all(plain);
-    (well_formed && values.next().is_none()).then_some(id)
+    well_formed.then_some(id)
 }

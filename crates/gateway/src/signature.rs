@@ -12,6 +12,7 @@ use leadgate_domain::{BodyFormat, Source, Timestamp};
 
 use crate::headers::webhook_id;
 use crate::refusal::Refusal;
+use crate::single_header::valid_single_header;
 
 /// The maximum difference between the timestamp of a signature and now.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
@@ -41,15 +42,12 @@ pub(crate) fn check(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let Some(required) = source.signature else { return Ok(()) };
-    let only = |name: &str| {
-        let mut values = headers.get_all(name);
-        let value = values.next()?.to_str().ok()?;
-        values.next().is_none().then_some(value)
-    };
     // Without an id a replay could not be recognized.
-    let (Some(id), Some(timestamp), Some(signatures)) =
-        (webhook_id(headers), only("webhook-timestamp"), only("webhook-signature"))
-    else {
+    let (Some(id), Some(timestamp), Some(signatures)) = (
+        webhook_id(headers),
+        valid_single_header(headers, "webhook-timestamp"),
+        valid_single_header(headers, "webhook-signature"),
+    ) else {
         return Err(Refusal::MissingSignature);
     };
     let seconds = timestamp.parse::<i64>().map_err(|_| Refusal::InvalidSignature)?;

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::error::ResourceKind;
-use crate::{Last, OperationError, ReadLog, sources};
+use crate::{OperationError, PageLimit, ReadLog, sources};
 
 /// The result of a mapping for one body.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -99,7 +99,7 @@ pub async fn preview(
     organization: OrganizationId,
     source: SourceId,
     mapping: Option<&Mapping>,
-    last: Last,
+    last: PageLimit,
     log: &impl ReadLog,
 ) -> Result<Vec<MappedBody>, OperationError> {
     let source = sources::find(store, organization, source).await?;
@@ -117,7 +117,7 @@ pub async fn suggest(
     store: &Store,
     organization: OrganizationId,
     source: SourceId,
-    last: Last,
+    last: PageLimit,
     log: &impl ReadLog,
 ) -> Result<MappingSuggestion, OperationError> {
     let source = sources::find(store, organization, source).await?;
@@ -134,7 +134,7 @@ pub async fn suggest(
 async fn bodies(
     store: &Store,
     source: &Source,
-    last: Last,
+    last: PageLimit,
     action: AuditAction,
     log: &impl ReadLog,
 ) -> Result<Vec<Submission>, OperationError> {

@@ -64,6 +64,15 @@ pub(crate) trait BodyInput: Sized + 'static {
     async fn read(request: &HttpRequest, payload: Payload, state: &GatewayState) -> Result<Self, Refusal>;
 }
 
+/// For a route without a body.
+pub(crate) struct NoBody;
+
+impl BodyInput for NoBody {
+    async fn read(request: &HttpRequest, _payload: Payload, _state: &GatewayState) -> Result<Self, Refusal> {
+        if body::is_empty(request.headers()) { Ok(Self) } else { Err(Refusal::UnexpectedBody) }
+    }
+}
+
 /// A body that the handler reads itself.
 impl BodyInput for Payload {
     async fn read(_request: &HttpRequest, payload: Payload, _state: &GatewayState) -> Result<Self, Refusal> {

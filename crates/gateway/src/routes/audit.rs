@@ -1,13 +1,13 @@
 //! `GET /v1/audit`: who read or changed what.
 
 use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp, past_moment};
-use leadgate_operations::audit as operations;
+use leadgate_operations::{PageLimit, audit as operations};
 use leadgate_store::{AuditFilter, AuditRecord};
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
 
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
-use crate::query::{PageLimit, parsed};
+use crate::query::parsed;
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::run_operation;
@@ -32,7 +32,7 @@ pub(crate) async fn list(
     let AuditQuery { key, action, since, limit, after } = &call.query;
     let filter = AuditFilter { actor: key.clone().map(Actor::Key), action: *action, since: *since };
     let store = call.store();
-    let listing = operations::list(&store, call.organization(), filter, *after, limit.0, call.log());
+    let listing = operations::list(&store, call.organization(), filter, *after, limit.get(), call.log());
     let page = run_operation(&call.state, listing).await?;
     Ok(JsonResponse::ok(&ListResponse { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }

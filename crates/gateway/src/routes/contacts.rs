@@ -3,11 +3,11 @@
 use leadgate_dialect::DialectResponse;
 use leadgate_dialect::askad::{self, Paging};
 use leadgate_domain::AuditAction;
+use leadgate_operations::PageLimit;
 use leadgate_operations::leads::listed;
 use serde::Deserialize;
 
 use crate::authorized_request::{AuthorizedRequest, ReadAccess};
-use crate::query::PageLimit;
 use crate::refusal::Refusal;
 use crate::store_timeout::with_store_timeout;
 
@@ -48,7 +48,8 @@ impl TryFrom<u32> for PageNumber {
 pub(crate) async fn contacts(
     call: &mut AuthorizedRequest<ReadAccess, (), PageNumberQuery>,
 ) -> Result<DialectResponse, Refusal> {
-    let PageNumberQuery { page: PageNumber(page), limit: PageLimit(limit) } = call.query;
+    let PageNumberQuery { page: PageNumber(page), limit } = call.query;
+    let limit = limit.get();
     let offset = u64::from(page - 1) * u64::from(limit);
     if offset >= MAX_OFFSET {
         let detail = "Only the newest 10000 contacts have pages; `GET /v1/leads` lists all.";
@@ -84,5 +85,5 @@ pub(crate) struct DealsQuery {
 pub(crate) async fn deals(
     call: &mut AuthorizedRequest<ReadAccess, (), DealsQuery>,
 ) -> Result<DialectResponse, Refusal> {
-    Ok(askad::deals_page(call.query.page.0, call.query.limit.0))
+    Ok(askad::deals_page(call.query.page.0, call.query.limit.get()))
 }

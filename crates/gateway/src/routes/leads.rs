@@ -171,7 +171,7 @@ pub(crate) async fn list(
 ) -> Result<DialectResponse, Refusal> {
     let PageQuery { limit, after } = &call.query;
     let (store, source) = (call.store(), call.source_access().source());
-    let listing = operations::page(&store, call.organization(), source, *after, limit.0, call.log());
+    let listing = operations::page(&store, call.organization(), source, *after, limit.get(), call.log());
     let page = run_operation(&call.state, listing).await?;
     let next = page.next.map(|next| next.to_string());
     let sources = |id| call.state.keys.source_title(id);

@@ -4,7 +4,7 @@
 use actix_web::web;
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, SourceId};
-use leadgate_operations::Last;
+use leadgate_operations::PageLimit;
 use leadgate_operations::mappings::{self as operations, MappedBody};
 use leadgate_store::MappingRecord;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub(crate) struct MappingPreviewRequest {
     /// The mapping to test. Default: the active one.
     mapping: Option<Mapping>,
     /// The number of recent submissions.
-    last: Option<Last>,
+    last: Option<PageLimit>,
 }
 
 /// Shows the result of a mapping for the last submissions. Changes nothing.
@@ -80,7 +80,7 @@ pub(crate) async fn preview(
     request: Option<web::Json<MappingPreviewRequest>>,
 ) -> Result<JsonResponse<ListResponse<MappedBody>>, Refusal> {
     let MappingPreviewRequest { mapping, last } = request.map(web::Json::into_inner).unwrap_or_default();
-    let (store, last) = (call.store(), last.unwrap_or(Last::FEW));
+    let (store, last) = (call.store(), last.unwrap_or(PageLimit::FEW));
     let previewing =
         operations::preview(&store, call.organization(), call.id, mapping.as_ref(), last, call.log());
     let previewed = run_operation(&call.state, previewing).await;
@@ -93,7 +93,7 @@ pub(crate) async fn preview(
 pub(crate) struct SuggestionQuery {
     /// The number of recent bodies.
     #[serde(default)]
-    last: Option<Last>,
+    last: Option<PageLimit>,
 }
 
 /// A proposed mapping as a TOML file.
@@ -108,7 +108,7 @@ pub(crate) struct SuggestionResponse {
 pub(crate) async fn suggest(
     call: &mut AuthorizedRequest<AdminAccess, SourceId, SuggestionQuery>,
 ) -> Result<JsonResponse<SuggestionResponse>, Refusal> {
-    let (store, last) = (call.store(), call.query.last.unwrap_or(Last::MOST));
+    let (store, last) = (call.store(), call.query.last.unwrap_or(PageLimit::MAX));
     let suggesting = operations::suggest(&store, call.organization(), call.id, last, call.log());
     let suggested = run_operation(&call.state, suggesting).await;
     let suggestion =

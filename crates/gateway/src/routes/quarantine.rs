@@ -2,6 +2,7 @@
 
 use actix_web::web::{self, Payload};
 use leadgate_domain::{AuditAction, Submission};
+use leadgate_operations::PageLimit;
 use leadgate_operations::quarantine::{self as operations, DiscardRequest, ReleaseResult};
 use leadgate_store::{QuarantineEntry, QuarantineState};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::body::{self, BodyLimits};
-use crate::query::{PageLimit, parsed};
+use crate::query::parsed;
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::run_operation;
@@ -50,7 +51,8 @@ pub(crate) async fn list(
 ) -> Result<JsonResponse<ListResponse<QuarantineEntry>>, Refusal> {
     let QuarantineQuery { state, limit, after } = call.query;
     let store = call.store();
-    let listing = operations::page(&store, call.organization(), state.state(), after, limit.0, call.log());
+    let listing =
+        operations::page(&store, call.organization(), state.state(), after, limit.get(), call.log());
     let page = run_operation(&call.state, listing).await?;
     Ok(JsonResponse::ok(&ListResponse { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }

@@ -25,7 +25,7 @@ pub(crate) async fn list(
 ) -> Result<JsonResponse<ListResponse<SourceResponse<'static>>>, Refusal> {
     let PageQuery { limit, after } = call.query;
     let store = call.store();
-    let listing = operations::page(&store, call.organization(), after, limit.0, call.log());
+    let listing = operations::page(&store, call.organization(), after, limit.get(), call.log());
     let page = run_operation(&call.state, listing).await?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
     let data = page.data.iter().map(|source| native::source(source, &owner, &base, None)).collect();

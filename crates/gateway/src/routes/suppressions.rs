@@ -68,7 +68,7 @@ pub(crate) async fn list(
 ) -> Result<JsonResponse<ListResponse<SuppressionResponse<'static>>>, Refusal> {
     let PageQuery { limit, after } = &call.query;
     let store = call.store();
-    let listing = operations::page(&store, call.organization(), after.clone(), limit.0, call.log());
+    let listing = operations::page(&store, call.organization(), after.clone(), limit.get(), call.log());
     let page = run_operation(&call.state, listing).await?;
     Ok(JsonResponse::ok(&ListResponse {
         data: shown(&page.data),

@@ -15,7 +15,7 @@ pub(crate) async fn list(
 ) -> Result<JsonResponse<ListResponse<Tag>>, Refusal> {
     let PageQuery { limit, after } = call.query;
     let store = call.store();
-    let listing = operations::page(&store, call.organization(), after, limit.0, call.log());
+    let listing = operations::page(&store, call.organization(), after, limit.get(), call.log());
     let page = run_operation(&call.state, listing).await?;
     Ok(JsonResponse::ok(&ListResponse { data: page.data, next: page.next.map(|next| next.to_string()) }))
 }

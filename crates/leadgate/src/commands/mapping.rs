@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use leadgate_domain::SourceId;
 use leadgate_domain::mapping::Mapping;
-use leadgate_operations::{Last, mappings};
+use leadgate_operations::{PageLimit, mappings};
 use serde_json::json;
 
 use super::arguments::version;
@@ -54,7 +54,7 @@ pub(crate) enum MappingCommand {
         file: Option<PathBuf>,
         /// Number of recent submissions, at most 100
         #[arg(long, value_name = "COUNT", default_value = "10")]
-        last: Last,
+        last: PageLimit,
     },
     /// Suggest a mapping from recent bodies, as a file to review; the file contains no values of leads
     Suggest {
@@ -62,7 +62,7 @@ pub(crate) enum MappingCommand {
         arguments: MappingArguments,
         /// Number of recent bodies, at most 100
         #[arg(long, value_name = "COUNT", default_value = "100")]
-        last: Last,
+        last: PageLimit,
     },
 }
 

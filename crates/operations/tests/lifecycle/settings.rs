@@ -3,7 +3,7 @@ use leadgate_domain::{Retention, Scoring};
 use leadgate_operations::mappings::{self, MappedResult};
 use leadgate_operations::retention::RetentionChanges;
 use leadgate_operations::tags::NewTag;
-use leadgate_operations::{Last, OperationError, ResourceKind, retention, scoring, tags};
+use leadgate_operations::{OperationError, PageLimit, ResourceKind, retention, scoring, tags};
 use serde_json::{Value, json};
 
 use crate::world::{World, over_both};
@@ -27,7 +27,8 @@ async fn a_mapping_is_set_previewed_and_deactivated(world: World) {
         mapping(json!([{ "to": "company", "from": ["firma"] }, { "to": "phone", "from": ["phone"] }]));
     let required = mapping(json!([{ "to": "email", "from": ["mail"], "required": true }]));
     let preview = async |mapping| {
-        let bodies = mappings::preview(store, organization, source, mapping, Last::FEW, store).await.unwrap();
+        let bodies =
+            mappings::preview(store, organization, source, mapping, PageLimit::FEW, store).await.unwrap();
         assert_eq!((bodies.len(), bodies[0].submission), (1, lead.into()));
         bodies.into_iter().next().unwrap().result
     };
@@ -63,7 +64,7 @@ async fn a_mapping_is_set_previewed_and_deactivated(world: World) {
         mappings::set(store, other, source, &company).await.unwrap_err(),
         mappings::list(store, other, source, store).await.unwrap_err(),
         mappings::activate(store, other, source, 1).await.unwrap_err(),
-        mappings::preview(store, other, source, None, Last::FEW, store).await.unwrap_err(),
+        mappings::preview(store, other, source, None, PageLimit::FEW, store).await.unwrap_err(),
     ] {
         assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Source, .. }), "{missing}");
     }
@@ -71,10 +72,10 @@ async fn a_mapping_is_set_previewed_and_deactivated(world: World) {
 
 async fn a_mapping_is_proposed_from_bodies(world: World) {
     let (store, organization, source) = (&world.store, world.organization, world.source.id);
-    let none = mappings::suggest(store, organization, source, Last::MOST, store).await.unwrap();
+    let none = mappings::suggest(store, organization, source, PageLimit::MAX, store).await.unwrap();
     assert_eq!(none.bodies(), 0);
     world.post(&json!({ "phone": "+14155550132", "kontakt": "ann@example.com" })).await;
-    let proposed = mappings::suggest(store, organization, source, Last::MOST, store).await.unwrap();
+    let proposed = mappings::suggest(store, organization, source, PageLimit::MAX, store).await.unwrap();
     assert_eq!(proposed.bodies(), 1);
     assert!(proposed.has_contact() && !proposed.to_string().contains("ann@"), "{proposed}");
     assert_eq!(world.audited().await.last().unwrap(), "mapping.suggested");
@@ -110,7 +111,8 @@ async fn a_scoring_is_set_previewed_and_reset(world: World) {
     world.post(&json!({ "phone": "+14155550132", "company": "Acme" })).await;
     let standard = scoring::version(store, organization, 0).await.unwrap();
     let wanted = Scoring::from_toml(SCORING).map_err(|faults| faults.sentences().to_vec()).unwrap();
-    let preview = scoring::preview(store, organization, &standard.scoring, &wanted, Last::FEW).await.unwrap();
+    let preview =
+        scoring::preview(store, organization, &standard.scoring, &wanted, PageLimit::FEW).await.unwrap();
     assert_eq!((preview.leads.len(), preview.then["warm"], preview.then["hot"]), (1, 1, 0));
     assert_eq!((preview.leads[0].then.score, preview.leads[0].differs_by["acme"]), (60, 60));
     let set = scoring::set(store, organization, wanted.clone()).await.unwrap();
