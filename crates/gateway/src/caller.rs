@@ -46,7 +46,7 @@ impl Caller {
     /// `source` is the one that the key is bound to.
     pub(crate) fn new(key: Arc<ApiKey>, source: Arc<Source>) -> Self {
         let reach =
-            if key.of_organization { SourceAccess::Organization } else { SourceAccess::Source(source.id) };
+            if key.organization_wide { SourceAccess::Organization } else { SourceAccess::Source(source.id) };
         Self { key, source, reach }
     }
 

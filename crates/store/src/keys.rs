@@ -22,7 +22,7 @@ pub(crate) struct KeyRow {
     organization: OrganizationId,
     source: SourceId,
     #[serde(default)]
-    of_organization: bool,
+    organization_wide: bool,
     name: Option<String>,
     scopes: Vec<String>,
     rate: Option<String>,
@@ -30,7 +30,7 @@ pub(crate) struct KeyRow {
     origins: Vec<String>,
     tags: Vec<String>,
     label: Option<String>,
-    made_by: Option<KeyId>,
+    created_by: Option<KeyId>,
     hash: String,
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
@@ -44,7 +44,7 @@ impl KeyRow {
             kind: key.kind.as_str().to_owned(),
             organization: key.organization,
             source: key.source,
-            of_organization: key.of_organization,
+            organization_wide: key.organization_wide,
             name: key.name.clone(),
             scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
             rate: key.rate.map(|rate| rate.to_string()),
@@ -52,7 +52,7 @@ impl KeyRow {
             origins: key.origins.clone(),
             tags: key.tags.clone(),
             label: key.label.clone(),
-            made_by: key.made_by.clone(),
+            created_by: key.created_by.clone(),
             hash: key.hash.clone(),
             created_at: key.created_at,
             expires_at: key.expires_at,
@@ -73,7 +73,7 @@ impl KeyRow {
             kind,
             organization: self.organization,
             source: self.source,
-            of_organization: self.of_organization,
+            organization_wide: self.organization_wide,
             name: self.name,
             scopes: self.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
             rate,
@@ -81,7 +81,7 @@ impl KeyRow {
             origins: self.origins,
             tags: self.tags,
             label: self.label,
-            made_by: self.made_by,
+            created_by: self.created_by,
             hash: self.hash,
             created_at: self.created_at,
             expires_at: self.expires_at,
@@ -103,9 +103,9 @@ impl Store {
             .with_detail("source", key.source);
         self.write(move |session| {
             let generation = advance(session)?;
-            // `advance` locks the installation row, so this check and a concurrent `revoke_made_by` are
+            // `advance` locks the installation row, so this check and a concurrent `revoke_created_by` are
             // serialized.
-            check_creator_not_revoked(session, row.made_by.as_ref())?;
+            check_creator_not_revoked(session, row.created_by.as_ref())?;
             let source: Option<SourceRow> =
                 session.find(session.sql.sources.by_id, ById { id: row.source })?;
             if source.is_some_and(|source| source.is_deleted()) {
@@ -138,12 +138,12 @@ impl Store {
         self.write(move |session| {
             let generation = advance(session)?;
             let revoked = KeyRevocation { id: &id, organization: Some(organization), revoked_at, generation };
-            let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_made_by, &[revoked])?;
+            let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_created_by, &[revoked])?;
             let entry = |row: &KeyRow| {
                 store
                     .entry(organization, AuditAction::KeyRevoked)
                     .with_target(&row.id)
-                    .with_detail("made_by", &id)
+                    .with_detail("created_by", &id)
             };
             audit::record(session, &rows.iter().map(entry).collect::<Vec<_>>())?;
             Ok(rows.len())
@@ -257,11 +257,11 @@ impl Store {
 /// Refuses a key that is created with a revoked one.
 fn check_creator_not_revoked(
     session: &mut StoreConnection,
-    maker: Option<&KeyId>,
+    creator: Option<&KeyId>,
 ) -> Result<(), TransactionError> {
-    let Some(maker) = maker else { return Ok(()) };
-    let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, ById { id: maker })?;
-    match maker.is_some_and(|maker| maker.revoked_at.is_some()) {
+    let Some(creator) = creator else { return Ok(()) };
+    let creator: Option<KeyRow> = session.find(session.sql.keys.by_id, ById { id: creator })?;
+    match creator.is_some_and(|creator| creator.revoked_at.is_some()) {
         true => Err(StoreError::CreatorRevoked.into()),
         false => Ok(()),
     }

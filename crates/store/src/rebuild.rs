@@ -138,7 +138,7 @@ struct RebuildRun<'j> {
 /// What is stored of the leads.
 struct StoredLeads {
     leads: BTreeMap<LeadId, Lead>,
-    makers: Contributors,
+    contributors: Contributors,
     /// Who held the keys before they were locked, and after.
     there: BTreeMap<ClaimKey, Claim>,
     held: BTreeMap<ClaimKey, Claim>,
@@ -189,10 +189,10 @@ impl RebuildRun<'_> {
             tx.lock_leads(&ids)?
         };
         let held = if self.dry { there.clone() } else { tx.read_claims(&keys.provisional)? };
-        let makers = tx.read_contributors(&ids)?;
+        let contributors = tx.read_contributors(&ids)?;
         let suppressions = tx.read_suppressions(&suppression_keys(self.judge, parts(), &[]))?;
         let leads = leads.into_iter().map(|lead| (lead.id, lead)).collect();
-        Ok(StoredLeads { leads, makers, there, held, suppressions })
+        Ok(StoredLeads { leads, contributors, there, held, suppressions })
     }
 
     fn rebuild_lead<'r>(
@@ -202,9 +202,9 @@ impl RebuildRun<'_> {
         found: &StoredLeads,
         written: &mut RebuildWrites<'r>,
     ) -> RebuildResult {
-        let StoredLeads { leads, makers, there, held, suppressions } = found;
+        let StoredLeads { leads, contributors, there, held, suppressions } = found;
         let parts: BTreeSet<_> = one.parts.iter().map(|part| part.normalized.submission.id).collect();
-        let before = leads.get(&one.lead).filter(|_| makers.get(&one.lead) == Some(&parts));
+        let before = leads.get(&one.lead).filter(|_| contributors.get(&one.lead) == Some(&parts));
         let Some(before) = before else {
             written.release(keys.taken_by(one.lead, there, held));
             return RebuildResult::ChangedConcurrently;

@@ -106,7 +106,7 @@ pub(crate) struct KeySql {
     /// In: `KeyRevocation`. Keeps the time of the first revocation. Out: `KeyRow`.
     pub(crate) revoke: &'static str,
     /// In: `KeyRevocation`. Those that the key asked for and that are not revoked. Out: `KeyRow`.
-    pub(crate) revoke_made_by: &'static str,
+    pub(crate) revoke_created_by: &'static str,
     /// In: `SourceKeysRevocation`. Those of the source that are not revoked. Out: `KeyRow`.
     pub(crate) revoke_of_source: &'static str,
     /// In: `WithGeneration<KeyRow>`. Changes what can be configured of one that is not revoked.
@@ -149,7 +149,7 @@ pub(crate) struct SubmissionSql {
     /// made or changed the lead, without those that were erased on request.
     pub(crate) of_leads: &'static str,
     /// The same. Out: `(LeadId, SubmissionId)`.
-    pub(crate) makers: &'static str,
+    pub(crate) contributors: &'static str,
     /// In: `ScopedId`. Out: [`crate::SubmissionOrLead`].
     pub(crate) find: &'static str,
 }

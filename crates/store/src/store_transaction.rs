@@ -285,12 +285,12 @@ impl<'s> StoreTransaction<'s> {
         leads: &BTreeSet<ScopedId<LeadId>>,
     ) -> Result<Contributors, TransactionError> {
         let rows: Vec<_> = leads.iter().copied().collect();
-        let pairs: Vec<(LeadId, SubmissionId)> = self.load(self.sql.submissions.makers, &rows)?;
-        let mut makers = Contributors::new();
+        let pairs: Vec<(LeadId, SubmissionId)> = self.load(self.sql.submissions.contributors, &rows)?;
+        let mut contributors = Contributors::new();
         for (lead, submission) in pairs {
-            makers.entry(lead).or_default().insert(submission);
+            contributors.entry(lead).or_default().insert(submission);
         }
-        Ok(makers)
+        Ok(contributors)
     }
 
     /// One more outcome of the submissions that made these leads.

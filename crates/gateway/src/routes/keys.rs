@@ -32,7 +32,7 @@ impl Default for RotateKeyRequest {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RevokeKeyQuery {
     /// Also revokes the keys and tokens that were created with it.
-    created_with_it: bool,
+    include_created_keys: bool,
 }
 
 /// Lists all keys and tokens of the organization, including revoked ones.
@@ -106,13 +106,13 @@ pub(crate) async fn revoke(
     call: &mut AuthorizedRequest<AdminAccess, KeyId>,
     revocation: Option<web::Json<RevokeKeyQuery>>,
 ) -> Result<JsonResponse<RevokedKeyResponse<'static>>, Refusal> {
-    let RevokeKeyQuery { created_with_it } = revocation.map(web::Json::into_inner).unwrap_or_default();
+    let RevokeKeyQuery { include_created_keys } = revocation.map(web::Json::into_inner).unwrap_or_default();
     let store = call.store();
-    let revoking = operations::revoke(&store, call.organization(), &call.id, created_with_it);
+    let revoking = operations::revoke(&store, call.organization(), &call.id, include_created_keys);
     let revoked = operation(&call.state, revoking).await;
-    let RevokedKey { key, created_with_it } =
+    let RevokedKey { key, created_keys_revoked } =
         revoked.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyRevoked))?;
-    Ok(JsonResponse::ok(&native::revoked_key(&key.id, created_with_it)))
+    Ok(JsonResponse::ok(&native::revoked_key(&key.id, created_keys_revoked)))
 }
 
 /// Changes a key of the organization. Null clears a name or a rate. All gateways apply the change within one

@@ -240,7 +240,7 @@ impl World {
         let key = self
             .key_with(|key| {
                 key.source = source.id;
-                key.of_organization = source.name.is_none();
+                key.organization_wide = source.name.is_none();
                 key.rate = None;
             })
             .await;
@@ -253,7 +253,7 @@ impl World {
         let pepper = secret().api_keys();
         let mut key = ApiKey::new(&presented, self.organization, self.source, vec![Scope::Write], &pepper);
         change(&mut key);
-        key.of_organization = kind == KeyKind::Secret && key.source == self.source;
+        key.organization_wide = kind == KeyKind::Secret && key.source == self.source;
         self.store.create_key(&key).await.unwrap();
         text.expose_secret().to_owned()
     }
@@ -293,7 +293,7 @@ pub(crate) fn make_key(organization: OrganizationId, source: SourceId) -> (ApiKe
     let (presented, text) = PresentedKey::generate(KeyKind::Secret);
     let key = ApiKey {
         rate: "1000000/min".parse().ok(),
-        of_organization: true,
+        organization_wide: true,
         ..ApiKey::new(&presented, organization, source, Scope::ALL.to_vec(), &secret().api_keys())
     };
     (key, text.expose_secret().to_owned())

@@ -47,7 +47,7 @@ pub(crate) enum KeyCommand {
         id: KeyId,
         /// Also revoke the keys and URL tokens created with it over HTTP
         #[arg(long)]
-        with_tokens: bool,
+        include_created_keys: bool,
     },
 }
 
@@ -150,13 +150,14 @@ pub(crate) async fn run(command: KeyCommand, config: &Config, output: &Output) -
             let key = keys::update(&store, owner.id, &id, changes.into()).await?;
             output.details(&native::key(&key, &owner.name));
         }
-        KeyCommand::Revoke { id, with_tokens } => {
+        KeyCommand::Revoke { id, include_created_keys } => {
             let owner = owner(&store, &id).await?;
-            let RevokedKey { created_with_it, .. } = keys::revoke(&store, owner.id, &id, with_tokens).await?;
-            output.print(&native::revoked_key(&id, created_with_it), |line| {
+            let RevokedKey { created_keys_revoked, .. } =
+                keys::revoke(&store, owner.id, &id, include_created_keys).await?;
+            output.print(&native::revoked_key(&id, created_keys_revoked), |line| {
                 line(&format!("key {id} is revoked"));
-                if with_tokens {
-                    line(&format!("{created_with_it} keys and URL tokens created with it are revoked"));
+                if include_created_keys {
+                    line(&format!("{created_keys_revoked} keys and URL tokens created with it are revoked"));
                 }
             });
         }

@@ -5,7 +5,7 @@ macro_rules! key {
         "json_build_object(
             'id', k.id, 'kind', k.kind, 'organization', k.organization, 'source', k.source, 'name', k.name,
             'scopes', k.scopes, 'rate', k.rate, 'test', k.test, 'origins', k.origins, 'tags', k.tags,
-            'label', k.label, 'made_by', k.made_by, 'of_organization', k.of_organization, 'hash', k.hash, 'created_at', k.created_at, 'expires_at', k.expires_at,
+            'label', k.label, 'created_by', k.created_by, 'organization_wide', k.organization_wide, 'hash', k.hash, 'created_at', k.created_at, 'expires_at', k.expires_at,
             'revoked_at', k.revoked_at)::text"
     };
 }
@@ -26,12 +26,12 @@ macro_rules! keys {
 pub(super) const KEYS: KeySql = KeySql {
     insert: "
         INSERT INTO api_keys (id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
-                              made_by, of_organization, hash, created_at, expires_at, revoked_at, generation)
+                              created_by, organization_wide, hash, created_at, expires_at, revoked_at, generation)
         SELECT id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
-               made_by, of_organization, hash, created_at, expires_at, revoked_at, generation
+               created_by, organization_wide, hash, created_at, expires_at, revoked_at, generation
         FROM json_to_recordset($1::json) AS r (
             id text, kind text, organization uuid, source uuid, name text, scopes text[], rate text,
-            test boolean, origins text[], tags text[], label text, made_by text, of_organization boolean,
+            test boolean, origins text[], tags text[], label text, created_by text, organization_wide boolean,
             hash text, created_at timestamptz,
             expires_at timestamptz, revoked_at timestamptz, generation bigint)",
     of: keys!("organization uuid", "k.organization = r.organization ORDER BY k.id"),
@@ -49,11 +49,11 @@ pub(super) const KEYS: KeySql = KeySql {
          RETURNING ",
         key!()
     ),
-    revoke_made_by: concat!(
+    revoke_created_by: concat!(
         "UPDATE api_keys AS k SET revoked_at = r.revoked_at, generation = r.generation
          FROM json_to_recordset($1::json) AS r (id text, organization uuid, revoked_at timestamptz,
                                                 generation bigint)
-         WHERE k.organization = r.organization AND k.made_by = r.id AND k.revoked_at IS NULL
+         WHERE k.organization = r.organization AND k.created_by = r.id AND k.revoked_at IS NULL
          RETURNING ",
         key!()
     ),
