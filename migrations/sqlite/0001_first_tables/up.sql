@@ -97,15 +97,15 @@ CREATE TABLE submissions (
 -- The lead of each identity key, and the first submission of each idempotency key. `key` is a keyed hash of
 -- the value. There is no foreign key to leads, because a claim is inserted before its lead.
 CREATE TABLE claims (
-    organization TEXT NOT NULL,
-    kind         TEXT NOT NULL,
-    key          BLOB NOT NULL,
-    lead         TEXT NOT NULL,
-    submission   TEXT NOT NULL,
-    trust        TEXT NOT NULL DEFAULT 'public',
-    body_hash    BLOB,
-    last_seen    TEXT NOT NULL,
-    held_until   TEXT, -- NULL: no end
+    organization    TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    key             BLOB NOT NULL,
+    lead            TEXT NOT NULL,
+    submission      TEXT NOT NULL,
+    trust           TEXT NOT NULL DEFAULT 'public',
+    body_hash       BLOB,
+    last_seen       TEXT NOT NULL,
+    protected_until TEXT, -- NULL: no end
     PRIMARY KEY (organization, kind, key)
 ) STRICT, WITHOUT ROWID;
 -- The oldest idempotency keys, to purge them.
