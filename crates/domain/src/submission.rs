@@ -191,7 +191,7 @@ impl Submission {
     }
 
     /// The version of the field values that this submission sets.
-    pub fn clock(&self) -> FieldVersion {
+    pub fn field_version(&self) -> FieldVersion {
         FieldVersion { trust: self.trust, received_at: self.received_at, submission: self.id }
     }
 }

@@ -41,11 +41,11 @@ pub(crate) fn create(
         consent_required: source.consent == ConsentPolicy::Required,
         consent_max_age_seconds: None,
         consent_phone: None,
-        clocks: FieldVersions {
-            base: submission.clock(),
+        field_versions: FieldVersions {
+            base: submission.field_version(),
             first: None,
-            own: BTreeMap::new(),
-            left_out: None,
+            by_field: BTreeMap::new(),
+            custom_fields_dropped_up_to: None,
             public_tags: BTreeSet::new(),
         },
         derived: TextValues::default(),
@@ -74,7 +74,7 @@ pub(crate) fn merge_submission(
     reading: &NormalizedValues,
 ) -> MergeTrace {
     let fields = &submission.fields;
-    let mut merger = FieldMerger { versions: &mut lead.clocks, version: submission.clock() };
+    let mut merger = FieldMerger { versions: &mut lead.field_versions, version: submission.field_version() };
 
     // Older builds did not store the phone of a consent. If consent and phone have the same version, they
     // came together.
@@ -120,8 +120,10 @@ pub(crate) fn merge_submission(
     lead.consent_required |= source.consent == ConsentPolicy::Required;
     let max_age = source.consent_max_age.map(|age| age.as_secs());
     lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(max_age).min();
-    if submission.clock().order() < lead.clocks.first.unwrap_or(lead.clocks.base).order() {
-        lead.clocks.first = Some(submission.clock());
+    if submission.field_version().order()
+        < lead.field_versions.first.unwrap_or(lead.field_versions.base).order()
+    {
+        lead.field_versions.first = Some(submission.field_version());
         lead.source = submission.source;
     }
     lead.received_at = lead.received_at.min(submission.received_at);
@@ -156,8 +158,8 @@ fn add_tags(lead: &mut Lead, tags: &[String], trust: Trust) {
     for tag in tags {
         let is_new = lead.tags.insert(tag.clone());
         match trust {
-            Trust::Secret => drop(lead.clocks.public_tags.remove(tag)),
-            Trust::Public if is_new => drop(lead.clocks.public_tags.insert(tag.clone())),
+            Trust::Secret => drop(lead.field_versions.public_tags.remove(tag)),
+            Trust::Public if is_new => drop(lead.field_versions.public_tags.insert(tag.clone())),
             Trust::Public => {}
         }
     }
@@ -178,9 +180,9 @@ impl FieldMerger<'_> {
         }
         *current = patch.value().cloned();
         if current.is_some() && self.version == self.versions.base {
-            self.versions.own.remove(name);
+            self.versions.by_field.remove(name);
         } else {
-            self.versions.own.insert(name.to_owned(), self.version);
+            self.versions.by_field.insert(name.to_owned(), self.version);
         }
         true
     }
@@ -188,7 +190,7 @@ impl FieldMerger<'_> {
     /// The version in which a field was last set. A value without its own version was set by the creating
     /// submission.
     fn last_version(&self, name: &str, has_value: bool) -> Option<FieldVersion> {
-        self.versions.own.get(name).copied().or_else(|| has_value.then_some(self.versions.base))
+        self.versions.by_field.get(name).copied().or_else(|| has_value.then_some(self.versions.base))
     }
 }
 

@@ -215,8 +215,8 @@ impl RebuildRun<'_> {
             return RebuildResult::NotRebuildable;
         };
         written.release(keys.outdated(one.lead, held));
-        // The clocks of fields may be written in two ways that mean the same.
-        if (Lead { clocks: before.clocks.clone(), ..after.clone() }) == *before {
+        // The versions of fields may be written in two ways that mean the same.
+        if (Lead { field_versions: before.field_versions.clone(), ..after.clone() }) == *before {
             return RebuildResult::Unchanged;
         }
         let conflicts = keys.conflicts(one, held);

@@ -68,11 +68,11 @@ pub(crate) fn lead() -> Lead {
         consent_max_age_seconds: None,
         consent_phone: None,
         status: LeadStatus::default(),
-        clocks: FieldVersions {
+        field_versions: FieldVersions {
             base: (Trust::Secret, at, submission()).into(),
             first: None,
-            own: BTreeMap::new(),
-            left_out: None,
+            by_field: BTreeMap::new(),
+            custom_fields_dropped_up_to: None,
             public_tags: Default::default(),
         },
         observed: None,

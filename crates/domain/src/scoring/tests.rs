@@ -9,7 +9,7 @@ fn lead(overrides: Value) -> Lead {
     let mut lead = json!({
         "id": id, "organization": id, "source": id,
         "received_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
-        "consent_required": true, "clocks": { "base": ["secret", "2026-01-01T00:00:00Z", id] },
+        "consent_required": true, "field_versions": { "base": ["secret", "2026-01-01T00:00:00Z", id] },
         "texts": { "full_name": "Ann Lee", "locale": "en-US" },
         "phone": { "raw": "+44 7400 123456", "e164": "+447400123456", "valid": true, "region": "GB", "kind": "mobile" },
         "email": { "raw": "a@Acme.example", "address": "a@acme.example", "valid": true, "kind": "business" },
