@@ -43,15 +43,15 @@ pub(super) enum ScoringFieldType {
     /// One of the given codes.
     Enumerated(&'static [&'static str]),
     Region,
-    /// A text. With `said` the field can have an inferred value, so the operator `said` is useful.
+    /// A text. If it is inferable, its value can be inferred, so the operator `submitted` is useful.
     Text {
-        said: bool,
+        inferable: bool,
     },
     /// A list of texts.
     Texts,
-    /// Arbitrary JSON. `said` has the same meaning as for a text.
+    /// Arbitrary JSON. `inferable` has the same meaning as for a text.
     Any {
-        said: bool,
+        inferable: bool,
     },
 }
 
@@ -100,11 +100,11 @@ impl ScoringField {
             Self::PhoneKind => ScoringFieldType::Enumerated(PhoneKind::CODES),
             Self::EmailKind => ScoringFieldType::Enumerated(EmailKind::CODES),
             Self::PhoneRegion => ScoringFieldType::Region,
-            Self::EmailDomain | Self::Observed(..) => ScoringFieldType::Text { said: false },
-            Self::Text(_) => ScoringFieldType::Text { said: true },
+            Self::EmailDomain | Self::Observed(..) => ScoringFieldType::Text { inferable: false },
+            Self::Text(_) => ScoringFieldType::Text { inferable: true },
             Self::Tags => ScoringFieldType::Texts,
-            Self::Attribution(_) => ScoringFieldType::Any { said: true },
-            Self::CustomField(_) => ScoringFieldType::Any { said: false },
+            Self::Attribution(_) => ScoringFieldType::Any { inferable: true },
+            Self::CustomField(_) => ScoringFieldType::Any { inferable: false },
         }
     }
 
