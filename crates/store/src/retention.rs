@@ -94,7 +94,8 @@ impl Store {
             last_full_sweep_at: None,
             leads_swept_to: None,
         };
-        let entry = self.entry(organization, AuditAction::RetentionSet).with_detail("kept", row.retention);
+        let entry =
+            self.entry(organization, AuditAction::RetentionSet).with_detail("retention", row.retention);
         self.write(move |session| {
             session.execute(session.sql.retention.set, &[row])?;
             audit::record(session, std::slice::from_ref(&entry))

@@ -31,7 +31,7 @@ pub enum AddOutcome {
     /// The entry existed. Its expiry is later now.
     Extended,
     /// The entry existed with the same or a later expiry and did not change.
-    Kept,
+    AlreadyListed,
 }
 
 impl AddOutcome {
@@ -155,7 +155,7 @@ impl Store {
         let mut verdicts = Vec::with_capacity(entries.len());
         for chunk in entries.chunks(CHUNK) {
             if self.all_already_active(chunk).await? {
-                verdicts.extend(chunk.iter().map(|_| AddOutcome::Kept));
+                verdicts.extend(chunk.iter().map(|_| AddOutcome::AlreadyListed));
                 continue;
             }
             let (chunk, judge) = (chunk.to_vec(), Arc::clone(&judge));
@@ -164,7 +164,7 @@ impl Store {
                 StoreTransaction::new(session).lock_exclusive(organization)?;
                 let now = session.now()?;
                 let listed = add(session, &chunk, judge.as_ref(), now)?;
-                let changed = listed.iter().filter(|listed| **listed != AddOutcome::Kept).count();
+                let changed = listed.iter().filter(|listed| **listed != AddOutcome::AlreadyListed).count();
                 if changed > 0 {
                     audit::record(session, &[entry.clone().with_detail("count", changed)])?;
                 }
@@ -365,7 +365,7 @@ pub(crate) fn merge(
                 (AddOutcome::Extended, longer)
             }
             Some(_) => {
-                listed.push(AddOutcome::Kept);
+                listed.push(AddOutcome::AlreadyListed);
                 continue;
             }
         };

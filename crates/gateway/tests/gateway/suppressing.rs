@@ -97,7 +97,10 @@ async fn entries_are_added_or_refused_independently() {
     let added = ask(&world, "/v1/suppressions", &entries).await;
     let results: Vec<_> =
         added.body["data"].as_array().unwrap().iter().map(|one| one["result"].as_str().unwrap()).collect();
-    assert_eq!((added.status, results), (200, vec!["added", "refused", "refused", "kept", "refused"]));
+    assert_eq!(
+        (added.status, results),
+        (200, vec!["added", "refused", "refused", "already_listed", "refused"])
+    );
     for wrong in [
         json!({}),
         json!({ "phone": "12" }),

@@ -163,11 +163,12 @@ pub(crate) async fn run(command: SuppressionCommand, config: &Config, output: &O
             let (outcomes, pending) = suppressions::add(&store, owner.id, &requests, matching, judge).await?;
             rescreen(pending).await?;
             let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
-            let (added, extended, kept) =
-                (count(AddOutcome::Added), count(AddOutcome::Extended), count(AddOutcome::Kept));
-            output.print(&json!({ "added": added, "extended": extended, "kept": kept }), |line| {
+            let (added, extended, already_listed) =
+                (count(AddOutcome::Added), count(AddOutcome::Extended), count(AddOutcome::AlreadyListed));
+            let counts = json!({ "added": added, "extended": extended, "already_listed": already_listed });
+            output.print(&counts, |line| {
                 line(&format!(
-                    "{added} added, {extended} extended, {kept} already listed; stored leads with these values are held"
+                    "{added} added, {extended} extended, {already_listed} already listed; stored leads with these values are held"
                 ));
             });
         }
