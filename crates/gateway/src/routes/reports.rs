@@ -59,7 +59,7 @@ async fn report(
     match with_timeout.await {
         Err(Refusal::StoreTimeout) => {}
         Err(Refusal::Store(StoreError::Unavailable {
-            trouble: StoreFailure::Timeout | StoreFailure::NoAnswer,
+            failure: StoreFailure::Timeout | StoreFailure::NoAnswer,
             ..
         })) => {}
         result => return result,

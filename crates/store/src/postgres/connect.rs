@@ -74,7 +74,7 @@ impl PostgresAddress {
         // libpq's message names host, port, user and database. It quotes a part of the password where that is
         // not encoded.
         let unreachable = |error: diesel::ConnectionError| StoreError::Unavailable {
-            trouble: StoreFailure::Connection,
+            failure: StoreFailure::Connection,
             detail: Some(without_password(error.to_string().trim(), &self.url)),
         };
         let connection = PgConnection::establish(&self.url).map_err(unreachable)?;
