@@ -191,7 +191,7 @@ pub struct Lead {
     pub custom_fields: Map<String, Value>,
     pub automations: Option<Value>,
     pub user_assignments: Option<Value>,
-    /// Values that are inferred from the request of the person's browser, such as `device` and `place`.
+    /// Values that are inferred from the request of the person's browser, such as `device` and `location`.
     #[serde(default)]
     pub observed: Option<BTreeMap<String, InferredValue>>,
     #[serde(default)]

@@ -27,7 +27,7 @@ pub(crate) struct KeyCache {
     match_key: OnceLock<MatchKey>,
     /// For the validation of leads. It uses the match key, too.
     pipeline: OnceLock<Arc<Pipeline>>,
-    places: Option<Arc<GeoDatabase>>,
+    geolocation: Option<Arc<GeoDatabase>>,
     stale_max: Duration,
     poll: Duration,
     store_timeout: Duration,
@@ -50,7 +50,7 @@ impl KeyCache {
         store: Store,
         directory: Arc<Directory>,
         pepper: Pepper,
-        places: Option<Arc<GeoDatabase>>,
+        geolocation: Option<Arc<GeoDatabase>>,
         config: &GatewayConfig,
     ) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl KeyCache {
             lookups: KeyLookups::new(),
             match_key: OnceLock::new(),
             pipeline: OnceLock::new(),
-            places,
+            geolocation,
             stale_max: config.stale_max,
             poll: config.directory_poll,
             store_timeout: config.store_timeout,
@@ -153,7 +153,7 @@ impl KeyCache {
         self.directory.refresh().await?;
         if self.match_key.get().is_none() {
             let key = self.store.match_key().await?;
-            let pipeline = || Arc::new(Pipeline::new(key.clone()).with_places(self.places.clone()));
+            let pipeline = || Arc::new(Pipeline::new(key.clone()).with_geolocation(self.geolocation.clone()));
             self.pipeline.get_or_init(pipeline);
             self.match_key.get_or_init(|| key);
         }

@@ -57,7 +57,7 @@ pub struct GatewayDependencies {
     /// Signs exports of evidence of consent.
     pub export_key: ExportSigningKey,
     /// For the validation of leads, which infers the location of a visitor like the worker does.
-    pub places: Option<Arc<GeoDatabase>>,
+    pub geolocation: Option<Arc<GeoDatabase>>,
     pub metrics: RenderMetrics,
 }
 
@@ -189,7 +189,7 @@ fn state(
     audit: AuditSender,
 ) -> Data<GatewayState> {
     Data::new(GatewayState {
-        keys: KeyCache::new(ports.store.clone(), ports.directory, ports.pepper, ports.places, &config),
+        keys: KeyCache::new(ports.store.clone(), ports.directory, ports.pepper, ports.geolocation, &config),
         store: ports.store,
         publisher: ports.queue.publisher(),
         replies: ports.queue.replies(),

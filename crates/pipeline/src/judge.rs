@@ -30,7 +30,7 @@ impl Pipeline {
     }
 
     /// Also infers the location of a browser from its IP address.
-    pub fn with_places(self, geolocation: Option<Arc<GeoDatabase>>) -> Self {
+    pub fn with_geolocation(self, geolocation: Option<Arc<GeoDatabase>>) -> Self {
         Self { geolocation, ..self }
     }
 

@@ -18,9 +18,9 @@ pub(crate) fn client(
     let mut observed =
         BTreeMap::from([("device".to_owned(), InferredValue::new(device, InferenceBasis::UserAgent))]);
     let address = client.address.as_deref().and_then(|address| address.parse::<IpAddr>().ok());
-    if let Some(place) = geolocation.zip(address).and_then(|(database, address)| database.find(address)) {
-        let place = serde_json::to_value(place).unwrap_or_default();
-        observed.insert("place".to_owned(), InferredValue::new(place, InferenceBasis::ClientAddress));
+    if let Some(location) = geolocation.zip(address).and_then(|(database, address)| database.find(address)) {
+        let location = serde_json::to_value(location).unwrap_or_default();
+        observed.insert("location".to_owned(), InferredValue::new(location, InferenceBasis::ClientAddress));
     }
     Patch::Value(observed)
 }

@@ -27,7 +27,7 @@ pub enum ScoringField {
     Attribution(String),
     CustomField(String),
     Tags,
-    /// A value that is inferred from the browser's request: a member of `device` or of `place`.
+    /// A value that is inferred from the browser's request: a member of `device` or of `location`.
     Observed(&'static str, &'static str),
     OptOut,
     IsTest,
@@ -82,8 +82,8 @@ pub(super) const FIELD_NAMES: [(&str, ScoringField); 18] = [
     ("observed.device", ScoringField::Observed("device", "kind")),
     ("observed.os", ScoringField::Observed("device", "os")),
     ("observed.browser", ScoringField::Observed("device", "browser")),
-    ("observed.country", ScoringField::Observed("place", "country")),
-    ("observed.state", ScoringField::Observed("place", "state")),
+    ("observed.country", ScoringField::Observed("location", "country")),
+    ("observed.state", ScoringField::Observed("location", "state")),
 ];
 
 const ATTRIBUTION: &str = "attribution";

@@ -17,7 +17,7 @@ fn lead(overrides: Value) -> Lead {
         "attribution": { "gclid": "Cj0", "empty": "  ", "clicks": 3 },
         "custom_fields": { "budget": "25000", "seats": 12, "demo": true, "Interests": ["Roof", 7], "note": null, "a.b": "x" },
         "observed": { "device": { "value": { "kind": "phone", "os": "iPhone" }, "basis": "user_agent" },
-                      "place": { "value": { "country": "GB" }, "basis": "client_address" } },
+                      "location": { "value": { "country": "GB" }, "basis": "client_address" } },
         "inferred": { "company": { "value": "acme", "basis": "email_domain" },
                       "utm_medium": { "value": "cpc", "basis": "page_url" },
                       "state": { "value": "CA", "basis": "phone_prefix" } },

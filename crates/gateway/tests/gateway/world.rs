@@ -104,7 +104,7 @@ impl World {
             export_key: secret().export_signatures(),
             pepper: secret().api_keys(),
             ids: secret().ids(),
-            places: None,
+            geolocation: None,
             metrics: Arc::new(|| "leadgate_up 1\n".to_owned()),
         };
         let stop = CancellationToken::new();
