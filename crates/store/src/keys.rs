@@ -38,7 +38,7 @@ pub(crate) struct KeyRow {
 }
 
 impl KeyRow {
-    fn of(key: &ApiKey) -> Self {
+    fn from_key(key: &ApiKey) -> Self {
         Self {
             id: key.id.clone(),
             kind: key.kind.as_str().to_owned(),
@@ -95,7 +95,7 @@ impl Store {
     /// ([`StoreError::RowRefused`]). An organization has at most 2,000 keys that are not revoked
     /// ([`StoreError::TooMany`]).
     pub async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
-        let row = KeyRow::of(key);
+        let row = KeyRow::from_key(key);
         let entry = self.entry(key.organization, AuditAction::KeyCreated).with_target(&key.id);
         let entry = entry
             .with_detail("kind", key.kind)
@@ -114,8 +114,8 @@ impl Store {
             session.execute(session.sql.keys.insert, &[WithGeneration { row: &row, generation }])?;
             quotas::KEYS.check_counted(session, session.sql.keys.count, row.organization)?;
             if row.kind == KeyKind::Token.as_str() {
-                let of = [InAnySource { organization: row.organization, source: Some(row.source) }];
-                let counted: Vec<u64> = session.load(session.sql.keys.count_tokens, &of)?;
+                let scope = [InAnySource { organization: row.organization, source: Some(row.source) }];
+                let counted: Vec<u64> = session.load(session.sql.keys.count_tokens, &scope)?;
                 quotas::TOKENS.check(counted.first().copied().unwrap_or(0))?;
             }
             audit::record(session, std::slice::from_ref(&entry))
@@ -126,7 +126,9 @@ impl Store {
     /// The keys of an organization, including revoked ones.
     pub async fn keys(&self, organization: OrganizationId) -> Result<Vec<ApiKey>, StoreError> {
         let rows: Vec<KeyRow> = self
-            .read(move |session| session.load(session.sql.keys.of, &[InOrganization { organization }]))
+            .read(move |session| {
+                session.load(session.sql.keys.by_organization, &[InOrganization { organization }])
+            })
             .await?;
         Ok(rows.into_iter().filter_map(KeyRow::read).collect())
     }
@@ -168,11 +170,11 @@ impl Store {
             let is_ours =
                 |key: &ApiKey| organization.is_none_or(|organization| key.organization == organization);
             let Some(mut key) = found.and_then(KeyRow::read).filter(is_ours) else { return Ok(None) };
-            let before = KeyRow::of(&key);
+            let before = KeyRow::from_key(&key);
             if let Err(why) = change(&mut key) {
                 return Ok(Some(Err(why)));
             }
-            let after = KeyRow::of(&key);
+            let after = KeyRow::from_key(&key);
             let changed = differences(&before, &after);
             if changed.is_empty() {
                 return Ok(Some(Ok(key)));
@@ -220,7 +222,7 @@ impl Store {
         replacement: &ApiKey,
         old_expires_at: Timestamp,
     ) -> Result<Option<ApiKey>, StoreError> {
-        let (id, row) = (id.clone(), KeyRow::of(replacement));
+        let (id, row) = (id.clone(), KeyRow::from_key(replacement));
         let entry = self.entry(replacement.organization, AuditAction::KeyRotated).with_target(&id);
         let entry = entry.with_detail("replacement", &replacement.id);
         let asking = match self.actor() {

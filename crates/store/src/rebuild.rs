@@ -41,9 +41,9 @@ impl ContributorRow {
     fn read(self) -> Result<Contributor, StoreError> {
         let erased = self.submission.is_erased();
         let stored = self.submission.submission()?;
-        let mended = self.repair.as_deref().map(unwrap).transpose()?;
-        // What was mended is still the submission that it was.
-        let submission = mended.map_or(stored.clone(), |mended| Submission { id: stored.id, ..mended });
+        let repaired = self.repair.as_deref().map(unwrap).transpose()?;
+        // A repaired submission keeps its id.
+        let submission = repaired.map_or(stored.clone(), |repaired| Submission { id: stored.id, ..repaired });
         Ok(Contributor { lead: self.lead, outcome: self.outcome, submission, erased })
     }
 }
@@ -151,7 +151,7 @@ impl RebuildRun<'_> {
         tx: &mut StoreTransaction<'_>,
         rebuilds: &[LeadRebuild],
     ) -> Result<Vec<RebuildResult>, TransactionError> {
-        let keys = RebuildKeys::of(rebuilds);
+        let keys = RebuildKeys::from_rebuilds(rebuilds);
         let found = self.find(tx, rebuilds, &keys)?;
         let mut written = RebuildWrites::default();
         let rebuilt =
@@ -290,7 +290,7 @@ struct ClaimCandidate {
 }
 
 impl RebuildKeys {
-    fn of(rebuilds: &[LeadRebuild]) -> Self {
+    fn from_rebuilds(rebuilds: &[LeadRebuild]) -> Self {
         let mut candidates: BTreeMap<ClaimKey, ClaimCandidate> = BTreeMap::new();
         let mut today = BTreeSet::new();
         for LeadRebuild { lead, parts } in rebuilds {
@@ -330,7 +330,7 @@ impl RebuildKeys {
         Self { provisional, today }
     }
 
-    fn of_lead<'k>(
+    fn held_by<'k>(
         &'k self,
         lead: LeadId,
         held: &'k BTreeMap<ClaimKey, Claim>,
@@ -345,7 +345,7 @@ impl RebuildKeys {
         lead: LeadId,
         held: &'k BTreeMap<ClaimKey, Claim>,
     ) -> impl Iterator<Item = ClaimKey> + 'k {
-        self.of_lead(lead, held).filter(move |key| !self.today.contains(&(lead, *key)))
+        self.held_by(lead, held).filter(move |key| !self.today.contains(&(lead, *key)))
     }
 
     /// What a lead took just now.
@@ -355,7 +355,7 @@ impl RebuildKeys {
         there: &'k BTreeMap<ClaimKey, Claim>,
         held: &'k BTreeMap<ClaimKey, Claim>,
     ) -> impl Iterator<Item = ClaimKey> + 'k {
-        self.of_lead(lead, held).filter(|key| !there.contains_key(key))
+        self.held_by(lead, held).filter(|key| !there.contains_key(key))
     }
 
     /// The kinds of today's keys that other leads hold.

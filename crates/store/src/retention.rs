@@ -131,9 +131,9 @@ impl Store {
     }
 
     async fn retention_row(&self, organization: OrganizationId) -> Result<Option<RetentionRow>, StoreError> {
-        let of = [InOrganization { organization }];
+        let scope = [InOrganization { organization }];
         let found: Vec<RetentionRow> =
-            self.read(move |session| session.load(session.sql.retention.of, &of)).await?;
+            self.read(move |session| session.load(session.sql.retention.by_organization, &scope)).await?;
         Ok(found.into_iter().next())
     }
 

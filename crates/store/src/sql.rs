@@ -69,7 +69,7 @@ pub(crate) struct SourceSql {
     /// In: `ByDialect`. Out: `SourceRow`.
     pub(crate) default_of: &'static str,
     /// In: `AfterId`. Out: `SourceRow`, by id.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
     /// In: `ById<SourceId>`. Out: `SourceRow`.
     pub(crate) by_id: &'static str,
     /// In: `InOrganization`. Out: their number.
@@ -90,7 +90,7 @@ pub(crate) struct MappingSql {
     /// In: `MappingActivation`. Puts a version that is there in force, or none; the source's next revision.
     pub(crate) activate: &'static str,
     /// In: `InSource`. Out: `MappingRow`, by version.
-    pub(crate) of: &'static str,
+    pub(crate) by_source: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -98,7 +98,7 @@ pub(crate) struct KeySql {
     /// In: `WithGeneration<KeyRow>`.
     pub(crate) insert: &'static str,
     /// In: `InOrganization`. Out: `KeyRow`, by id.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
     /// In: `InOrganization`. Out: the number of those that are not revoked.
     pub(crate) count: &'static str,
     /// In: `ById<KeyId>`. Out: `KeyRow`.
@@ -128,7 +128,7 @@ pub(crate) struct TagSql {
     /// In: `ScopedId<i64>`. Out: [`crate::Tag`].
     pub(crate) by_id: &'static str,
     /// In: `AfterId<i64>`. Out: [`crate::Tag`], by number.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -324,7 +324,7 @@ pub(crate) struct ErasureSql {
     /// leads.
     pub(crate) traces: &'static str,
     /// In: `TraceRedaction`.
-    pub(crate) retell: &'static str,
+    pub(crate) update_traces: &'static str,
     /// In: `Redaction`. Entries of the quarantine, by id; open ones are discarded.
     pub(crate) empty_entries: &'static str,
     /// In: `ErasureRequestRow`. Idempotency keys that these submissions used first.
@@ -352,7 +352,7 @@ pub(crate) struct RetentionSql {
     /// In: `RetentionRow`.
     pub(crate) set: &'static str,
     /// In: `InOrganization`. Out: `RetentionRow`.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
     /// Out: `RetentionRow`.
     pub(crate) all: &'static str,
     /// In: `SweepProgress`.
@@ -381,7 +381,7 @@ pub(crate) struct ScoringSql {
     /// In: `OutdatedScorings`.
     pub(crate) delete: &'static str,
     /// In: `InOrganization`. Out: `ScoringRow`, by version.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]

@@ -160,7 +160,7 @@ mod tests {
             session.batch("RESET ALL").unwrap();
             let lost = session.ping();
             assert!(
-                matches!(&lost, Err(StoreError::Config(told)) if told.contains("session mode")),
+                matches!(&lost, Err(StoreError::Config(message)) if message.contains("session mode")),
                 "{lost:?}"
             );
         };

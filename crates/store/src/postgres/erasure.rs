@@ -113,7 +113,7 @@ pub(super) const ERASURE: ErasureSql = ErasureSql {
         one!(),
         " JOIN outcomes AS o ON o.organization = r.organization AND o.lead = r.id"
     ),
-    retell: "
+    update_traces: "
         UPDATE outcomes AS o SET trace = r.trace
         FROM json_to_recordset($1::json) AS r (organization uuid, submission uuid, revision integer, trace jsonb)
         WHERE o.organization = r.organization AND o.submission = r.submission AND o.revision = r.revision",
@@ -202,7 +202,7 @@ pub(super) const RETENTION: RetentionSql = RetentionSql {
         ON CONFLICT (organization) DO UPDATE
         SET submissions_seconds = excluded.submissions_seconds, leads_seconds = excluded.leads_seconds,
             quarantine_seconds = excluded.quarantine_seconds, audit_seconds = excluded.audit_seconds",
-    of: concat!(
+    by_organization: concat!(
         "WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid)) SELECT ",
         row!(),
         " WHERE t.organization = (SELECT organization FROM p)"

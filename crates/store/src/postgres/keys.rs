@@ -34,7 +34,7 @@ pub(super) const KEYS: KeySql = KeySql {
             test boolean, origins text[], tags text[], label text, created_by text, organization_wide boolean,
             hash text, created_at timestamptz,
             expires_at timestamptz, revoked_at timestamptz, generation bigint)",
-    of: keys!("organization uuid", "k.organization = r.organization ORDER BY k.id"),
+    by_organization: keys!("organization uuid", "k.organization = r.organization ORDER BY k.id"),
     count: "
         SELECT count(*)::text FROM json_to_recordset($1::json) AS r (organization uuid)
         JOIN api_keys AS k ON k.organization = r.organization
@@ -121,7 +121,7 @@ pub(super) const TAGS: TagSql = TagSql {
         ON CONFLICT (organization, name) DO NOTHING",
     named: tags!("organization uuid, name text", "AND t.name = r.name"),
     by_id: tags!("organization uuid, id bigint", "AND t.id = r.id"),
-    of: tags!(
+    by_organization: tags!(
         "organization uuid, id bigint, most bigint",
         "AND t.id > r.id ORDER BY t.id LIMIT (SELECT most FROM json_to_recordset($1::json) AS p (most bigint))"
     ),

@@ -90,8 +90,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let leads = Arc::new(leads);
         loop {
-            let of = Arc::clone(&leads);
-            let found = self.read(move |session| session.load(session.sql.retention.submissions_of, &of));
+            let scope = Arc::clone(&leads);
+            let found = self.read(move |session| session.load(session.sql.retention.submissions_of, &scope));
             let found: Vec<SubmissionId> = found.await?;
             if found.is_empty() {
                 return Ok(true);

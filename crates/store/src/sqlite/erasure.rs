@@ -99,7 +99,7 @@ pub(super) const ERASURE: ErasureSql = ErasureSql {
                            'trace', json(o.trace))
         FROM json_each($1) AS r CROSS JOIN outcomes AS o
         WHERE o.organization = r.value->>'organization' AND o.lead = r.value->>'id'",
-    retell: "
+    update_traces: "
         UPDATE outcomes SET trace = r.value->'trace'
         FROM json_each($1) AS r
         WHERE outcomes.organization = r.value->>'organization'
@@ -170,7 +170,7 @@ pub(super) const RETENTION: RetentionSql = RetentionSql {
         ON CONFLICT (organization) DO UPDATE
         SET submissions_seconds = excluded.submissions_seconds, leads_seconds = excluded.leads_seconds,
             quarantine_seconds = excluded.quarantine_seconds, audit_seconds = excluded.audit_seconds",
-    of: concat!(
+    by_organization: concat!(
         "SELECT ",
         row!(),
         " WHERE r.organization IN (SELECT value->>'organization' FROM json_each($1))"

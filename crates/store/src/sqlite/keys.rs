@@ -29,7 +29,7 @@ pub(super) const KEYS: KeySql = KeySql {
                value->>'label', value->>'created_by', value->>'organization_wide', value->>'hash', value->>'created_at', value->>'expires_at',
                value->>'revoked_at', value->>'generation'
         FROM json_each($1)",
-    of: keys!("api_keys.organization = r.value->>'organization' ORDER BY api_keys.id"),
+    by_organization: keys!("api_keys.organization = r.value->>'organization' ORDER BY api_keys.id"),
     count: "
         SELECT json_quote(count(*)) FROM json_each($1) AS r CROSS JOIN api_keys
         WHERE api_keys.organization = r.value->>'organization' AND api_keys.revoked_at IS NULL",
@@ -117,5 +117,7 @@ pub(super) const TAGS: TagSql = TagSql {
         ON CONFLICT (organization, name) DO NOTHING",
     named: tags!("AND t.name = r.value->>'name'"),
     by_id: tags!("AND t.id = r.value->>'id'"),
-    of: tags!("AND t.id > r.value->>'id' ORDER BY t.id LIMIT (SELECT value->>'most' FROM json_each($1))"),
+    by_organization: tags!(
+        "AND t.id > r.value->>'id' ORDER BY t.id LIMIT (SELECT value->>'most' FROM json_each($1))"
+    ),
 };
