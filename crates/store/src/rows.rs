@@ -358,13 +358,13 @@ pub(crate) fn reversed(text: &str) -> String {
 }
 
 #[derive(Serialize)]
-pub(crate) struct AttemptRow {
+pub(crate) struct CrashAttemptRow {
     pub(crate) submission: SubmissionId,
     pub(crate) last_at: Timestamp,
 }
 
 #[derive(Serialize)]
-pub(crate) struct AttemptsUntil {
+pub(crate) struct CrashAttemptsUntil {
     pub(crate) last_at: Timestamp,
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Sql {
     pub(crate) leads: LeadSql,
     pub(crate) quarantine: QuarantineSql,
     pub(crate) suppressions: SuppressionSql,
-    pub(crate) attempts: AttemptSql,
+    pub(crate) crash_attempts: CrashAttemptSql,
     pub(crate) sweeps: SweepSql,
     pub(crate) consents: ConsentSql,
     pub(crate) erasure: ErasureSql,
@@ -279,12 +279,12 @@ pub(crate) struct SweepSql {
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct AttemptSql {
-    /// In: `AttemptRow`. Out: the attempts so far.
-    pub(crate) begin: &'static str,
+pub(crate) struct CrashAttemptSql {
+    /// In: `CrashAttemptRow`. Out: the attempts so far.
+    pub(crate) count: &'static str,
     /// In: `ById<SubmissionId>`.
-    pub(crate) forget: &'static str,
-    /// In: `AttemptsUntil`.
+    pub(crate) delete: &'static str,
+    /// In: `CrashAttemptsUntil`.
     pub(crate) purge: &'static str,
 }
 

@@ -178,7 +178,7 @@ CREATE TABLE suppressions (
 
 -- How often the processing of a submission was started after its third delivery. The row is deleted when the
 -- submission is settled.
-CREATE TABLE attempts (
+CREATE TABLE crash_attempts (
     submission uuid        PRIMARY KEY,
     attempts   integer     NOT NULL,
     last_at    timestamptz NOT NULL

@@ -179,7 +179,7 @@ CREATE TABLE suppressions (
 
 -- How often the processing of a submission was started after its third delivery. The row is deleted when the
 -- submission is settled.
-CREATE TABLE attempts (
+CREATE TABLE crash_attempts (
     submission TEXT    NOT NULL PRIMARY KEY,
     attempts   INTEGER NOT NULL,
     last_at    TEXT    NOT NULL
