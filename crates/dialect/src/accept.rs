@@ -63,7 +63,7 @@ pub fn accept(
     let mut document = document.map_err(AcceptError::Document)?;
     let keys = credentials::remove_credentials(&mut document, request.body, protocol.reads_query);
     let (mut fields, mapping_fault) = read_fields(protocol, &document, source, key)?;
-    let trust = Trust::of(key.kind, source);
+    let trust = Trust::for_credential(key.kind, source);
     trust.remove_untrusted_fields(&mut fields);
     let own_tags = fields.tags.clone();
     key.apply_defaults(&mut fields);
@@ -129,11 +129,13 @@ impl StoredBody {
         };
         let query = query.and_then(|query| credentials::query_without(keys, query));
         let body_hash = match &query {
-            None if keys.is_empty() => BodyHash::of(body),
+            None if keys.is_empty() => BodyHash::compute(body),
             // The hash covers the query, but not the key in it.
             query => {
                 let body = raw.bytes().unwrap_or_default();
-                BodyHash::of(&[&body, &b"?"[..], query.as_deref().unwrap_or_default().as_bytes()].concat())
+                BodyHash::compute(
+                    &[&body, &b"?"[..], query.as_deref().unwrap_or_default().as_bytes()].concat(),
+                )
             }
         };
         Self { raw, media, query, body_hash }

@@ -59,7 +59,7 @@ impl Protocol {
     }
 
     pub(crate) fn fields(&self, input: ReaderInput<'_>) -> Result<Fields, Vec<FieldFault>> {
-        let mut reader = FieldReader::of(self.names, input);
+        let mut reader = FieldReader::read(self.names, input);
         (self.require)(&mut reader);
         reader.finish()
     }

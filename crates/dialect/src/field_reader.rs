@@ -113,7 +113,7 @@ impl InputMember<'_> {
 
 impl<'d> FieldReader<'d> {
     /// Reads all members. The dialect checks required fields afterwards.
-    pub(crate) fn of(index: &'static NameIndex, input: ReaderInput<'d>) -> Self {
+    pub(crate) fn read(index: &'static NameIndex, input: ReaderInput<'d>) -> Self {
         let mut reader = Self {
             index,
             typed: input.typed,

@@ -69,7 +69,7 @@ pub(crate) struct Grammar {
 }
 
 impl Grammar {
-    pub(crate) const fn of(documented: SlotNames, additional: &'static [SlotNames]) -> Self {
+    pub(crate) const fn new(documented: SlotNames, additional: &'static [SlotNames]) -> Self {
         Self { documented, additional, pattern: |_| None, lenient: false, strict: false, lower_case: false }
     }
 }
@@ -171,7 +171,7 @@ pub(crate) const NATIVE: SlotNames = &[
 ];
 
 pub(crate) static NATIVE_INDEX: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
+    LazyLock::new(|| NameIndex::new(Grammar { strict: true, ..Grammar::new(NATIVE, &[PEOPLE, SHARED]) }));
 
 /// Common names of contact fields in web forms.
 pub(crate) const PEOPLE: SlotNames = &[

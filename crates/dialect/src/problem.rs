@@ -37,8 +37,8 @@ pub struct ProblemItem<'p> {
     pub detail: Cow<'p, str>,
 }
 
-impl<'p> ProblemItem<'p> {
-    pub fn of(fault: &'p FieldFault) -> Self {
+impl<'p> From<&'p FieldFault> for ProblemItem<'p> {
+    fn from(fault: &'p FieldFault) -> Self {
         Self {
             pointer: Some(fault.pointer.as_str().into()),
             parameter: None,

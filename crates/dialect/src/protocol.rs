@@ -109,7 +109,7 @@ pub struct IntakePath {
 
 impl IntakePath {
     /// A path of one dialect, for clients that send a key in a header.
-    pub(crate) const fn of(path: &'static str, dialect: Dialect) -> Self {
+    pub(crate) const fn for_dialect(path: &'static str, dialect: Dialect) -> Self {
         Self {
             path,
             source: SourceSelection::Dialect(dialect),
@@ -120,7 +120,7 @@ impl IntakePath {
     }
 
     /// A path of any dialect, for clients whose only credential is the token in the URL.
-    pub(crate) const fn token(path: &'static str) -> Self {
+    pub(crate) const fn for_token(path: &'static str) -> Self {
         Self {
             path,
             source: SourceSelection::Credential,

@@ -45,7 +45,7 @@ pub(crate) struct ObservedPath {
 
 impl MappingSuggestion {
     /// Searches each body for contact fields. `region` is used for phones without a country code.
-    pub fn of(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
+    pub fn from_bodies(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
         let observed = observed_paths::observed_paths(bodies, region);
         Self { bodies: bodies.len(), rules: candidates::rules(observed) }
     }

@@ -128,7 +128,7 @@ pub async fn suggest(
     };
     let documents: Vec<_> = bodies.iter().filter_map(read).collect();
     let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
-    Ok(MappingSuggestion::of(&members, source.default_region))
+    Ok(MappingSuggestion::from_bodies(&members, source.default_region))
 }
 
 async fn bodies(

@@ -33,7 +33,7 @@ const OWN: SlotNames = &[
 ];
 
 static NAMES: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+    LazyLock::new(|| NameIndex::new(Grammar::new(OWN, &[NATIVE, PEOPLE, SHARED])));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
@@ -49,7 +49,7 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         has_campaign: false,
     },
     limit: DefaultLimit { counted_by: LimitScope::Organization, rate: Rate::per_minute(300) },
-    intake: &[IntakePath::of("/v1/webhooks/leads", Dialect::AbcSales)],
+    intake: &[IntakePath::for_dialect("/v1/webhooks/leads", Dialect::AbcSales)],
     waits_for_outcome: false,
     reads_query: false,
     refuses_empty: false,

@@ -25,7 +25,7 @@ const OWN: SlotNames = &[
 ];
 
 static NAMES: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+    LazyLock::new(|| NameIndex::new(Grammar::new(OWN, &[NATIVE, PEOPLE, SHARED])));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
@@ -42,9 +42,9 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
     limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(100) },
     intake: &[
         // For servers.
-        IntakePath { public: false, ..IntakePath::of("/api/v1/leads/inbound", Dialect::AskAd) },
+        IntakePath { public: false, ..IntakePath::for_dialect("/api/v1/leads/inbound", Dialect::AskAd) },
         // For web forms.
-        IntakePath::of("/api/v1/leads/capture", Dialect::AskAd),
+        IntakePath::for_dialect("/api/v1/leads/capture", Dialect::AskAd),
     ],
     waits_for_outcome: true,
     reads_query: false,
@@ -116,8 +116,8 @@ struct ContactBody<'l> {
     updated_at: Timestamp,
 }
 
-impl<'l> ContactBody<'l> {
-    fn of(lead: &'l Lead) -> Self {
+impl<'l> From<&'l Lead> for ContactBody<'l> {
+    fn from(lead: &'l Lead) -> Self {
         Self {
             id: lead.id,
             name: lead.text(TextField::FullName),
@@ -139,7 +139,7 @@ impl<'l> ContactBody<'l> {
 
 /// The response of `GET /api/v1/contacts`. The system documents the parameters, but not the body.
 pub fn contacts_page(leads: &[Lead], paging: Paging) -> DialectResponse {
-    page(leads.iter().map(ContactBody::of).collect(), paging)
+    page(leads.iter().map(ContactBody::from).collect(), paging)
 }
 
 /// The response of `GET /api/v1/deals`. Leadgate has no deals, so every page is empty.

@@ -14,7 +14,7 @@ use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
 use crate::response::DialectResponse;
 
 static NAMES: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar { lenient: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
+    LazyLock::new(|| NameIndex::new(Grammar { lenient: true, ..Grammar::new(NATIVE, &[PEOPLE, SHARED]) }));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
@@ -29,7 +29,10 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         has_campaign: false,
     },
     limit: DefaultLimit { counted_by: LimitScope::SourceAddress, rate: Rate::per_minute(100) },
-    intake: &[IntakePath::token("/api/webhooks/inbound/{token}"), IntakePath::token("/api/webhooks/{token}")],
+    intake: &[
+        IntakePath::for_token("/api/webhooks/inbound/{token}"),
+        IntakePath::for_token("/api/webhooks/{token}"),
+    ],
     waits_for_outcome: false,
     reads_query: false,
     refuses_empty: true,

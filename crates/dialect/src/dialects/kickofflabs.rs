@@ -45,7 +45,7 @@ const CONTROLS: SlotNames = &[
 ];
 
 static NAMES: LazyLock<NameIndex> = LazyLock::new(|| {
-    let grammar = Grammar::of(OWN, &[CONTROLS, NATIVE, PEOPLE, SHARED]);
+    let grammar = Grammar::new(OWN, &[CONTROLS, NATIVE, PEOPLE, SHARED]);
     NameIndex::new(Grammar { pattern: landing_page_slot, lower_case: true, ..grammar })
 });
 
@@ -85,7 +85,7 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
 const CAMPAIGN_TOKEN: IntakePath = IntakePath {
     source: SourceSelection::Campaign,
     parameters: IntakeParameters::Fields,
-    ..IntakePath::token("/v2/{campaign}/inbound-webhook/{token}")
+    ..IntakePath::for_token("/v2/{campaign}/inbound-webhook/{token}")
 };
 
 /// A path for clients with a key, which may be in the query or the body.
@@ -94,7 +94,7 @@ const fn with_key(path: &'static str) -> IntakePath {
         source: SourceSelection::Campaign,
         credential: CredentialLocation::HeadersQueryOrBody,
         parameters: IntakeParameters::Fields,
-        ..IntakePath::of(path, Dialect::KickoffLabs)
+        ..IntakePath::for_dialect(path, Dialect::KickoffLabs)
     }
 }
 
@@ -153,10 +153,10 @@ fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     let posted = &submission.posted;
     match (submission.lead, submission.disclosure) {
         (Some(lead), Disclosure::Lead) => {
-            DialectResponse::json(submission.http_status(), &LeadPayload::of(lead, posted.source))
+            DialectResponse::json(submission.http_status(), &LeadPayload::from_lead(lead, posted.source))
         }
         (Some(lead), Disclosure::Outcome) => {
-            DialectResponse::json(submission.http_status(), &LeadPayload::posted(posted, lead.id))
+            DialectResponse::json(submission.http_status(), &LeadPayload::from_posted(posted, lead.id))
         }
         (None, _) => submission.without_lead(),
     }
@@ -164,7 +164,7 @@ fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
 
 /// The response for a new lead, with the values and the id of the submission.
 fn accepted_from_public(posted: &PostedLead<'_>) -> DialectResponse {
-    DialectResponse::json(201, &LeadPayload::posted(posted, posted.id.into()))
+    DialectResponse::json(201, &LeadPayload::from_posted(posted, posted.id.into()))
 }
 
 #[derive(Serialize)]

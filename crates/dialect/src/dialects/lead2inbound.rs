@@ -38,7 +38,7 @@ const ADS: SlotNames = &[
 ];
 
 static NAMES: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED, ADS])));
+    LazyLock::new(|| NameIndex::new(Grammar::new(OWN, &[NATIVE, PEOPLE, SHARED, ADS])));
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {

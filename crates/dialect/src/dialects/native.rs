@@ -46,7 +46,7 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
     limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(1_200) },
     intake: &[IntakePath {
         source: SourceSelection::Credential,
-        ..IntakePath::of("/v1/leads", Dialect::Native)
+        ..IntakePath::for_dialect("/v1/leads", Dialect::Native)
     }],
     waits_for_outcome: false,
     reads_query: false,
@@ -74,7 +74,7 @@ pub fn decode(document: &Value) -> Result<Fields, Vec<FieldFault>> {
 /// Reads fields for an existing lead. No field is required.
 pub fn decode_fields(members: &Map<String, Value>) -> Result<Fields, Vec<FieldFault>> {
     let input = ReaderInput { members, mapped: None, typed: true, plus_is_space: false };
-    FieldReader::of(&NATIVE_INDEX, input).finish()
+    FieldReader::read(&NATIVE_INDEX, input).finish()
 }
 
 /// Requires a phone or an email with a value.

@@ -20,7 +20,7 @@ impl ConsentPart {
         }
     }
 
-    fn of(self, consent: &mut Consent) -> &mut Option<String> {
+    fn value_mut(self, consent: &mut Consent) -> &mut Option<String> {
         match self {
             Self::Timestamp => &mut consent.consent_timestamp,
             Self::TextVersion => &mut consent.consent_text_version,
@@ -135,9 +135,9 @@ impl<'d> FieldReader<'d> {
 
     /// Sets a part that has no value yet. Returns whether the part now has this value.
     fn set_consent_part(&mut self, part: ConsentPart, text: &str) -> bool {
-        self.fields
-            .consent
-            .get_or_insert_with(|consent| part.of(consent).get_or_insert_with(|| text.to_owned()) == text)
+        self.fields.consent.get_or_insert_with(|consent| {
+            part.value_mut(consent).get_or_insert_with(|| text.to_owned()) == text
+        })
     }
 
     /// Stores a certificate with the other members of the consent.

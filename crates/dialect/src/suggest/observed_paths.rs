@@ -43,7 +43,7 @@ pub(super) fn observed_paths(bodies: &[&Map<String, Value>], region: Option<Regi
                 is_formatted: false,
             });
             entry.bodies.insert(body);
-            *entry.kinds.entry(ValueKind::of(&value, region)).or_default() += 1;
+            *entry.kinds.entry(ValueKind::classify(&value, region)).or_default() += 1;
             entry.is_formatted |= is_formatted(&value);
         }
     }

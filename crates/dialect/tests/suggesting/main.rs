@@ -20,7 +20,7 @@ fn document(media: &BodyFormat, body: &str) -> Document {
 
 fn suggestion(documents: &[Document]) -> MappingSuggestion {
     let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
-    MappingSuggestion::of(&members, us())
+    MappingSuggestion::from_bodies(&members, us())
 }
 
 fn documents(body: &Body) -> Vec<Document> {

@@ -69,7 +69,7 @@ pub struct Day {
 
 impl Day {
     /// The day that contains a time.
-    pub fn of(at: Timestamp, zone: Zone) -> Self {
+    pub fn from_timestamp(at: Timestamp, zone: Zone) -> Self {
         let at = jiff::Timestamp::from_microsecond(at.as_microseconds()).unwrap_or_default();
         Self { date: at.to_zoned(zone.rules.clone()).date(), zone }
     }
@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn the_day_of_a_time_depends_on_the_zone() {
         let late = Timestamp::parse("2026-11-22T02:00:00Z").unwrap();
-        assert_eq!(Day::of(late, Zone::utc()).to_string(), "2026-11-22");
-        assert_eq!(Day::of(late, "America/New_York".parse().unwrap()).to_string(), "2026-11-21");
+        assert_eq!(Day::from_timestamp(late, Zone::utc()).to_string(), "2026-11-22");
+        assert_eq!(Day::from_timestamp(late, "America/New_York".parse().unwrap()).to_string(), "2026-11-21");
     }
 
     #[test]

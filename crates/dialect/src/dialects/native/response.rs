@@ -291,7 +291,7 @@ pub fn record<'s>(submission: &'s Submission, result: OutcomeWithTrace<'s>) -> S
         erased_at: result.erased_at,
         content: result.erased_at.is_none().then(|| SubmissionContent {
             client: &submission.client,
-            fields: FieldsResponse::of(&submission.fields),
+            fields: FieldsResponse::from(&submission.fields),
             raw: &submission.raw,
             body_hash: submission.body_hash,
         }),
@@ -328,8 +328,8 @@ struct FieldsResponse<'s> {
     untrusted_fields: &'s Map<String, Value>,
 }
 
-impl<'s> FieldsResponse<'s> {
-    fn of(fields: &'s Fields) -> Self {
+impl<'s> From<&'s Fields> for FieldsResponse<'s> {
+    fn from(fields: &'s Fields) -> Self {
         Self {
             phone: &fields.phone,
             phone_country: fields.phone_country,
