@@ -111,7 +111,7 @@ pub async fn preview(
     Ok(bodies.iter().map(mapped).collect())
 }
 
-/// Proposes a mapping from the last bodies of a source. It contains no values of leads. Bodies that are
+/// Suggests a mapping from the last bodies of a source. It contains no values of leads. Bodies that are
 /// erased or cannot be read are skipped.
 pub async fn suggest(
     store: &Store,
