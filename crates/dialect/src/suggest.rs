@@ -46,8 +46,8 @@ pub(crate) struct ObservedPath {
 impl MappingSuggestion {
     /// Searches each body for contact fields. `region` is used for phones without a country code.
     pub fn from_bodies(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
-        let observed = observed_paths::observed_paths(bodies, region);
-        Self { bodies: bodies.len(), rules: candidates::rules(observed) }
+        let observed = observed_paths::collect_paths(bodies, region);
+        Self { bodies: bodies.len(), rules: candidates::suggest_rules(observed) }
     }
 
     /// The number of bodies from which the suggestion was made.

@@ -15,7 +15,7 @@ fn us() -> Option<Region> {
 }
 
 fn document(media: &BodyFormat, body: &str) -> Document {
-    protocol(Dialect::FiveHundredLeads).document(media, body.as_bytes(), None).unwrap()
+    protocol(Dialect::FiveHundredLeads).read_document(media, body.as_bytes(), None).unwrap()
 }
 
 fn suggestion(documents: &[Document]) -> MappingSuggestion {
@@ -24,7 +24,7 @@ fn suggestion(documents: &[Document]) -> MappingSuggestion {
 }
 
 fn documents(body: &Body) -> Vec<Document> {
-    PEOPLE.iter().map(|person| document(&body.media, &(body.of)(person))).collect()
+    PEOPLE.iter().map(|person| document(&body.media, &(body.render)(person))).collect()
 }
 
 fn mapping(text: &str) -> Mapping {

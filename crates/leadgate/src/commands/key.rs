@@ -148,12 +148,12 @@ pub(crate) async fn run(command: KeyCommand, config: &Config, output: &Output) -
         KeyCommand::Update { id, changes } => {
             let owner = owner(&store, &id).await?;
             let key = keys::update(&store, owner.id, &id, changes.into()).await?;
-            output.details(&native::key(&key, &owner.name));
+            output.details(&native::key_response(&key, &owner.name));
         }
         KeyCommand::Revoke { id, with_tokens } => {
             let owner = owner(&store, &id).await?;
             let RevokedKey { created_with_it, .. } = keys::revoke(&store, owner.id, &id, with_tokens).await?;
-            output.print(&native::revoked_key(&id, created_with_it), |line| {
+            output.print(&native::revoked_key_response(&id, created_with_it), |line| {
                 line(&format!("key {id} is revoked"));
                 if with_tokens {
                     line(&format!("{created_with_it} keys and URL tokens created with it are revoked"));
@@ -193,14 +193,14 @@ async fn url(store: &Store, token: &CreatedKey, config: &Config) -> anyhow::Resu
 
 fn show_once(created: &CreatedKey, organization: &str, url: Option<&str>, output: &Output) {
     let CreatedKey { key, text } = created;
-    output.print(&native::created_key(key, organization, text.expose_secret(), url), |line| {
+    output.print(&native::created_key_response(key, organization, text.expose_secret(), url), |line| {
         line(&format!("key {} of {organization} (shown this once):", key.id));
         line(url.unwrap_or_else(|| text.expose_secret()));
     });
 }
 
 fn list(keys: &[ApiKey], organization: &str, output: &Output) {
-    let all: Vec<_> = keys.iter().map(|key| native::key(key, organization)).collect();
+    let all: Vec<_> = keys.iter().map(|key| native::key_response(key, organization)).collect();
     let headers = ["id", "kind", "state", "scopes", "rate", "source", "name"];
     output.list("keys", &all, headers, keys.iter().map(row));
 }
