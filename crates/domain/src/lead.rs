@@ -253,7 +253,7 @@ impl Lead {
     pub fn has_consent_for_other_phone(&self) -> bool {
         match (&self.consent, &self.consent_phone, &self.phone) {
             (Some(_), Some(consented), Some(phone)) => {
-                *consented != PhoneDigest::of(self.last_set_by("consent").submission, phone.identity())
+                *consented != PhoneDigest::compute(self.last_set_by("consent").submission, phone.identity())
             }
             _ => false,
         }

@@ -137,7 +137,7 @@ impl Submission {
             query: None,
             mapping_version: None,
             mapping_fault: None,
-            body_hash: BodyHash::of(body),
+            body_hash: BodyHash::compute(body),
             idempotency_key_hash: None,
             traceparent: None,
             reply_to: None,

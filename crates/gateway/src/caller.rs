@@ -73,7 +73,7 @@ impl Caller {
     }
 
     pub(crate) fn trust(&self) -> Trust {
-        Trust::of(self.key.kind, &self.source)
+        Trust::for_credential(self.key.kind, &self.source)
     }
 
     /// What a response may contain about a lead that this caller posted with a secret key.

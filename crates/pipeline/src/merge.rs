@@ -82,7 +82,7 @@ pub(crate) fn merge_submission(
         && let Some(consented) = merger.last_version("consent", true)
         && merger.last_version("phone", true) == Some(consented)
     {
-        lead.consent_phone = Some(PhoneDigest::of(consented.submission, phone.identity()));
+        lead.consent_phone = Some(PhoneDigest::compute(consented.submission, phone.identity()));
     }
     let has_new_phone = merger.set_if_newer("phone", &mut lead.phone, &reading.phone) && lead.phone.is_some();
     // A consent without a phone applies to the phone that the person sends, not to one that an operator adds.
@@ -91,12 +91,12 @@ pub(crate) fn merge_submission(
         && let (Some(_), None) = (&lead.consent, lead.consent_phone)
         && let Some(consented) = merger.last_version("consent", true)
     {
-        lead.consent_phone = Some(PhoneDigest::of(consented.submission, ""));
+        lead.consent_phone = Some(PhoneDigest::compute(consented.submission, ""));
     }
     merger.set_if_newer("email", &mut lead.email, &reading.email);
     if merger.set_if_newer("consent", &mut lead.consent, &fields.consent) {
         let phone = lead.consent.as_ref().and(reading.phone.value());
-        lead.consent_phone = phone.map(|phone| PhoneDigest::of(submission.id, phone.identity()));
+        lead.consent_phone = phone.map(|phone| PhoneDigest::compute(submission.id, phone.identity()));
     }
     merger.set_if_newer("attribution", &mut lead.attribution, &fields.attribution);
     merger.set_if_newer("automations", &mut lead.automations, &fields.automations);

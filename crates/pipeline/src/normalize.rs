@@ -134,7 +134,7 @@ fn record(
     };
     let (phone, email, consent) = (contact.phone.value(), contact.email.value(), fields.consent.value());
     // A submission stores the codes as texts.
-    let repaired = fields.repairs.iter().map(|code| MaybeKnown::of_code(code));
+    let repaired = fields.repairs.iter().map(|code| MaybeKnown::parse_code(code));
     NormalizeTrace {
         phone: Some(verdict(phone.map(|phone| phone.valid)).into()),
         phone_reason: phone.and_then(|phone| phone.reason).map(|problem| problem.to_string()),

@@ -333,7 +333,7 @@ impl<'s> StoreTransaction<'s> {
     ) -> Result<(), TransactionError> {
         let evidence = cases.iter().filter_map(|case| {
             let salt = judge.consent_salt(&case.normalized.submission);
-            ConsentEvidence::of(case, salt, self.now)
+            ConsentEvidence::from_resolved(case, salt, self.now)
         });
         let mut evidence: Vec<ConsentEvidence> = evidence.collect();
         let people = evidence.iter_mut().filter_map(|one| {

@@ -149,8 +149,8 @@ impl Phone {
         if raw.trim().chars().nth(MAX_LENGTH).is_some() {
             return Err(PhoneProblem::TooLong);
         }
-        let CleanText { text, repairs, space_for_plus } = CleanText::of(raw)?;
-        let home = default_region.and_then(|region| NumberingPlan::of_region(region.0));
+        let CleanText { text, repairs, space_for_plus } = CleanText::parse(raw)?;
+        let home = default_region.and_then(|region| NumberingPlan::for_region(region.0));
         let mut phone = find(&text, home)?;
         phone.repairs.splice(0..0, repairs);
         let with_plus = || find(&format!("+{text}"), home);

@@ -46,7 +46,7 @@ impl Condition {
             Self::All { all } => all.iter().all(|condition| condition.matches(facts)),
             Self::Any { any } => any.iter().any(|condition| condition.matches(facts)),
             Self::Not { not } => !not.matches(facts),
-            Self::Test(test) => test.matches(facts.of(&test.field)),
+            Self::Test(test) => test.matches(facts.get_or_read(&test.field)),
         }
     }
 
@@ -62,7 +62,7 @@ impl Condition {
 }
 
 impl FieldTest {
-    pub(super) fn of(field: ScoringField) -> Self {
+    pub(super) fn new(field: ScoringField) -> Self {
         Self {
             field,
             present: None,

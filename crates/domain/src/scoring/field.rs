@@ -108,7 +108,7 @@ impl ScoringField {
         }
     }
 
-    pub(super) fn of<'l>(&self, lead: &'l Lead) -> ScoringFieldValue<'l> {
+    pub(super) fn read_value<'l>(&self, lead: &'l Lead) -> ScoringFieldValue<'l> {
         let presence =
             |present: bool| if present { ScoringFieldValue::Present } else { ScoringFieldValue::Absent };
         let text = |value: Option<&'l str>| value.map_or(ScoringFieldValue::Absent, ScoringFieldValue::Text);
@@ -147,7 +147,7 @@ impl ScoringField {
         match self {
             Self::Text(field) => lead.texts.contains_key(field),
             Self::Attribution(key) => submitted_attribution(lead, key).is_some(),
-            _ => !self.of(lead).is_nothing(),
+            _ => !self.read_value(lead).is_nothing(),
         }
     }
 }

@@ -174,7 +174,7 @@ fn test(members: &Map<String, Value>) -> Result<FieldTest, String> {
     let name = name.ok_or("a test needs `field`; `all`, `any` and `not` must be the only member")?;
     let field: ScoringField = name.parse()?;
     let field_type = field.field_type();
-    let mut test = FieldTest::of(field);
+    let mut test = FieldTest::new(field);
     for (operator, operand) in members.iter().filter(|(operator, _)| *operator != "field") {
         let fault = |text: String| format!("`{name}`, {operator}: {text}");
         if !TESTS.split(", ").any(|known| known == operator) {

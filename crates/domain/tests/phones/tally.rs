@@ -87,8 +87,8 @@ impl Tally {
         Row { over_long: 0, ..self.sum(|group| group.country == Some(country)) }.agreement()
     }
 
-    fn sum(&self, of: impl Fn(&Group) -> bool) -> Row {
-        let rows = self.rows.iter().filter(|(group, _)| of(group));
+    fn sum(&self, is_counted: impl Fn(&Group) -> bool) -> Row {
+        let rows = self.rows.iter().filter(|(group, _)| is_counted(group));
         rows.fold(Row::default(), |sum, (_, row)| sum.and(row))
     }
 

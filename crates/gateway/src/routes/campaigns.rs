@@ -34,7 +34,7 @@ pub(crate) async fn create_webhook(
     };
     let token = create(intake.state, &caller, NewWebhook::read(document.as_ref())?).await?;
     let path = native::token_path(&caller.source, token.expose_secret());
-    Ok(kickofflabs::webhook_created(&format!("{base}{path}")))
+    Ok(kickofflabs::render_webhook_created(&format!("{base}{path}")))
 }
 
 /// The settings of a new webhook.

@@ -43,7 +43,7 @@ pub(crate) async fn list(
     let listing = operations::list(&store, call.organization(), call.log());
     let (all, owner) = (operation(&call.state, listing).await?, call.organization_name());
     Ok(JsonResponse::ok(&ListResponse {
-        data: all.iter().map(|key| native::key(key, &owner)).collect(),
+        data: all.iter().map(|key| native::key_response(key, &owner)).collect(),
         next: None,
     }))
 }
@@ -96,7 +96,8 @@ fn shown_once<P>(
 ) -> JsonResponse<CreatedKeyResponse<'static>> {
     let CreatedKey { key, text } = created;
     let owner = call.organization_name();
-    let answer = JsonResponse::created(&native::created_key(&key, &owner, text.expose_secret(), url));
+    let answer =
+        JsonResponse::created(&native::created_key_response(&key, &owner, text.expose_secret(), url));
     call.state.keys.directory.insert_key(key);
     answer
 }
@@ -112,7 +113,7 @@ pub(crate) async fn revoke(
     let revoked = operation(&call.state, revoking).await;
     let RevokedKey { key, created_keys_revoked } =
         revoked.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyRevoked))?;
-    Ok(JsonResponse::ok(&native::revoked_key(&key.id, created_keys_revoked)))
+    Ok(JsonResponse::ok(&native::revoked_key_response(&key.id, created_keys_revoked)))
 }
 
 /// Changes a key of the organization. Null clears a name or a rate. All gateways apply the change within one
@@ -125,5 +126,5 @@ pub(crate) async fn update(
     let changing = operations::update(&store, call.organization(), &call.id, changes);
     let changed = operation(&call.state, changing).await;
     let key = changed.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyUpdated))?;
-    Ok(JsonResponse::ok(&native::key(&key, &call.organization_name())))
+    Ok(JsonResponse::ok(&native::key_response(&key, &call.organization_name())))
 }

@@ -283,7 +283,7 @@ async fn a_source_is_shown_changed_signed_and_gets_another_url() {
 }
 
 #[tokio::test]
-async fn a_mapping_is_proposed_previewed_and_activated() {
+async fn a_mapping_is_suggested_previewed_and_activated() {
     let world = World::start().await;
     let (source, key) = world.source_of(Dialect::Native, |_| {}).await;
     let of = |path: &str| format!("/v1/sources/{}{path}", source.id);

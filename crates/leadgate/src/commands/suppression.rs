@@ -199,7 +199,7 @@ pub(crate) async fn run(command: SuppressionCommand, config: &Config, output: &O
 
 fn print(entries: &[Suppression], output: &Output) {
     let now = Timestamp::now();
-    let shown: Vec<_> = entries.iter().map(|entry| native::suppression(entry, now)).collect();
+    let shown: Vec<_> = entries.iter().map(|entry| native::suppression_response(entry, now)).collect();
     let headers = ["kind", "value", "list", "added_at", "expires_at", "reason"];
     output.list("entries", &shown, headers, entries.iter().map(|entry| row(entry, now)));
 }

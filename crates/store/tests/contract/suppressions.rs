@@ -52,7 +52,7 @@ impl World {
 
     pub(crate) async fn digest(&self, kind: SuppressionKind, text: &str) -> Suppression {
         let match_key = self.store.match_key().await.unwrap();
-        let digest = Sha256Digest::of(text.as_bytes()).to_string();
+        let digest = Sha256Digest::compute(text.as_bytes()).to_string();
         let value = SuppressedValue::digest(kind, &digest).unwrap();
         Suppression::new(&match_key, self.organization.id, &value, Timestamp::now())
     }

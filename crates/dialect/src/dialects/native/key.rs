@@ -44,21 +44,21 @@ pub struct RevokedKeyResponse<'k> {
 }
 
 /// `text` is the credential that clients send. `url` is for tokens only.
-pub fn created_key<'k>(
+pub fn created_key_response<'k>(
     created: &'k ApiKey,
     organization: &'k str,
     text: &'k str,
     url: Option<&'k str>,
 ) -> CreatedKeyResponse<'k> {
-    CreatedKeyResponse { details: key(created, organization), key: text, url }
+    CreatedKeyResponse { details: key_response(created, organization), key: text, url }
 }
 
-pub fn revoked_key(id: &KeyId, created_keys_revoked: usize) -> RevokedKeyResponse<'_> {
+pub fn revoked_key_response(id: &KeyId, created_keys_revoked: usize) -> RevokedKeyResponse<'_> {
     RevokedKeyResponse { id, revoked: true, created_keys_revoked }
 }
 
 /// `organization` is the name of the key's organization.
-pub fn key<'k>(key: &'k ApiKey, organization: &'k str) -> KeyResponse<'k> {
+pub fn key_response<'k>(key: &'k ApiKey, organization: &'k str) -> KeyResponse<'k> {
     KeyResponse {
         id: &key.id,
         kind: key.kind,

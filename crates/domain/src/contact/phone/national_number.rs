@@ -44,7 +44,7 @@ impl NationalNumber {
         if !(MIN_DIGITS..=MAX_DIGITS).contains(&national.len()) {
             return Err(PhoneProblem::NotANumber);
         }
-        let plan = match NumberingPlan::of_code(plan.code) {
+        let plan = match NumberingPlan::for_code(plan.code) {
             [single] => Some(single),
             plans => plans.iter().find(|plan| plan.has_leading_digits(national)),
         };
@@ -109,7 +109,7 @@ fn find_code_without_plus<'d>(
     if !only_without_code && home.length(digits) != LengthCheck::TooLong {
         return Ok(None);
     }
-    Ok(NumberingPlan::of_code(home.code).first().map(|plan| DigitsInPlan { plan, digits: rest }))
+    Ok(NumberingPlan::for_code(home.code).first().map(|plan| DigitsInPlan { plan, digits: rest }))
 }
 
 /// Splits digits that begin with a country code. No code is a prefix of another one.
@@ -120,7 +120,7 @@ fn split_code(digits: &str) -> Result<DigitsInPlan<'_>, PhoneProblem> {
     let located = |length| {
         let (code, rest) = digits.split_at_checked(length)?;
         let code = Some(code).filter(|code| !code.starts_with('0'))?.parse().ok()?;
-        Some(DigitsInPlan { plan: NumberingPlan::of_code(code).first()?, digits: rest.into() })
+        Some(DigitsInPlan { plan: NumberingPlan::for_code(code).first()?, digits: rest.into() })
     };
     (1..=3).find_map(located).ok_or(PhoneProblem::NotAssigned)
 }
