@@ -33,7 +33,7 @@ pub struct LeadRequest<'r> {
 pub struct NewSubmission {
     pub submission: Submission,
     /// Without the tags that the key adds. Those are not shown to a public credential.
-    pub own_tags: Vec<String>,
+    pub client_tags: Vec<String>,
 }
 
 /// Why a request cannot become a submission. Names fields, never values.
@@ -59,13 +59,13 @@ pub fn accept(
     received_at: Timestamp,
 ) -> Result<NewSubmission, AcceptError> {
     let protocol = protocol(source.dialect);
-    let document = protocol.document(&request.media, request.body, request.query);
+    let document = protocol.read_document(&request.media, request.body, request.query);
     let mut document = document.map_err(AcceptError::Document)?;
     let keys = credentials::remove_credentials(&mut document, request.body, protocol.reads_query);
     let (mut fields, mapping_fault) = read_fields(protocol, &document, source, key)?;
-    let trust = Trust::of(key.kind, source);
+    let trust = Trust::for_credential(key.kind, source);
     trust.remove_untrusted_fields(&mut fields);
-    let own_tags = fields.tags.clone();
+    let client_tags = fields.tags.clone();
     key.apply_defaults(&mut fields);
     let LeadRequest { media, body, query, .. } = &request;
     let stored = StoredBody::from_request(media, body, *query, protocol, &document, &keys);
@@ -85,7 +85,7 @@ pub fn accept(
         mapping_fault,
         ..Submission::new(id, source, received_at, fields, &[])
     };
-    Ok(NewSubmission { submission, own_tags })
+    Ok(NewSubmission { submission, client_tags })
 }
 
 fn read_fields(
@@ -129,11 +129,13 @@ impl StoredBody {
         };
         let query = query.and_then(|query| credentials::query_without(keys, query));
         let body_hash = match &query {
-            None if keys.is_empty() => BodyHash::of(body),
+            None if keys.is_empty() => BodyHash::compute(body),
             // The hash covers the query, but not the key in it.
             query => {
                 let body = raw.bytes().unwrap_or_default();
-                BodyHash::of(&[&body, &b"?"[..], query.as_deref().unwrap_or_default().as_bytes()].concat())
+                BodyHash::compute(
+                    &[&body, &b"?"[..], query.as_deref().unwrap_or_default().as_bytes()].concat(),
+                )
             }
         };
         Self { raw, media, query, body_hash }

@@ -154,7 +154,7 @@ pub(crate) fn body_without(
 /// Whether a body can be read, for example because its names are unique, and has no key.
 fn is_clean(body: &[u8], media: &BodyFormat, protocol: &Protocol) -> bool {
     protocol
-        .document(media, body, None)
+        .read_document(media, body, None)
         .is_ok_and(|mut document| remove_credentials(&mut document, body, protocol.reads_query).is_empty())
 }
 
@@ -187,7 +187,7 @@ fn replace_bytes(mut body: &[u8], key: &[u8]) -> Vec<u8> {
 }
 
 /// Whether every parameter of a query has the name of a credential.
-pub fn holds_only_credentials(query: &str) -> bool {
+pub fn has_only_credentials(query: &str) -> bool {
     pairs(query).all(|(name, _)| is_credential(&name))
 }
 
@@ -222,7 +222,7 @@ mod tests {
         query: Option<&str>,
     ) -> (String, RemovedKeys, Value) {
         let protocol = protocol(dialect);
-        let mut document = protocol.document(&media, body.as_bytes(), query).unwrap();
+        let mut document = protocol.read_document(&media, body.as_bytes(), query).unwrap();
         let removed = remove_credentials(&mut document, body.as_bytes(), protocol.reads_query);
         let (raw, _) = body_without(&removed, body.as_bytes(), &media, protocol, &document);
         let raw = String::from_utf8(raw.bytes().unwrap()).unwrap();

@@ -25,7 +25,7 @@ const MAX_MAPPED_FIELDS: usize = 256 * 1024;
 impl Protocol {
     /// Reads a body as one object. If the body is empty, fields may be in the query. If the dialect allows
     /// fields in both, the body takes precedence.
-    pub fn document(
+    pub fn read_document(
         &self,
         media: &BodyFormat,
         body: &[u8],
@@ -39,28 +39,29 @@ impl Protocol {
     /// Fields that the mapping fills take precedence over fields that the dialect finds in the remaining
     /// members.
     pub fn decode(&self, document: &Document, mapping: Option<&Mapping>) -> Result<Fields, DecodeError> {
-        if self.refuses_empty && !document.has_value() {
+        if self.refuses_empty_document && !document.has_value() {
             return Err(DecodeError::Empty);
         }
         let mapped = mapping.map(|mapping| mapping.apply(&document.members)).transpose();
         let mapped = mapped.map_err(DecodeError::Mapping)?;
-        let Document { members, typed, plus_is_space, repairs } = document;
-        let (members, mapped) = match &mapped {
+        let Document { members, repairs, .. } = document;
+        let (members, mapped_fields) = match &mapped {
             Some(mapped) => (&mapped.rest, Some(&mapped.native)),
             None => (members, None),
         };
-        let input = ReaderInput { members, mapped, typed: *typed, plus_is_space: *plus_is_space };
-        let mut fields = self.fields(input).map_err(DecodeError::InvalidFields)?;
-        if mapped.is_some() && is_too_large(&fields) {
+        let Document { has_json_types, plus_is_space, .. } = *document;
+        let input = ReaderInput { members, mapped_fields, has_json_types, plus_is_space };
+        let mut fields = self.read_fields(input).map_err(DecodeError::InvalidFields)?;
+        if mapped_fields.is_some() && is_too_large(&fields) {
             return Err(DecodeError::TooLarge);
         }
         fields.repairs.extend(repairs.iter().map(|repair| repair.as_str().to_owned()));
         Ok(fields)
     }
 
-    pub(crate) fn fields(&self, input: ReaderInput<'_>) -> Result<Fields, Vec<FieldFault>> {
-        let mut reader = FieldReader::of(self.names, input);
-        (self.require)(&mut reader);
+    pub(crate) fn read_fields(&self, input: ReaderInput<'_>) -> Result<Fields, Vec<FieldFault>> {
+        let mut reader = FieldReader::read(self.name_index, input);
+        (self.check_fields)(&mut reader);
         reader.finish()
     }
 }

@@ -20,7 +20,7 @@ pub use error::{DocumentError, FormFault};
 pub struct Document {
     pub members: Map<String, Value>,
     /// Whether values have JSON types. In a form every value is text, and an empty text counts as absent.
-    pub typed: bool,
+    pub has_json_types: bool,
     /// Whether the encoding turns an unescaped plus sign into a space.
     pub plus_is_space: bool,
     /// Repairs that were necessary to read the body.
@@ -33,25 +33,25 @@ impl Document {
     pub(crate) fn read(media: &BodyFormat, body: &[u8], query: Option<&str>) -> Result<Self, DocumentError> {
         let is_empty = body.trim_ascii().is_empty();
         let parameters =
-            query.map(|query| Self::urlencoded(query.as_bytes())).transpose()?.unwrap_or_default();
+            query.map(|query| Self::parse_urlencoded(query.as_bytes())).transpose()?.unwrap_or_default();
         let empty = || DocumentError::from(FormFault::Limit(JsonFaultCode::Empty));
         let mut document = match media {
             _ if is_empty => {
                 parameters.has_value().then_some(()).ok_or_else(empty)?;
                 Self { plus_is_space: true, ..Self::default() }
             }
-            BodyFormat::Json => Self::json(body)?,
-            BodyFormat::JsonWindows1252 => Self::json(encoding::text(body).0.as_bytes())?,
+            BodyFormat::Json => Self::parse_json(body)?,
+            BodyFormat::JsonWindows1252 => Self::parse_json(encoding::decode_text(body).0.as_bytes())?,
             BodyFormat::Form | BodyFormat::Multipart(_) if encoding::is_json_object(body) => {
-                Self::json(body)?
+                Self::parse_json(body)?
             }
-            BodyFormat::Form => Self::urlencoded(body)?,
+            BodyFormat::Form => Self::parse_urlencoded(body)?,
             BodyFormat::Multipart(boundary) => multipart::read(boundary, body)?.into(),
         };
-        if document.members.is_empty() && parameters.members.is_empty() && !document.typed {
+        if document.members.is_empty() && parameters.members.is_empty() && !document.has_json_types {
             return Err(empty());
         }
-        if document.typed && parameters.members.is_empty() {
+        if document.has_json_types && parameters.members.is_empty() {
             return Ok(document);
         }
         document.repairs.extend(parameters.repairs);
@@ -65,7 +65,7 @@ impl Document {
         }
     }
 
-    fn json(body: &[u8]) -> Result<Self, DocumentError> {
+    fn parse_json(body: &[u8]) -> Result<Self, DocumentError> {
         let mut repairs = BTreeSet::new();
         let parsed = json::parse(body).or_else(|fault| {
             let escaped =
@@ -74,13 +74,15 @@ impl Document {
             json::parse(&escaped.ok_or_else(|| fault.clone())?).map_err(|_| fault)
         });
         match parsed.map_err(DocumentError::Json)? {
-            Value::Object(members) => Ok(Self { members, typed: true, plus_is_space: false, repairs }),
+            Value::Object(members) => {
+                Ok(Self { members, has_json_types: true, plus_is_space: false, repairs })
+            }
             _ => Err(DocumentError::NotAnObject),
         }
     }
 
-    fn urlencoded(body: &[u8]) -> Result<Self, FormFault> {
-        Ok(Self { plus_is_space: true, ..form::urlencoded(body)?.into() })
+    fn parse_urlencoded(body: &[u8]) -> Result<Self, FormFault> {
+        Ok(Self { plus_is_space: true, ..form::read_urlencoded(body)?.into() })
     }
 
     /// Whether any member has a value.

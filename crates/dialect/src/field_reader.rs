@@ -24,25 +24,25 @@ pub(crate) const MAX_FAULTS: usize = 50;
 pub(crate) struct ReaderInput<'d> {
     pub(crate) members: &'d Map<String, Value>,
     /// Fields filled by a mapping, under native names. They take precedence over `members`.
-    pub(crate) mapped: Option<&'d Map<String, Value>>,
+    pub(crate) mapped_fields: Option<&'d Map<String, Value>>,
     /// Whether values have JSON types.
-    pub(crate) typed: bool,
+    pub(crate) has_json_types: bool,
     pub(crate) plus_is_space: bool,
 }
 
 /// The fields and faults that were read so far.
 pub(crate) struct FieldReader<'d> {
     index: &'static NameIndex,
-    typed: bool,
+    has_json_types: bool,
     plus_is_space: bool,
     pub(crate) fields: Fields,
     pub(crate) faults: Vec<FieldFault>,
     /// Members of a custom-field object. They keep their names if an unknown member has the same name.
-    explicit: Map<String, Value>,
+    object_custom_fields: Map<String, Value>,
     /// Slots whose documented member has an invalid value.
     invalid_slots: Vec<Slot>,
     /// Fields that were sent under other names: the native name and the client's name.
-    renamed: Vec<(&'static str, &'d str)>,
+    client_names: Vec<(&'static str, &'d str)>,
 }
 
 /// A member and the slot of its name.
@@ -50,7 +50,7 @@ struct InputMember<'d> {
     name: &'d str,
     value: &'d Value,
     slot_match: Option<SlotMatch>,
-    mapped: bool,
+    is_mapped: bool,
 }
 
 /// Objects in which form builders send their fields.
@@ -74,7 +74,7 @@ impl InputMember<'_> {
             | Slot::CustomFields
             | Slot::OptOut
             | Slot::IsTest
-            | Slot::UpdateOnly
+            | Slot::MustExist
             | Slot::Discarded => None,
             slot => Some((slot, "")),
         }
@@ -84,7 +84,7 @@ impl InputMember<'_> {
     /// the table.
     fn priority(&self) -> (bool, bool, bool, usize) {
         let (is_similar, rank) = self.slot_match.map_or((true, usize::MAX), |slot_match| slot_match.rank);
-        (!self.mapped, is_similar, !has_content(self.value), rank)
+        (!self.is_mapped, is_similar, !has_content(self.value), rank)
     }
 
     /// Whether this is a phone with words that forbid calls. They count even if the phone itself is not used.
@@ -113,16 +113,16 @@ impl InputMember<'_> {
 
 impl<'d> FieldReader<'d> {
     /// Reads all members. The dialect checks required fields afterwards.
-    pub(crate) fn of(index: &'static NameIndex, input: ReaderInput<'d>) -> Self {
+    pub(crate) fn read(index: &'static NameIndex, input: ReaderInput<'d>) -> Self {
         let mut reader = Self {
             index,
-            typed: input.typed,
+            has_json_types: input.has_json_types,
             plus_is_space: input.plus_is_space,
             fields: Fields::default(),
             faults: Vec::new(),
-            explicit: Map::new(),
+            object_custom_fields: Map::new(),
             invalid_slots: Vec::new(),
-            renamed: Vec::new(),
+            client_names: Vec::new(),
         };
         let members = input_members(index, input);
         reader.fields.opt_out = members.iter().any(InputMember::forbids_calls);
@@ -140,7 +140,7 @@ impl<'d> FieldReader<'d> {
                 }
             }
         }
-        reader.finish_custom_fields();
+        reader.merge_custom_fields();
         reader
     }
 
@@ -163,9 +163,9 @@ impl<'d> FieldReader<'d> {
 
     /// Returns the fields, or the faults of the reader and of the shared validator.
     pub(crate) fn finish(self) -> Result<Fields, Vec<FieldFault>> {
-        let Self { fields, mut faults, renamed, .. } = self;
+        let Self { fields, mut faults, client_names, .. } = self;
         for fault in validate::fields(&fields).err().unwrap_or_default() {
-            let fault = FieldFault { pointer: with_client_names(fault.pointer, &renamed), ..fault };
+            let fault = FieldFault { pointer: with_client_names(fault.pointer, &client_names), ..fault };
             if !faults.iter().any(|known| (&known.pointer, known.code) == (&fault.pointer, fault.code)) {
                 faults.push(fault);
             }
@@ -176,7 +176,7 @@ impl<'d> FieldReader<'d> {
 
     /// Stores a member as a custom field. In a form, an empty text counts as absent.
     fn add_custom_field(&mut self, name: &str, value: &Value) {
-        if self.typed || has_content(value) {
+        if self.has_json_types || has_content(value) {
             insert_numbered(&mut self.fields.custom_fields, name, value);
         }
     }
@@ -196,11 +196,12 @@ impl<'d> FieldReader<'d> {
     /// Fills a slot from a member. Returns whether the slot is decided. An invalid value is a fault under a
     /// documented name, and a custom field under other names.
     fn try_candidate(&mut self, slot_match: SlotMatch, member: &InputMember<'d>) -> bool {
-        if !self.typed && !has_content(member.value) {
+        if !self.has_json_types && !has_content(member.value) {
             return false;
         }
         // Forms have no faults: the person who submits a form cannot correct its fields.
-        let slot_match = SlotMatch { is_documented: slot_match.is_documented && self.typed, ..slot_match };
+        let slot_match =
+            SlotMatch { is_documented: slot_match.is_documented && self.has_json_types, ..slot_match };
         let Err(faults) = self.fill_slot(slot_match, member) else { return true };
         if slot_match.is_documented {
             self.invalid_slots.push(slot_match.slot);
@@ -212,65 +213,75 @@ impl<'d> FieldReader<'d> {
     }
 
     fn fill_slot(&mut self, slot_match: SlotMatch, member: &InputMember<'d>) -> SlotResult {
-        let documented = slot_match.is_documented;
+        let is_documented = slot_match.is_documented;
         match slot_match.slot {
             Slot::Phone => {
-                let phone = self.text_patch(member, documented, validate::MAX_PHONE_LENGTH, values::phone)?;
-                self.rename("phone", member);
-                self.fields.phone = self.with_plus(phone);
+                let phone = self.read_text_patch(
+                    member,
+                    is_documented,
+                    validate::MAX_PHONE_LENGTH,
+                    values::read_phone,
+                )?;
+                self.record_client_name("phone", member);
+                self.fields.phone = self.restore_plus(phone);
             }
             Slot::Email => {
-                let email = self.text_patch(member, documented, validate::MAX_EMAIL_LENGTH, values::text)?;
-                self.rename("email", member);
+                let email = self.read_text_patch(
+                    member,
+                    is_documented,
+                    validate::MAX_EMAIL_LENGTH,
+                    values::read_text,
+                )?;
+                self.record_client_name("email", member);
                 self.fields.email = email;
             }
-            Slot::Text(field) => self.text(field, member, documented)?,
-            Slot::PhoneCountry => self.region(member)?,
-            Slot::CallingCode => self.calling_code(member)?,
-            Slot::Tags => self.tags(member, documented)?,
-            Slot::Consent => self.consent(member, documented)?,
-            Slot::ConsentPart(part) => self.consent_part(part, member)?,
-            Slot::ConsentAnswer => self.consent_answer(member)?,
-            Slot::Certificate => self.certificate(member),
-            Slot::LikelyCertificate => self.likely_certificate(member)?,
-            Slot::Attribution => self.attribution(member)?,
+            Slot::Text(field) => self.read_text(field, member, is_documented)?,
+            Slot::PhoneCountry => self.read_phone_country(member)?,
+            Slot::CallingCode => self.read_calling_code(member)?,
+            Slot::Tags => self.read_tags(member, is_documented)?,
+            Slot::Consent => self.read_consent(member, is_documented)?,
+            Slot::ConsentPart(part) => self.read_consent_part(part, member)?,
+            Slot::ConsentAnswer => self.read_consent_answer(member)?,
+            Slot::Certificate => self.read_certificate(member),
+            Slot::LikelyCertificate => self.read_likely_certificate(member)?,
+            Slot::Attribution => self.read_attribution(member)?,
             Slot::AttributionPart => {
-                self.attribution_part(slot_match.canonical.unwrap_or(member.name), member)
+                self.read_attribution_part(slot_match.canonical.unwrap_or(member.name), member)
             }
-            Slot::Campaign => self.campaign(member),
-            Slot::CustomFields => self.custom_fields(member)?,
-            Slot::Automations => self.fields.automations = values::any_value(member.value),
-            Slot::UserAssignments => self.fields.user_assignments = values::any_value(member.value),
-            Slot::OptOut => self.opt_out(member, documented)?,
-            Slot::IsTest => self.fields.is_test |= self.flag(member)?,
-            Slot::UpdateOnly => self.fields.must_exist |= self.flag(member)?,
+            Slot::Campaign => self.read_campaign(member),
+            Slot::CustomFields => self.read_custom_fields(member)?,
+            Slot::Automations => self.fields.automations = values::to_patch(member.value),
+            Slot::UserAssignments => self.fields.user_assignments = values::to_patch(member.value),
+            Slot::OptOut => self.read_opt_out(member, is_documented)?,
+            Slot::IsTest => self.fields.is_test |= self.read_flag(member)?,
+            Slot::MustExist => self.fields.must_exist |= self.read_flag(member)?,
             Slot::Discarded => {}
         }
         Ok(())
     }
 
-    fn text(&mut self, field: TextField, member: &InputMember<'d>, documented: bool) -> SlotResult {
+    fn read_text(&mut self, field: TextField, member: &InputMember<'d>, is_documented: bool) -> SlotResult {
         let read = match field {
-            TextField::ExternalId | TextField::LineId => values::text_or_integer,
-            _ => values::text,
+            TextField::ExternalId | TextField::LineId => values::read_text_or_integer,
+            _ => values::read_text,
         };
-        let text = self.text_patch(member, documented, field.max_length(), read)?;
-        self.rename(field.as_str(), member);
+        let text = self.read_text_patch(member, is_documented, field.max_length(), read)?;
+        self.record_client_name(field.as_str(), member);
         self.fields.texts.insert(field, text.value().cloned());
         Ok(())
     }
 
-    fn rename(&mut self, native: &'static str, member: &InputMember<'d>) {
-        if member.name != native && !member.mapped {
-            self.renamed.push((native, member.name));
+    fn record_client_name(&mut self, native: &'static str, member: &InputMember<'d>) {
+        if member.name != native && !member.is_mapped {
+            self.client_names.push((native, member.name));
         }
     }
 }
 
 /// Translates a pointer of the validator, which has a native name, to the name that the client sent.
-fn with_client_names(pointer: String, renamed: &[(&str, &str)]) -> String {
+fn with_client_names(pointer: String, client_names: &[(&str, &str)]) -> String {
     let field = pointer.trim_start_matches('/');
-    let client = renamed.iter().find(|(native, _)| *native == field);
+    let client = client_names.iter().find(|(native, _)| *native == field);
     client.map_or(pointer.clone(), |(_, client)| validate::pointer(client))
 }
 
@@ -290,19 +301,19 @@ fn insert_numbered(members: &mut Map<String, Value>, name: &str, value: &Value) 
 }
 
 fn input_members<'d>(index: &'static NameIndex, input: ReaderInput<'d>) -> Vec<InputMember<'d>> {
-    let mapped = input.mapped.into_iter().flatten().map(|(name, value)| InputMember {
+    let mapped = input.mapped_fields.into_iter().flatten().map(|(name, value)| InputMember {
         name,
         value,
         slot_match: NATIVE_INDEX
             .find(name)
-            .map(|slot_match| SlotMatch { is_documented: !index.grammar.lenient, ..slot_match }),
-        mapped: true,
+            .map(|slot_match| SlotMatch { is_documented: !index.rules.stores_invalid_values, ..slot_match }),
+        is_mapped: true,
     });
     let sent = input.members.iter().map(|(name, value)| InputMember {
         name,
         value,
         slot_match: index.find(name),
-        mapped: false,
+        is_mapped: false,
     });
     mapped.chain(sent).chain(container_members(index, input.members)).collect()
 }
@@ -320,7 +331,7 @@ fn container_members<'d>(
         };
         let slot_match = index.find(name).filter(|slot_match| is_read(slot_match.slot))?;
         let slot_match = SlotMatch { is_documented: false, rank: (true, usize::MAX), ..slot_match };
-        Some(InputMember { name, value, slot_match: Some(slot_match), mapped: false })
+        Some(InputMember { name, value, slot_match: Some(slot_match), is_mapped: false })
     })
 }
 

@@ -14,7 +14,7 @@ mod response;
 mod suggest;
 
 pub use accept::{AcceptError, LeadRequest, NewSubmission, accept};
-pub use credentials::{holds_only_credentials, without_keys};
+pub use credentials::{has_only_credentials, without_keys};
 pub use decode::DecodeError;
 pub use dialects::{askad, kickofflabs, native, protocol};
 pub use document::{Document, DocumentError, FormFault};
@@ -24,6 +24,6 @@ pub use protocol::{
 };
 pub use repair::{RepairError, repair, reread};
 pub use response::{
-    DialectResponse, Disclosure, PostedLead, SourceNames, SubmissionOutcome, SubmissionStatus,
+    DialectResponse, Disclosure, PostedLead, SourceNameLookup, SubmissionOutcome, SubmissionStatus,
 };
 pub use suggest::MappingSuggestion;

@@ -36,8 +36,8 @@ pub(crate) enum Slot {
     UserAssignments,
     OptOut,
     IsTest,
-    /// A flag: update an existing lead, do not create one.
-    UpdateOnly,
+    /// A flag: the lead must exist. It is updated, and none is created.
+    MustExist,
     /// A credential, or an id that is also in the URL. It is not stored with the lead.
     Discarded,
 }
@@ -53,24 +53,31 @@ pub(crate) enum ConsentPart {
 pub(crate) type SlotNames = &'static [(Slot, &'static [&'static str])];
 
 /// How a dialect reads names and values.
-pub(crate) struct Grammar {
+pub(crate) struct FieldRules {
     /// The names that the system documents. An invalid value under such a name is a fault.
-    pub(crate) documented: SlotNames,
+    pub(crate) documented_names: SlotNames,
     /// Other accepted names. An invalid value under such a name is stored as a custom field.
-    pub(crate) additional: &'static [SlotNames],
+    pub(crate) additional_names: &'static [SlotNames],
     /// Recognizes names that are not in a table.
-    pub(crate) pattern: fn(&str) -> Option<Slot>,
+    pub(crate) slot_by_pattern: fn(&str) -> Option<Slot>,
     /// Invalid values are never faults: every invalid value is stored as a custom field.
-    pub(crate) lenient: bool,
+    pub(crate) stores_invalid_values: bool,
     /// In JSON, a flag must be a boolean and tags must be an array.
-    pub(crate) strict: bool,
+    pub(crate) requires_json_types: bool,
     /// Whether names of custom fields are converted to lower case.
-    pub(crate) lower_case: bool,
+    pub(crate) lowercases_custom_names: bool,
 }
 
-impl Grammar {
-    pub(crate) const fn of(documented: SlotNames, additional: &'static [SlotNames]) -> Self {
-        Self { documented, additional, pattern: |_| None, lenient: false, strict: false, lower_case: false }
+impl FieldRules {
+    pub(crate) const fn new(documented_names: SlotNames, additional_names: &'static [SlotNames]) -> Self {
+        Self {
+            documented_names,
+            additional_names,
+            slot_by_pattern: |_| None,
+            stores_invalid_values: false,
+            requires_json_types: false,
+            lowercases_custom_names: false,
+        }
     }
 }
 
@@ -86,20 +93,20 @@ pub(crate) struct SlotMatch {
     pub(crate) is_documented: bool,
 }
 
-/// A grammar, indexed by name.
+/// The slots of a dialect, indexed by name.
 pub(crate) struct NameIndex {
-    pub(crate) grammar: Grammar,
+    pub(crate) rules: FieldRules,
     exact: HashMap<&'static str, SlotMatch>,
     folded: HashMap<String, SlotMatch>,
 }
 
 impl NameIndex {
-    pub(crate) fn new(grammar: Grammar) -> Self {
+    pub(crate) fn new(rules: FieldRules) -> Self {
         let mut exact = HashMap::new();
         let mut folded = HashMap::new();
-        let additional = grammar.additional.iter().flat_map(|names| names.iter());
-        let all = grammar
-            .documented
+        let additional = rules.additional_names.iter().flat_map(|names| names.iter());
+        let all = rules
+            .documented_names
             .iter()
             .map(|entry| (true, entry))
             .chain(additional.map(|entry| (false, entry)));
@@ -108,14 +115,14 @@ impl NameIndex {
         });
         for (rank, (in_documentation, slot, names, name)) in names.enumerate() {
             let canonical = names.first().copied();
-            let is_documented = in_documentation && !grammar.lenient;
+            let is_documented = in_documentation && !rules.stores_invalid_values;
             exact.entry(name).or_insert(SlotMatch { slot, canonical, rank: (false, rank), is_documented });
             let similar = SlotMatch { slot, canonical, rank: (true, rank), is_documented: false };
             if slot != Slot::LikelyCertificate {
                 folded.entry(fold(name)).or_insert(similar);
             }
         }
-        Self { grammar, exact, folded }
+        Self { rules, exact, folded }
     }
 
     /// Finds the slot of a name: by the exact name, by the dialect's pattern, or by the name without case,
@@ -128,7 +135,7 @@ impl NameIndex {
         let name = name.trim_end_matches(['*', ':', ' ']);
         let by_pattern =
             |slot| SlotMatch { slot, canonical: None, rank: (true, usize::MAX), is_documented: false };
-        if let Some(slot) = (self.grammar.pattern)(name) {
+        if let Some(slot) = (self.rules.slot_by_pattern)(name) {
             return Some(by_pattern(slot));
         }
         let has_utm_prefix = || name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("utm_"));
@@ -144,7 +151,7 @@ impl NameIndex {
 }
 
 /// The names of the native dialect.
-pub(crate) const NATIVE: SlotNames = &[
+pub(crate) const NATIVE_NAMES: SlotNames = &[
     (Slot::Phone, &["phone"]),
     (Slot::PhoneCountry, &["phone_country"]),
     (Slot::Email, &["email"]),
@@ -170,11 +177,15 @@ pub(crate) const NATIVE: SlotNames = &[
     (Slot::IsTest, &["is_test"]),
 ];
 
-pub(crate) static NATIVE_INDEX: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar { strict: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
+pub(crate) static NATIVE_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
+    NameIndex::new(FieldRules {
+        requires_json_types: true,
+        ..FieldRules::new(NATIVE_NAMES, &[CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES])
+    })
+});
 
-/// Common names of contact fields in web forms.
-pub(crate) const PEOPLE: SlotNames = &[
+/// Other names of contact fields that are common in web forms.
+pub(crate) const CONTACT_SYNONYMS: SlotNames = &[
     (
         Slot::Phone,
         &[
@@ -200,7 +211,7 @@ pub(crate) const PEOPLE: SlotNames = &[
 ];
 
 /// Names that every dialect accepts: opt-outs, consent as a whole or in parts, certificates, and attribution.
-pub(crate) const SHARED: SlotNames = &[
+pub(crate) const CONSENT_AND_ATTRIBUTION_NAMES: SlotNames = &[
     (Slot::OptOut, &["opted_out", "do_not_call", "do_not_contact", "unsubscribed"]),
     (Slot::CallingCode, &["country_code"]),
     (

@@ -37,8 +37,8 @@ pub struct ProblemItem<'p> {
     pub detail: Cow<'p, str>,
 }
 
-impl<'p> ProblemItem<'p> {
-    pub fn of(fault: &'p FieldFault) -> Self {
+impl<'p> From<&'p FieldFault> for ProblemItem<'p> {
+    fn from(fault: &'p FieldFault) -> Self {
         Self {
             pointer: Some(fault.pointer.as_str().into()),
             parameter: None,
@@ -63,7 +63,7 @@ struct ProblemDocument<'p> {
 }
 
 /// A refusal as a problem document.
-pub(crate) fn document(problem: &Problem<'_>) -> DialectResponse {
+pub(crate) fn render_problem_document(problem: &Problem<'_>) -> DialectResponse {
     let status = StatusCode::from_u16(problem.status).ok();
     let body = ProblemDocument {
         r#type: "about:blank",
@@ -92,12 +92,12 @@ struct FlatProblem<'p> {
 }
 
 /// A refusal with its detail as the member `error`.
-pub(crate) fn flat(problem: &Problem<'_>) -> DialectResponse {
-    flat_with(problem.status, &problem.detail, problem)
+pub(crate) fn render_flat_problem(problem: &Problem<'_>) -> DialectResponse {
+    render_flat_problem_with(problem.status, &problem.detail, problem)
 }
 
 /// A flat refusal with the status and the text that a system documents.
-pub(crate) fn flat_with(status: u16, error: &str, problem: &Problem<'_>) -> DialectResponse {
+pub(crate) fn render_flat_problem_with(status: u16, error: &str, problem: &Problem<'_>) -> DialectResponse {
     let Problem { code, errors, retry_after_seconds, .. } = problem;
     DialectResponse::json(status, &FlatProblem { error, code, errors, retry_after: *retry_after_seconds })
 }

@@ -7,7 +7,7 @@ use leadgate_domain::{Dialect, Lead, Rate, SourceDefaults};
 use crate::field_reader::FieldReader;
 use crate::name_index::NameIndex;
 use crate::problem::Problem;
-use crate::response::{DialectResponse, PostedLead, SourceNames, SubmissionOutcome};
+use crate::response::{DialectResponse, PostedLead, SourceNameLookup, SubmissionOutcome};
 
 /// One wire format, as its system documents it.
 ///
@@ -17,26 +17,26 @@ pub struct Protocol {
     /// The default identity, policy and region of its sources.
     pub source_defaults: SourceDefaults,
     /// The rate limit, unless a key or source has its own.
-    pub limit: DefaultLimit,
+    pub default_limit: DefaultLimit,
     /// The paths to which its clients post leads.
-    pub intake: &'static [IntakePath],
+    pub intake_paths: &'static [IntakePath],
     /// Whether its clients expect the outcome in the response, and not only that the lead is queued.
     pub waits_for_outcome: bool,
     /// Whether its clients may send fields of the lead, and their key, in the query and in the body.
     pub reads_query: bool,
     /// Whether a document without any value is refused as empty, before required fields are checked.
-    pub(crate) refuses_empty: bool,
+    pub(crate) refuses_empty_document: bool,
     /// Whether its clients know the header `X-RateLimit-Reset`.
-    pub sends_reset: bool,
+    pub sends_rate_limit_reset: bool,
     /// The names of its fields.
-    pub(crate) names: &'static LazyLock<NameIndex>,
-    /// Adds a fault for each missing field that it requires.
-    pub(crate) require: fn(&mut FieldReader<'_>),
-    pub(crate) accepted: fn(&PostedLead<'_>) -> DialectResponse,
-    pub(crate) accepted_from_public: fn(&PostedLead<'_>) -> DialectResponse,
-    pub(crate) settled: fn(&SubmissionOutcome<'_>) -> DialectResponse,
-    pub(crate) refused: fn(&Problem<'_>) -> DialectResponse,
-    pub(crate) leads_page: fn(&[Lead], Option<&str>, SourceNames<'_>) -> DialectResponse,
+    pub(crate) name_index: &'static LazyLock<NameIndex>,
+    /// Adds the faults that only this dialect has, for example a missing field that it requires.
+    pub(crate) check_fields: fn(&mut FieldReader<'_>),
+    pub(crate) render_accepted: fn(&PostedLead<'_>) -> DialectResponse,
+    pub(crate) render_accepted_for_public: fn(&PostedLead<'_>) -> DialectResponse,
+    pub(crate) render_outcome: fn(&SubmissionOutcome<'_>) -> DialectResponse,
+    pub(crate) render_problem: fn(&Problem<'_>) -> DialectResponse,
+    pub(crate) render_leads_page: fn(&[Lead], Option<&str>, SourceNameLookup<'_>) -> DialectResponse,
 }
 
 impl Protocol {
@@ -45,35 +45,35 @@ impl Protocol {
     }
 
     /// The response for a secret key when the submission is durable and its outcome is not known.
-    pub fn accepted(&self, posted: &PostedLead<'_>) -> DialectResponse {
-        (self.accepted)(posted)
+    pub fn render_accepted(&self, posted: &PostedLead<'_>) -> DialectResponse {
+        (self.render_accepted)(posted)
     }
 
     /// The response for a public credential when the submission is durable. It does not depend on stored
-    /// leads: it is the response of [`Protocol::accepted`] or, if clients expect the lead, 201 with the
-    /// values of this submission.
-    pub fn accepted_from_public(&self, posted: &PostedLead<'_>) -> DialectResponse {
-        (self.accepted_from_public)(posted)
+    /// leads: it is the response of [`Protocol::render_accepted`] or, if clients expect the lead, 201 with
+    /// the values of this submission.
+    pub fn render_accepted_for_public(&self, posted: &PostedLead<'_>) -> DialectResponse {
+        (self.render_accepted_for_public)(posted)
     }
 
     /// The response when the outcome is known.
-    pub fn settled(&self, submission: &SubmissionOutcome<'_>) -> DialectResponse {
-        (self.settled)(submission)
+    pub fn render_outcome(&self, submission: &SubmissionOutcome<'_>) -> DialectResponse {
+        (self.render_outcome)(submission)
     }
 
     /// A refusal, in the format that its clients expect.
-    pub fn refused(&self, problem: &Problem<'_>) -> DialectResponse {
-        (self.refused)(problem)
+    pub fn render_problem(&self, problem: &Problem<'_>) -> DialectResponse {
+        (self.render_problem)(problem)
     }
 
     /// A page of the list at `GET /v1/leads`. Clients send `next` as `after` to get the next page.
-    pub fn leads_page(
+    pub fn render_leads_page(
         &self,
         leads: &[Lead],
         next: Option<&str>,
-        sources: SourceNames<'_>,
+        sources: SourceNameLookup<'_>,
     ) -> DialectResponse {
-        (self.leads_page)(leads, next, sources)
+        (self.render_leads_page)(leads, next, sources)
     }
 }
 
@@ -104,29 +104,29 @@ pub struct IntakePath {
     pub credential: CredentialLocation,
     pub parameters: IntakeParameters,
     /// Whether public credentials may post here.
-    pub public: bool,
+    pub allows_public_credentials: bool,
 }
 
 impl IntakePath {
     /// A path of one dialect, for clients that send a key in a header.
-    pub(crate) const fn of(path: &'static str, dialect: Dialect) -> Self {
+    pub(crate) const fn for_dialect(path: &'static str, dialect: Dialect) -> Self {
         Self {
             path,
             source: SourceSelection::Dialect(dialect),
             credential: CredentialLocation::Headers,
             parameters: IntakeParameters::None,
-            public: true,
+            allows_public_credentials: true,
         }
     }
 
     /// A path of any dialect, for clients whose only credential is the token in the URL.
-    pub(crate) const fn token(path: &'static str) -> Self {
+    pub(crate) const fn for_token(path: &'static str) -> Self {
         Self {
             path,
             source: SourceSelection::Credential,
             credential: CredentialLocation::Path,
             parameters: IntakeParameters::Tracking,
-            public: true,
+            allows_public_credentials: true,
         }
     }
 }

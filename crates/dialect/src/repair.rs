@@ -31,7 +31,7 @@ fn read_body(
     source: &Source,
 ) -> Result<(Fields, StoredBody), RepairError> {
     let (protocol, query) = (protocol(submission.dialect), submission.query.as_deref());
-    let document = protocol.document(media, body, query);
+    let document = protocol.read_document(media, body, query);
     let mut document = document.map_err(RepairError::Document)?;
     let keys = credentials::remove_credentials(&mut document, body, protocol.reads_query);
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);

@@ -13,18 +13,18 @@ pub struct DialectResponse {
     pub content_type: &'static str,
     pub body: Vec<u8>,
     /// Whether the response has the header `Location: /v1/leads/{id}`.
-    pub location: bool,
+    pub has_location: bool,
 }
 
 impl DialectResponse {
     pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         // Serialization cannot fail: all map keys of response bodies are strings.
         let body = serde_json::to_vec(body).unwrap_or_default();
-        Self { status, content_type: "application/json", body, location: false }
+        Self { status, content_type: "application/json", body, has_location: false }
     }
 
-    pub(crate) fn located(self) -> Self {
-        Self { location: true, ..self }
+    pub(crate) fn with_location(self) -> Self {
+        Self { has_location: true, ..self }
     }
 }
 
@@ -80,8 +80,8 @@ impl SubmissionOutcome<'_> {
     }
 
     /// The response without a lead, for systems that do not document this case.
-    pub(crate) fn without_lead(&self) -> DialectResponse {
-        let body = SubmissionStatus { id: self.posted.id, status: status(self.outcome) };
+    pub(crate) fn render_without_lead(&self) -> DialectResponse {
+        let body = SubmissionStatus { id: self.posted.id, status: submission_status(self.outcome) };
         DialectResponse::json(self.http_status(), &body)
     }
 }
@@ -101,12 +101,12 @@ impl SubmissionStatus {
 }
 
 /// 202: the submission is durable and waits for a worker.
-pub(crate) fn queued(posted: &PostedLead<'_>) -> DialectResponse {
+pub(crate) fn render_queued(posted: &PostedLead<'_>) -> DialectResponse {
     DialectResponse::json(202, &SubmissionStatus::queued(posted.id))
 }
 
 /// The status of a submission in a response that shows no lead.
-pub(crate) fn status(outcome: Outcome) -> &'static str {
+pub(crate) fn submission_status(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Quarantined => "quarantined",
         // For example a repeated idempotency key whose first submission was quarantined.
@@ -116,4 +116,4 @@ pub(crate) fn status(outcome: Outcome) -> &'static str {
 
 /// Looks up the display name of a source ([`leadgate_domain::Source::display_name`]); `None` if the source is
 /// unknown.
-pub type SourceNames<'n> = &'n dyn Fn(SourceId) -> Option<String>;
+pub type SourceNameLookup<'n> = &'n dyn Fn(SourceId) -> Option<String>;

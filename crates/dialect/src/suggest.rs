@@ -1,6 +1,6 @@
-//! Proposes a mapping from received bodies, for review by an operator.
+//! Suggests a mapping from received bodies, for review by an operator.
 //!
-//! A proposal contains paths and kinds of values, but no values. It may be shown to every user who may see
+//! A suggestion contains paths and kinds of values, but no values. It may be shown to every user who may see
 //! the settings of the source.
 
 mod candidates;
@@ -45,12 +45,12 @@ pub(crate) struct ObservedPath {
 
 impl MappingSuggestion {
     /// Searches each body for contact fields. `region` is used for phones without a country code.
-    pub fn of(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
-        let observed = observed_paths::observed_paths(bodies, region);
-        Self { bodies: bodies.len(), rules: candidates::rules(observed) }
+    pub fn from_bodies(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
+        let observed = observed_paths::collect_paths(bodies, region);
+        Self { bodies: bodies.len(), rules: candidates::suggest_rules(observed) }
     }
 
-    /// The number of bodies from which the proposal was made.
+    /// The number of bodies from which the suggestion was made.
     pub fn bodies(&self) -> usize {
         self.bodies
     }
@@ -65,7 +65,7 @@ impl MappingSuggestion {
 impl fmt::Display for MappingSuggestion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bodies, rules } = self;
-        writeln!(formatter, "# Proposed from {bodies} bodies. Check each path before you use the file.")?;
+        writeln!(formatter, "# Suggested from {bodies} bodies. Check each path before you use the file.")?;
         if rules.is_empty() {
             return writeln!(formatter, "# No phone, email or name was recognized.\nrules = []");
         }

@@ -1,4 +1,4 @@
-//! Contact values of a person: phone, email, name and place.
+//! Contact values of a person: phone, email, name and state.
 
 pub(crate) mod email;
 pub mod name;

@@ -144,7 +144,7 @@ impl From<FieldVersion> for (Trust, Timestamp, SubmissionId) {
 /// processed.
 ///
 /// Fields that the creating submission set share `base`. Only fields that were set or cleared later are in
-/// `own`.
+/// `by_field`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldVersions {
     pub base: FieldVersion,
@@ -152,11 +152,11 @@ pub struct FieldVersions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<FieldVersion>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub own: BTreeMap<String, FieldVersion>,
+    pub by_field: BTreeMap<String, FieldVersion>,
     /// Set if custom fields were dropped because there were too many. Custom fields up to this version are
     /// not added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub left_out: Option<FieldVersion>,
+    pub custom_fields_dropped_up_to: Option<FieldVersion>,
     /// Tags that only public submissions set.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub public_tags: BTreeSet<String>,
@@ -191,7 +191,7 @@ pub struct Lead {
     pub custom_fields: Map<String, Value>,
     pub automations: Option<Value>,
     pub user_assignments: Option<Value>,
-    /// Values that are inferred from the request of the person's browser, such as `device` and `place`.
+    /// Values that are inferred from the request of the person's browser, such as `device` and `location`.
     #[serde(default)]
     pub observed: Option<BTreeMap<String, InferredValue>>,
     #[serde(default)]
@@ -207,7 +207,7 @@ pub struct Lead {
     /// the number itself would remain here after the phone is erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_phone: Option<PhoneDigest>,
-    pub clocks: FieldVersions,
+    pub field_versions: FieldVersions,
 
     /// Texts that are derived from submitted values, such as a first name from a full name.
     #[serde(default)]
@@ -238,14 +238,14 @@ impl Lead {
         self.texts.get(&field).or_else(|| self.derived.get(&field)).map(String::as_str)
     }
 
-    /// When the submission that last set the field was received. A field that is not in `own` was set by the
-    /// creating submission, if at all.
+    /// When the submission that last set the field was received. A field that is not in
+    /// [`FieldVersions::by_field`] was set by the creating submission, if at all.
     pub fn last_set_at(&self, field: &str) -> Timestamp {
         self.last_set_by(field).received_at
     }
 
     fn last_set_by(&self, field: &str) -> FieldVersion {
-        *self.clocks.own.get(field).unwrap_or(&self.clocks.base)
+        *self.field_versions.by_field.get(field).unwrap_or(&self.field_versions.base)
     }
 
     /// Whether the consent was sent with another phone than the lead has now. A consent that was sent without
@@ -253,7 +253,7 @@ impl Lead {
     pub fn has_consent_for_other_phone(&self) -> bool {
         match (&self.consent, &self.consent_phone, &self.phone) {
             (Some(_), Some(consented), Some(phone)) => {
-                *consented != PhoneDigest::of(self.last_set_by("consent").submission, phone.identity())
+                *consented != PhoneDigest::compute(self.last_set_by("consent").submission, phone.identity())
             }
             _ => false,
         }

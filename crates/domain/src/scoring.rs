@@ -125,7 +125,7 @@ impl Scoring {
 
     /// The sum of the points of all matching rules, limited to 0 to 100.
     pub fn score(&self, lead: &Lead) -> LeadScore<'_> {
-        let mut facts = Facts::of_lead(lead);
+        let mut facts = Facts::new(lead);
         let matching = self.rules.iter().filter(|rule| rule.when.matches(&mut facts));
         let points: Vec<_> = matching.map(|rule| (rule.name.as_str(), rule.points)).collect();
         let sum: i32 = points.iter().map(|(_, points)| points).sum();

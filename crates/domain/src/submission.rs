@@ -137,7 +137,7 @@ impl Submission {
             query: None,
             mapping_version: None,
             mapping_fault: None,
-            body_hash: BodyHash::of(body),
+            body_hash: BodyHash::compute(body),
             idempotency_key_hash: None,
             traceparent: None,
             reply_to: None,
@@ -191,7 +191,7 @@ impl Submission {
     }
 
     /// The version of the field values that this submission sets.
-    pub fn clock(&self) -> FieldVersion {
+    pub fn field_version(&self) -> FieldVersion {
         FieldVersion { trust: self.trust, received_at: self.received_at, submission: self.id }
     }
 }

@@ -74,12 +74,17 @@ pub struct SuppressionKey {
 
 impl SuppressionKey {
     /// `value` must be the result of [`crate::canonical_e164`], [`Email::comparison_form`] or [`Domain::as_str`].
-    pub fn of(matching: &MatchKey, organization: OrganizationId, kind: SuppressionKind, value: &str) -> Self {
+    pub fn new(
+        matching: &MatchKey,
+        organization: OrganizationId,
+        kind: SuppressionKind,
+        value: &str,
+    ) -> Self {
         Self { organization, kind, key: matching.suppression(kind, value) }
     }
 
     /// The key for a value of which only the digest is known.
-    pub fn of_digest(
+    pub fn from_digest(
         matching: &MatchKey,
         organization: OrganizationId,
         kind: SuppressionKind,
@@ -99,9 +104,9 @@ impl SuppressionKey {
         e164: Option<&str>,
         email: Option<&Email>,
     ) -> Vec<Self> {
-        let plain = |kind, value: &str| Self::of(matching, organization, kind, value);
+        let plain = |kind, value: &str| Self::new(matching, organization, kind, value);
         let digested = |kind, value: &str| {
-            Self::of_digest(matching, organization, kind, Sha256Digest::of(value.as_bytes()))
+            Self::from_digest(matching, organization, kind, Sha256Digest::compute(value.as_bytes()))
         };
         let mut keys = Vec::with_capacity(9);
         if let Some(e164) = e164 {

@@ -46,7 +46,7 @@ impl Caller {
     /// `source` is the one that the key is bound to.
     pub(crate) fn new(key: Arc<ApiKey>, source: Arc<Source>) -> Self {
         let source_access =
-            if key.of_organization { SourceAccess::Organization } else { SourceAccess::Source(source.id) };
+            if key.organization_wide { SourceAccess::Organization } else { SourceAccess::Source(source.id) };
         Self { key, source, source_access }
     }
 
@@ -73,7 +73,7 @@ impl Caller {
     }
 
     pub(crate) fn trust(&self) -> Trust {
-        Trust::of(self.key.kind, &self.source)
+        Trust::for_credential(self.key.kind, &self.source)
     }
 
     /// What a response may contain about a lead that this caller posted with a secret key.

@@ -67,7 +67,7 @@ impl RequestContext {
         };
         set("x-ratelimit-limit", permits.into());
         set("x-ratelimit-remaining", remaining.into());
-        if protocol(self.dialect).sends_reset {
+        if protocol(self.dialect).sends_rate_limit_reset {
             let at = Timestamp::now().plus(decision.reset).as_milliseconds() / 1_000 + 1;
             set("x-ratelimit-reset", at.into());
         }

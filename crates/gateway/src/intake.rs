@@ -87,7 +87,7 @@ impl<'r> IntakeRequest<'r> {
 
     async fn select_source(&mut self, caller: &Caller) -> Result<Caller, Refusal> {
         caller.check_scope(Scope::Write)?;
-        if caller.key.kind != KeyKind::Secret && !self.path.public {
+        if caller.key.kind != KeyKind::Secret && !self.path.allows_public_credentials {
             return Err(Refusal::InsufficientScope(Scope::Write));
         }
         let (state, request, selection) = (self.state, self.request, self.path.source);
@@ -151,7 +151,9 @@ impl<'r> IntakeRequest<'r> {
     }
 
     pub(crate) fn document(&self, media: &BodyFormat, body: &[u8]) -> Result<Document, Refusal> {
-        protocol(self.context.dialect).document(media, body, self.query()).map_err(Refusal::InvalidDocument)
+        protocol(self.context.dialect)
+            .read_document(media, body, self.query())
+            .map_err(Refusal::InvalidDocument)
     }
 
     /// The query, if it may contain fields.
@@ -182,11 +184,11 @@ impl<'r> IntakeRequest<'r> {
 
     /// Publishes the submission, unless an earlier request with the same `Idempotency-Key` did, and responds.
     async fn publish(&self, accepted: NewSubmission, caller: &Caller) -> Result<HttpResponse, Refusal> {
-        let (state, NewSubmission { mut submission, own_tags }) = (self.state, accepted);
+        let (state, NewSubmission { mut submission, client_tags }) = (self.state, accepted);
         let id = submission.id;
         let reply_wait = self.reply_wait(caller);
         if let IdempotencyCheck::Repeated(first) = idempotency::reserve(state, &submission).await? {
-            let posted = PostedLead { id: first, ..posted_lead(&submission, &own_tags, caller) };
+            let posted = PostedLead { id: first, ..posted_lead(&submission, &client_tags, caller) };
             return self.answer_again(posted, reply_wait, caller).await;
         }
         let expected = match reply_wait.wait {
@@ -204,7 +206,7 @@ impl<'r> IntakeRequest<'r> {
             (Some(expected), Some(wait)) => expected.wait(wait).await,
             _ => None,
         };
-        let posted = posted_lead(&submission, &own_tags, caller);
+        let posted = posted_lead(&submission, &client_tags, caller);
         let ended = reply.as_ref().map(|reply| (reply.outcome, reply.lead.as_deref(), reply.quarantine));
         Ok(reply_wait.response(self.answer(posted, ended, caller), id))
     }
@@ -232,11 +234,11 @@ impl<'r> IntakeRequest<'r> {
     ) -> DialectResponse {
         let protocol = protocol(self.context.dialect);
         match (caller.trust(), ended) {
-            (Trust::Public, _) => protocol.accepted_from_public(&posted),
-            (Trust::Secret, None) => protocol.accepted(&posted),
+            (Trust::Public, _) => protocol.render_accepted_for_public(&posted),
+            (Trust::Secret, None) => protocol.render_accepted(&posted),
             (Trust::Secret, Some((outcome, lead, quarantine))) => {
                 let disclosure = lead.map_or(Disclosure::Outcome, |lead| caller.disclosure(lead));
-                protocol.settled(&SubmissionOutcome { posted, outcome, lead, quarantine, disclosure })
+                protocol.render_outcome(&SubmissionOutcome { posted, outcome, lead, quarantine, disclosure })
             }
         }
     }

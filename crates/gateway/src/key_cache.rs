@@ -27,7 +27,7 @@ pub(crate) struct KeyCache {
     match_key: OnceLock<MatchKey>,
     /// For the validation of leads. It uses the match key, too.
     pipeline: OnceLock<Arc<Pipeline>>,
-    geo_database: Option<Arc<GeoDatabase>>,
+    geolocation: Option<Arc<GeoDatabase>>,
     snapshot_max_age: Duration,
     poll_interval: Duration,
     store_timeout: Duration,
@@ -50,7 +50,7 @@ impl KeyCache {
         store: Store,
         directory: Arc<Directory>,
         pepper: Pepper,
-        geo_database: Option<Arc<GeoDatabase>>,
+        geolocation: Option<Arc<GeoDatabase>>,
         config: &GatewayConfig,
     ) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl KeyCache {
             lookups: KeyLookups::new(),
             match_key: OnceLock::new(),
             pipeline: OnceLock::new(),
-            geo_database,
+            geolocation,
             snapshot_max_age: config.snapshot_max_age,
             poll_interval: config.snapshot_poll_interval,
             store_timeout: config.store_timeout,
@@ -153,8 +153,7 @@ impl KeyCache {
         self.directory.refresh().await?;
         if self.match_key.get().is_none() {
             let key = self.store.match_key().await?;
-            let pipeline =
-                || Arc::new(Pipeline::new(key.clone()).with_geo_database(self.geo_database.clone()));
+            let pipeline = || Arc::new(Pipeline::new(key.clone()).with_geolocation(self.geolocation.clone()));
             self.pipeline.get_or_init(pipeline);
             self.match_key.get_or_init(|| key);
         }

@@ -28,7 +28,7 @@ pub(crate) async fn post(
     let (trust, from) = (caller.trust(), || from(context.address));
     let source_counter = source.rate.map(|rate| Counter::new(format!("source:{}:{trust}", source.id), rate));
     let key_counter = key.rate.map(|rate| Counter::new(format!("key:{}", key.id), rate));
-    let default_limit = protocol(source.dialect).limit;
+    let default_limit = protocol(source.dialect).default_limit;
     let dialect_scope = match default_limit.counted_by {
         LimitScope::SourceAddress => Some(format!("source:{}:{trust}:{}", source.id, from())),
         // The rate of the key or the source replaces the rate of the dialect.
@@ -67,13 +67,13 @@ pub(crate) async fn read(
 
 fn read_counter(caller: &Caller) -> Counter {
     let Caller { key, source, .. } = caller;
-    match (key.rate, protocol(source.dialect).limit) {
+    match (key.rate, protocol(source.dialect).default_limit) {
         (Some(rate), _) => Counter::new(format!("key:{}", key.id), rate),
         (None, DefaultLimit { counted_by: LimitScope::Key, rate }) => {
             Counter::new(format!("key:{}:{}", key.id, source.dialect), rate)
         }
         // No vendor documents a limit for reads.
-        (None, _) => Counter::new(format!("key:{}", key.id), protocol(Dialect::Native).limit.rate),
+        (None, _) => Counter::new(format!("key:{}", key.id), protocol(Dialect::Native).default_limit.rate),
     }
 }
 

@@ -113,7 +113,7 @@ impl ResponseError for ProblemResponse {
 
 impl ProblemResponse {
     fn dialect_response(&self) -> DialectResponse {
-        protocol(self.context.dialect).refused(&self.refusal.problem())
+        protocol(self.context.dialect).render_problem(&self.refusal.problem())
     }
 }
 

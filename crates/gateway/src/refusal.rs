@@ -304,10 +304,7 @@ impl Refusal {
                 let pointer = fault.pointer().into_iter();
                 pointer.map(|pointer| body(pointer.into(), fault.code(), fault.detail())).collect()
             }
-            Self::InvalidFields(faults) => faults
-                .iter()
-                .map(|fault| body(fault.pointer.as_str().into(), fault.code, fault.detail.as_str().into()))
-                .collect(),
+            Self::InvalidFields(faults) => faults.iter().map(Item::from).collect(),
             Self::Mapping(fault) => {
                 let pointer = format!("/{}", fault.to.replacen('.', "/", 1));
                 vec![body(pointer.into(), fault.code.as_str(), fault.to_string().into())]

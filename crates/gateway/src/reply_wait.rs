@@ -61,11 +61,11 @@ impl ReplyWait {
 
     /// The response to a lead that is durable.
     pub(crate) fn response(self, answer: DialectResponse, id: SubmissionId) -> HttpResponse {
-        let is_located = answer.location;
+        let has_location = answer.has_location;
         let mut response = answer.into_response();
         let headers = response.headers_mut();
         if let Some(location) =
-            is_located.then(|| HeaderValue::try_from(format!("/v1/leads/{id}")).ok()).flatten()
+            has_location.then(|| HeaderValue::try_from(format!("/v1/leads/{id}")).ok()).flatten()
         {
             headers.insert(header::LOCATION, location);
         }

@@ -57,7 +57,7 @@ pub struct GatewayDependencies {
     /// Signs exports of evidence of consent.
     pub export_signing_key: ExportSigningKey,
     /// For the validation of leads, which infers the location of a visitor like the worker does.
-    pub geo_database: Option<Arc<GeoDatabase>>,
+    pub geolocation: Option<Arc<GeoDatabase>>,
     pub render_metrics: RenderMetrics,
 }
 
@@ -193,7 +193,7 @@ fn state(
             dependencies.store.clone(),
             dependencies.directory,
             dependencies.pepper,
-            dependencies.geo_database,
+            dependencies.geolocation,
             &config,
         ),
         store: dependencies.store,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::header::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use leadgate_dialect::holds_only_credentials;
+use leadgate_dialect::has_only_credentials;
 use leadgate_domain::secret::SourceSigningKey;
 use leadgate_domain::{BodyFormat, Source, Timestamp};
 
@@ -29,7 +29,7 @@ pub(crate) fn check_covered(source: &Source, media: &BodyFormat, query: Option<&
     if !media.is_json() {
         return Err(Refusal::UnsupportedMediaType);
     }
-    let only_keys = query.is_none_or(holds_only_credentials);
+    let only_keys = query.is_none_or(has_only_credentials);
     if only_keys { Ok(()) } else { Err(Refusal::QueryNotSigned) }
 }
 

@@ -61,7 +61,7 @@ pub struct CreatedKey {
 #[derive(Debug, PartialEq, Eq)]
 pub struct RevokedKey {
     pub key: ApiKey,
-    pub created_with_it: usize,
+    pub created_keys_revoked: usize,
 }
 
 /// The settings of a key to change. Absent ones keep their values. Null clears a name or a rate.
@@ -100,13 +100,13 @@ pub async fn create(
     };
     let (presented, text) = PresentedKey::generate(kind);
     let key = ApiKey {
-        of_organization: kind == KeyKind::Secret && new.source.is_none(),
+        organization_wide: kind == KeyKind::Secret && new.source.is_none(),
         name: new.name,
         rate: new.rate,
         test: new.test,
         origins: new.origins,
         tags: new.tags,
-        made_by: creating_key(store),
+        created_by: creating_key(store),
         ..ApiKey::new(&presented, organization, source.id, scopes, pepper)
     };
     store.create_key(&key).await?;
@@ -126,7 +126,7 @@ pub async fn create_token(
     let (presented, text) = PresentedKey::generate(KeyKind::Token);
     let key = ApiKey {
         origins: read_origins(new.origins).map_err(OperationError::Invalid)?,
-        made_by: creating_key(store),
+        created_by: creating_key(store),
         ..ApiKey::new(&presented, source.organization, source.id, vec![Scope::Write], pepper)
     };
     store.create_key(&key).await?;
@@ -188,7 +188,7 @@ pub async fn rotate(
         created_at: new.created_at,
         expires_at: None,
         revoked_at: None,
-        made_by: creating_key(store).or(old.made_by),
+        created_by: creating_key(store).or(old.created_by),
         ..old
     };
     let until = Timestamp::now().plus(overlap);
@@ -197,8 +197,8 @@ pub async fn rotate(
     Ok(CreatedKey { key, text })
 }
 
-/// Revokes a key. With `created_with_it` it also revokes the keys and tokens that were created with the key,
-/// and those created with them. Gateways refuse them within seconds.
+/// Revokes a key. With `include_created_keys` it also revokes the keys and tokens that were created with the
+/// key, and those created with them. Gateways refuse them within seconds.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] if the key of the current actor would be revoked.
@@ -206,28 +206,28 @@ pub async fn revoke(
     store: &Store,
     organization: OrganizationId,
     id: &KeyId,
-    created_with_it: bool,
+    include_created_keys: bool,
 ) -> Result<RevokedKey, OperationError> {
-    let all = if created_with_it { store.keys(organization).await? } else { Vec::new() };
+    let all = if include_created_keys { store.keys(organization).await? } else { Vec::new() };
     if creating_key(store).is_some_and(|own| own == *id || is_created_with(&all, &own, id)) {
         return Err(OperationError::invalid(CANNOT_REVOKE_OWN_KEY));
     }
     let key = store.revoke_key(id, Some(organization)).await?;
     let key = key.ok_or_else(|| OperationError::not_found(ResourceKind::Key, id))?;
-    let created_with_it = if created_with_it { revoke_created_with(store, &key).await? } else { 0 };
-    Ok(RevokedKey { key, created_with_it })
+    let created_keys_revoked = if include_created_keys { revoke_created_with(store, &key).await? } else { 0 };
+    Ok(RevokedKey { key, created_keys_revoked })
 }
 
 /// Revokes the keys and tokens that were created with a revoked key, and recursively those created with them.
 /// A revoked key cannot create others, so none is missed.
 async fn revoke_created_with(store: &Store, key: &ApiKey) -> Result<usize, OperationError> {
-    let (mut makers, mut revoked) = (vec![key.clone()], 0);
-    while let Some(maker) = makers.pop() {
-        revoked += store.revoke_created_by(&maker).await?;
+    let (mut creators, mut revoked) = (vec![key.clone()], 0);
+    while let Some(creator) = creators.pop() {
+        revoked += store.revoke_created_by(&creator).await?;
         let all = store.keys(key.organization).await?;
-        makers.extend(
+        creators.extend(
             all.into_iter()
-                .filter(|made| made.made_by.as_ref() == Some(&maker.id) && made.kind == KeyKind::Secret),
+                .filter(|key| key.created_by.as_ref() == Some(&creator.id) && key.kind == KeyKind::Secret),
         );
     }
     Ok(revoked)
@@ -235,8 +235,8 @@ async fn revoke_created_with(store: &Store, key: &ApiKey) -> Result<usize, Opera
 
 /// Whether a key was created with another one, directly or indirectly.
 fn is_created_with(all: &[ApiKey], key: &KeyId, first: &KeyId) -> bool {
-    let maker = |id: &KeyId| all.iter().find(|key| key.id == *id).and_then(|key| key.made_by.clone());
-    std::iter::successors(maker(key), maker).any(|maker| maker == *first)
+    let creator = |id: &KeyId| all.iter().find(|key| key.id == *id).and_then(|key| key.created_by.clone());
+    std::iter::successors(creator(key), creator).any(|creator| creator == *first)
 }
 
 /// Changes a key that is not revoked. Gateways apply the change within seconds.
@@ -324,7 +324,7 @@ impl KeyChanges {
             if key.kind != KeyKind::Secret {
                 return Err(CANNOT_HAVE_OTHER_SCOPES.to_owned());
             }
-            check_scopes(scopes, key.of_organization)?;
+            check_scopes(scopes, key.organization_wide)?;
             key.scopes.clone_from(scopes);
         }
         if let Some(texts) = &self.origins {
@@ -353,11 +353,11 @@ fn read_name(text: &str) -> Result<String, String> {
 }
 
 /// Refuses the scope `admin` for a key that is bound to one source, because it would have no effect.
-fn check_scopes(scopes: &[Scope], of_organization: bool) -> Result<(), String> {
+fn check_scopes(scopes: &[Scope], organization_wide: bool) -> Result<(), String> {
     if scopes.is_empty() {
         return Err("a key needs at least one scope: write, read or admin".to_owned());
     }
-    if scopes.contains(&Scope::Admin) && !of_organization {
+    if scopes.contains(&Scope::Admin) && !organization_wide {
         return Err("only an organization-wide key can have the scope admin; this key is bound to a source"
             .to_owned());
     }

@@ -111,7 +111,7 @@ pub async fn preview(
     Ok(bodies.iter().map(mapped).collect())
 }
 
-/// Proposes a mapping from the last bodies of a source. It contains no values of leads. Bodies that are
+/// Suggests a mapping from the last bodies of a source. It contains no values of leads. Bodies that are
 /// erased or cannot be read are skipped.
 pub async fn suggest(
     store: &Store,
@@ -124,11 +124,11 @@ pub async fn suggest(
     let bodies = bodies(store, &source, last, AuditAction::MappingSuggested, log).await?;
     let read = |submission: &Submission| {
         let body = submission.raw.bytes()?;
-        protocol(source.dialect).document(&submission.media, &body, submission.query.as_deref()).ok()
+        protocol(source.dialect).read_document(&submission.media, &body, submission.query.as_deref()).ok()
     };
     let documents: Vec<_> = bodies.iter().filter_map(read).collect();
     let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
-    Ok(MappingSuggestion::of(&members, source.default_region))
+    Ok(MappingSuggestion::from_bodies(&members, source.default_region))
 }
 
 async fn bodies(
@@ -147,7 +147,7 @@ async fn bodies(
 fn mapped(submission: &Submission, source: &Source, mapping: Option<&Mapping>) -> MappedResult {
     let body = submission.raw.bytes().unwrap_or_default();
     let query = submission.query.as_deref();
-    let document = match protocol(source.dialect).document(&submission.media, &body, query) {
+    let document = match protocol(source.dialect).read_document(&submission.media, &body, query) {
         Ok(document) => document,
         Err(unreadable) => return MappedResult::Fault(unreadable.code().to_owned()),
     };

@@ -204,7 +204,7 @@ impl ReprocessResult {
 /// The fields of a lead's response whose values differ.
 fn difference(before: &Lead, after: &Lead) -> BTreeMap<String, FieldChange> {
     let shown = |lead: &Lead| {
-        let lead = native::lead(lead, SubmissionId::from(lead.id), Outcome::Created, &|_| None);
+        let lead = native::lead_response(lead, SubmissionId::from(lead.id), Outcome::Created, &|_| None);
         match serde_json::to_value(lead) {
             Ok(Value::Object(shown)) => shown,
             _ => Map::new(),

@@ -85,7 +85,7 @@ enum RereadError {
 }
 
 fn read(submission: &Submission, source: &Source) -> Result<Fields, RereadError> {
-    let of_body = |code| RereadError::Invalid(vec![RereadFault::of_body(code)]);
+    let of_body = |code| RereadError::Invalid(vec![RereadFault::for_body(code)]);
     dialect::reread(submission, source).map_err(|error| match error {
         RepairError::BodyErased => of_body("broken_raw"),
         RepairError::Document(error) => of_body(error.code()),
@@ -93,7 +93,7 @@ fn read(submission: &Submission, source: &Source) -> Result<Fields, RereadError>
         RepairError::Decode(DecodeError::Empty) => of_body("empty"),
         RepairError::Decode(DecodeError::TooLarge) => of_body("body_too_large"),
         RepairError::Decode(DecodeError::InvalidFields(faults)) => {
-            RereadError::Invalid(faults.iter().map(RereadFault::of_field).collect())
+            RereadError::Invalid(faults.iter().map(RereadFault::from_field_fault).collect())
         }
     })
 }

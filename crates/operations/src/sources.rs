@@ -241,7 +241,7 @@ pub async fn delete(
         )));
     }
     let keys = store.keys(organization).await?;
-    let is_bound = |key: &&ApiKey| key.source == id && key.of_organization && key.revoked_at.is_none();
+    let is_bound = |key: &&ApiKey| key.source == id && key.organization_wide && key.revoked_at.is_none();
     if let Some(key) = keys.iter().find(is_bound) {
         return Err(OperationError::Invalid(format!(
             "the organization-wide key {} is bound to this source: revoke the key first, or disable the source",

@@ -19,19 +19,19 @@ use crate::{decide, deduplicate, enrich, merge, normalize, rebuild, score, scree
 /// `normalize → deduplicate → screen → merge → enrich → score → decide`.
 pub struct Pipeline {
     match_key: MatchKey,
-    geo_database: Option<Arc<GeoDatabase>>,
+    geolocation: Option<Arc<GeoDatabase>>,
 }
 
 impl Pipeline {
     /// `match_key` is the installation's key for the hashes of claims and suppressions.
     pub fn new(match_key: MatchKey) -> Self {
         enrich::load_tables();
-        Self { match_key, geo_database: None }
+        Self { match_key, geolocation: None }
     }
 
     /// Also infers the location of a browser from its IP address.
-    pub fn with_geo_database(self, geo_database: Option<Arc<GeoDatabase>>) -> Self {
-        Self { geo_database, ..self }
+    pub fn with_geolocation(self, geolocation: Option<Arc<GeoDatabase>>) -> Self {
+        Self { geolocation, ..self }
     }
 
     /// The first stage, which runs before the transaction. `source` is the source of the submission, if it
@@ -42,7 +42,7 @@ impl Pipeline {
         source: Option<Arc<Source>>,
         scoring: Arc<ActiveScoring>,
     ) -> NormalizedSubmission {
-        normalize::normalize(submission, source, scoring, &self.match_key, self.geo_database.as_deref())
+        normalize::normalize(submission, source, scoring, &self.match_key, self.geolocation.as_deref())
     }
 
     fn lead_keys(&self, lead: &Lead) -> Vec<SuppressionKey> {

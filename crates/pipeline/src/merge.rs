@@ -41,11 +41,11 @@ pub(crate) fn create(
         consent_required: source.consent == ConsentPolicy::Required,
         consent_max_age_seconds: None,
         consent_phone: None,
-        clocks: FieldVersions {
-            base: submission.clock(),
+        field_versions: FieldVersions {
+            base: submission.field_version(),
             first: None,
-            own: BTreeMap::new(),
-            left_out: None,
+            by_field: BTreeMap::new(),
+            custom_fields_dropped_up_to: None,
             public_tags: BTreeSet::new(),
         },
         derived: TextValues::default(),
@@ -74,7 +74,7 @@ pub(crate) fn merge_submission(
     reading: &NormalizedValues,
 ) -> MergeTrace {
     let fields = &submission.fields;
-    let mut merger = FieldMerger { versions: &mut lead.clocks, version: submission.clock() };
+    let mut merger = FieldMerger { versions: &mut lead.field_versions, version: submission.field_version() };
 
     // Older builds did not store the phone of a consent. If consent and phone have the same version, they
     // came together.
@@ -82,7 +82,7 @@ pub(crate) fn merge_submission(
         && let Some(consented) = merger.last_version("consent", true)
         && merger.last_version("phone", true) == Some(consented)
     {
-        lead.consent_phone = Some(PhoneDigest::of(consented.submission, phone.identity()));
+        lead.consent_phone = Some(PhoneDigest::compute(consented.submission, phone.identity()));
     }
     let has_new_phone = merger.set_if_newer("phone", &mut lead.phone, &reading.phone) && lead.phone.is_some();
     // A consent without a phone applies to the phone that the person sends, not to one that an operator adds.
@@ -91,12 +91,12 @@ pub(crate) fn merge_submission(
         && let (Some(_), None) = (&lead.consent, lead.consent_phone)
         && let Some(consented) = merger.last_version("consent", true)
     {
-        lead.consent_phone = Some(PhoneDigest::of(consented.submission, ""));
+        lead.consent_phone = Some(PhoneDigest::compute(consented.submission, ""));
     }
     merger.set_if_newer("email", &mut lead.email, &reading.email);
     if merger.set_if_newer("consent", &mut lead.consent, &fields.consent) {
         let phone = lead.consent.as_ref().and(reading.phone.value());
-        lead.consent_phone = phone.map(|phone| PhoneDigest::of(submission.id, phone.identity()));
+        lead.consent_phone = phone.map(|phone| PhoneDigest::compute(submission.id, phone.identity()));
     }
     merger.set_if_newer("attribution", &mut lead.attribution, &fields.attribution);
     merger.set_if_newer("automations", &mut lead.automations, &fields.automations);
@@ -120,8 +120,10 @@ pub(crate) fn merge_submission(
     lead.consent_required |= source.consent == ConsentPolicy::Required;
     let max_age = source.consent_max_age.map(|age| age.as_secs());
     lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(max_age).min();
-    if submission.clock().order() < lead.clocks.first.unwrap_or(lead.clocks.base).order() {
-        lead.clocks.first = Some(submission.clock());
+    if submission.field_version().order()
+        < lead.field_versions.first.unwrap_or(lead.field_versions.base).order()
+    {
+        lead.field_versions.first = Some(submission.field_version());
         lead.source = submission.source;
     }
     lead.received_at = lead.received_at.min(submission.received_at);
@@ -156,8 +158,8 @@ fn add_tags(lead: &mut Lead, tags: &[String], trust: Trust) {
     for tag in tags {
         let is_new = lead.tags.insert(tag.clone());
         match trust {
-            Trust::Secret => drop(lead.clocks.public_tags.remove(tag)),
-            Trust::Public if is_new => drop(lead.clocks.public_tags.insert(tag.clone())),
+            Trust::Secret => drop(lead.field_versions.public_tags.remove(tag)),
+            Trust::Public if is_new => drop(lead.field_versions.public_tags.insert(tag.clone())),
             Trust::Public => {}
         }
     }
@@ -178,9 +180,9 @@ impl FieldMerger<'_> {
         }
         *current = patch.value().cloned();
         if current.is_some() && self.version == self.versions.base {
-            self.versions.own.remove(name);
+            self.versions.by_field.remove(name);
         } else {
-            self.versions.own.insert(name.to_owned(), self.version);
+            self.versions.by_field.insert(name.to_owned(), self.version);
         }
         true
     }
@@ -188,7 +190,7 @@ impl FieldMerger<'_> {
     /// The version in which a field was last set. A value without its own version was set by the creating
     /// submission.
     fn last_version(&self, name: &str, has_value: bool) -> Option<FieldVersion> {
-        self.versions.own.get(name).copied().or_else(|| has_value.then_some(self.versions.base))
+        self.versions.by_field.get(name).copied().or_else(|| has_value.then_some(self.versions.base))
     }
 }
 

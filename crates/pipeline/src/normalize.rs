@@ -25,7 +25,7 @@ pub(crate) fn normalize(
     source: Option<Arc<Source>>,
     scoring: Arc<ActiveScoring>,
     match_key: &MatchKey,
-    geo_database: Option<&GeoDatabase>,
+    geolocation: Option<&GeoDatabase>,
 ) -> NormalizedSubmission {
     let source = source.filter(|source| source.organization == submission.organization);
     let Some(source) = source else {
@@ -46,7 +46,7 @@ pub(crate) fn normalize(
     let ContactValues { phone, email, .. } = contact;
     let country = phone.value().and_then(|phone| phone.region).or(region);
     let texts = texts::read(&submission.fields.texts, country, &mut normalize_trace);
-    let observed = observe::client(&submission.client, geo_database);
+    let observed = observe::client(&submission.client, geolocation);
     let keys = identity_keys(&submission, &source, &phone, &email, match_key);
     let idempotency = submission.idempotency_key_hash.map(|key| ClaimKey {
         organization: submission.organization,
@@ -134,7 +134,7 @@ fn record(
     };
     let (phone, email, consent) = (contact.phone.value(), contact.email.value(), fields.consent.value());
     // A submission stores the codes as texts.
-    let repaired = fields.repairs.iter().map(|code| MaybeKnown::of_code(code));
+    let repaired = fields.repairs.iter().map(|code| MaybeKnown::parse_code(code));
     NormalizeTrace {
         phone: Some(verdict(phone.map(|phone| phone.valid)).into()),
         phone_reason: phone.and_then(|phone| phone.reason).map(|problem| problem.to_string()),

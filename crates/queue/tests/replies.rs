@@ -72,7 +72,7 @@ fn lead(name: &str) -> Lead {
     let (id, at) = ("01890a5d-ac96-774b-bcce-b302099a8057", "2026-01-01T00:00:00.000000Z");
     serde_json::from_value(json!({
         "id": id, "organization": id, "source": id, "received_at": at, "updated_at": at,
-        "texts": { "full_name": name }, "consent_required": true, "clocks": { "base": ["secret", at, id] },
+        "texts": { "full_name": name }, "consent_required": true, "field_versions": { "base": ["secret", at, id] },
         "score": 7, "temperature": "cold", "eligibility": "held", "reasons": ["phone_missing"],
     }))
     .unwrap()

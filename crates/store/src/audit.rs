@@ -83,7 +83,7 @@ impl Store {
     }
 }
 
-/// Within the transaction of what is told.
+/// Stores the entries in the transaction of the changes that they describe.
 pub(crate) fn record(session: &mut StoreConnection, entries: &[AuditEntry]) -> Result<(), TransactionError> {
     session.execute(session.sql.audit.insert, entries).map(drop)
 }

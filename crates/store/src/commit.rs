@@ -44,7 +44,7 @@ pub struct SettledSubmission {
 }
 
 impl SettledSubmission {
-    pub(crate) fn of(case: &ResolvedSubmission<'_>) -> Self {
+    pub(crate) fn from_resolved(case: &ResolvedSubmission<'_>) -> Self {
         Self {
             submission: case.normalized.submission.id,
             organization: case.normalized.submission.organization,
@@ -103,7 +103,7 @@ fn commit(
     let fresh: Vec<&NormalizedSubmission> = fresh.into_values().chain(released).collect();
     let provisional = provisional(&fresh);
     tx.lock_claims(&provisional)?;
-    let mut resolved = JudgeInput::of(tx, judge, fresh, &provisional)?;
+    let mut resolved = JudgeInput::read(tx, judge, fresh, &provisional)?;
     let erased = resolved.split_off_erased(judge);
     let late_opt_outs = resolved.opt_outs_of(&erased, judge);
     let aside = reused.iter().filter(|one| one.is_opt_out()).flat_map(|one| judge.opt_out_entries(one, &[]));
@@ -113,7 +113,7 @@ fn commit(
         let others = resolved.resolution.submissions.iter().map(|case| case.normalized);
         let others = others.filter(|one| !erased.contains_key(&key_of(&one.submission)));
         let fresh = others.chain(erased.values()).collect();
-        resolved = JudgeInput::of(tx, judge, fresh, &provisional)?;
+        resolved = JudgeInput::read(tx, judge, fresh, &provisional)?;
     }
     let JudgeInput { resolution, leads, suppressions } = resolved;
     let taken_over = resolution.taken_over_leads.clone();
@@ -133,7 +133,7 @@ fn commit(
     tx.erase_submissions(erased.keys())?;
     let pending = tx.opt_out(&[effects.opted_out, late_opt_outs, opt_outs_aside].concat(), judge)?;
 
-    let settled = effects.submissions.iter().map(SettledSubmission::of).collect();
+    let settled = effects.submissions.iter().map(SettledSubmission::from_resolved).collect();
     Ok(CommitResult { settled, repeated, reused: reused.len(), pending })
 }
 
@@ -152,7 +152,7 @@ struct JudgeInput<'b> {
 }
 
 impl<'b> JudgeInput<'b> {
-    fn of(
+    fn read(
         tx: &mut StoreTransaction<'_>,
         judge: &dyn Judge,
         fresh: Vec<&'b NormalizedSubmission>,
@@ -247,7 +247,8 @@ fn release_from_quarantine<'b>(
     let released = tx.release(latest.values().map(|normalized| &normalized.submission))?;
     latest.retain(|key, _| released.contains_key(key));
     let apart = latest.iter().filter(|(key, _)| released.get(key) == Some(&true));
-    let apart: Vec<_> = apart.map(|(_, normalized)| SubmissionRow::of(&normalized.submission)).collect();
+    let apart: Vec<_> =
+        apart.map(|(_, normalized)| SubmissionRow::from_submission(&normalized.submission)).collect();
     tx.insert_submission_rows(&apart)?;
     Ok(latest.into_values().collect())
 }

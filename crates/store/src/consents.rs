@@ -36,11 +36,11 @@ impl Store {
     pub async fn consents(
         &self,
         organization: OrganizationId,
-        of: ConsentFilter,
+        filter: ConsentFilter,
         after: Option<ConsentCursor>,
         limit: u32,
     ) -> Result<Page<ConsentEvidence, ConsentCursor>, StoreError> {
-        let (from, to) = match of {
+        let (from, to) = match filter {
             ConsentFilter::Received { from, to } => (from, to),
             ConsentFilter::Lead(_) | ConsentFilter::Submission(_) => (None, None),
         };
@@ -54,15 +54,15 @@ impl Store {
         let ConsentCursor { at, id } = after.unwrap_or(start);
         let wanted = PageAfterConsent {
             organization,
-            lead: if let ConsentFilter::Lead(lead) = of { Some(lead) } else { None },
+            lead: if let ConsentFilter::Lead(lead) = filter { Some(lead) } else { None },
             at,
-            id: if let ConsentFilter::Submission(id) = of { id } else { id },
+            id: if let ConsentFilter::Submission(id) = filter { id } else { id },
             before: to.unwrap_or(Timestamp::from_microseconds(i64::MAX)).max(epoch),
             most: limit.saturating_add(1),
         };
         let found = self.read(move |session| {
             let consents = &session.sql.consents;
-            let text = match of {
+            let text = match filter {
                 ConsentFilter::Lead(_) => consents.page_of_lead,
                 ConsentFilter::Submission(_) => consents.of_submission,
                 ConsentFilter::Received { .. } => consents.page,

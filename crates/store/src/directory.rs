@@ -36,7 +36,7 @@ impl ClockSkew {
     pub const REASON: &str = "the clocks of this program and of the database differ; synchronize both machines (NTP) and \
                               restart this program if its machine's clock was set back";
 
-    fn of(skew: Duration) -> Self {
+    fn from_difference(skew: Duration) -> Self {
         match skew {
             skew if skew <= LARGE_ABOVE => Self::Small,
             skew if skew <= MAX_CLOCK_SKEW => Self::Large,
@@ -107,7 +107,10 @@ impl Directory {
 
     /// The clock skew at the last refresh.
     pub fn clock_skew(&self) -> ClockSkew {
-        self.observed.load().as_ref().map_or(ClockSkew::Small, |observed| ClockSkew::of(observed.skew))
+        self.observed
+            .load()
+            .as_ref()
+            .map_or(ClockSkew::Small, |observed| ClockSkew::from_difference(observed.skew))
     }
 
     /// The epoch of the store, which changes after each restore of a backup. `None` before the first refresh.
@@ -199,7 +202,11 @@ mod tests {
             (at(69), 31, ClockSkew::TooLarge),
         ] {
             let found = distance(time, at(100), at(110));
-            assert_eq!((found, ClockSkew::of(found)), (Duration::from_secs(skew), verdict), "{time}");
+            assert_eq!(
+                (found, ClockSkew::from_difference(found)),
+                (Duration::from_secs(skew), verdict),
+                "{time}"
+            );
         }
     }
 }

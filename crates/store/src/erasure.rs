@@ -278,8 +278,8 @@ impl Store {
         &self,
         organization: OrganizationId,
     ) -> Result<Vec<(LeadId, bool)>, StoreError> {
-        let of = [InOrganization { organization }];
-        self.read(move |session| session.load(session.sql.erasure.rebuilding, &of)).await
+        let scope = [InOrganization { organization }];
+        self.read(move |session| session.load(session.sql.erasure.rebuilding, &scope)).await
     }
 
     /// Marks leads as rebuilt: they no longer contain erased values.

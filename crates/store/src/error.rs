@@ -7,8 +7,8 @@ use std::fmt;
 pub enum StoreError {
     /// Temporary: keep the batch, back off and retry, or answer 503. Whether anything was stored may be
     /// unknown, so retry with the same ids.
-    #[error("the store is unavailable: {trouble}{}", Detail(.detail))]
-    Unavailable { trouble: StoreFailure, detail: Option<String> },
+    #[error("the store is unavailable: {failure}{}", Detail(.detail))]
+    Unavailable { failure: StoreFailure, detail: Option<String> },
     /// The database refused one row, and nothing of the batch was stored. Commit halves of the batch, down to
     /// the single row, and quarantine it.
     #[error("the database refused a row (code {code}{})", Constraint(.constraint))]
@@ -65,13 +65,13 @@ impl StoreError {
     /// The kind of failure, if the store is unavailable.
     pub fn failure(&self) -> Option<StoreFailure> {
         match self {
-            Self::Unavailable { trouble, .. } => Some(*trouble),
+            Self::Unavailable { failure, .. } => Some(*failure),
             _ => None,
         }
     }
 
-    pub(crate) fn unavailable(trouble: StoreFailure) -> Self {
-        Self::Unavailable { trouble, detail: None }
+    pub(crate) fn unavailable(failure: StoreFailure) -> Self {
+        Self::Unavailable { failure, detail: None }
     }
 }
 
@@ -97,7 +97,7 @@ pub enum StoreFailure {
     ReadOnly,
     /// The database refuses the call independently of its rows: a missing grant, table or function, or a
     /// wrong password. An operator must correct it.
-    Refused,
+    Misconfigured,
     /// The database reported an internal error.
     Internal,
 }

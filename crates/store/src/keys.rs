@@ -22,7 +22,7 @@ pub(crate) struct KeyRow {
     organization: OrganizationId,
     source: SourceId,
     #[serde(default)]
-    of_organization: bool,
+    organization_wide: bool,
     name: Option<String>,
     scopes: Vec<String>,
     rate: Option<String>,
@@ -30,7 +30,7 @@ pub(crate) struct KeyRow {
     origins: Vec<String>,
     tags: Vec<String>,
     label: Option<String>,
-    made_by: Option<KeyId>,
+    created_by: Option<KeyId>,
     hash: String,
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
@@ -38,13 +38,13 @@ pub(crate) struct KeyRow {
 }
 
 impl KeyRow {
-    fn of(key: &ApiKey) -> Self {
+    fn from_key(key: &ApiKey) -> Self {
         Self {
             id: key.id.clone(),
             kind: key.kind.as_str().to_owned(),
             organization: key.organization,
             source: key.source,
-            of_organization: key.of_organization,
+            organization_wide: key.organization_wide,
             name: key.name.clone(),
             scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
             rate: key.rate.map(|rate| rate.to_string()),
@@ -52,7 +52,7 @@ impl KeyRow {
             origins: key.origins.clone(),
             tags: key.tags.clone(),
             label: key.label.clone(),
-            made_by: key.made_by.clone(),
+            created_by: key.created_by.clone(),
             hash: key.hash.clone(),
             created_at: key.created_at,
             expires_at: key.expires_at,
@@ -73,7 +73,7 @@ impl KeyRow {
             kind,
             organization: self.organization,
             source: self.source,
-            of_organization: self.of_organization,
+            organization_wide: self.organization_wide,
             name: self.name,
             scopes: self.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
             rate,
@@ -81,7 +81,7 @@ impl KeyRow {
             origins: self.origins,
             tags: self.tags,
             label: self.label,
-            made_by: self.made_by,
+            created_by: self.created_by,
             hash: self.hash,
             created_at: self.created_at,
             expires_at: self.expires_at,
@@ -95,7 +95,7 @@ impl Store {
     /// ([`StoreError::RowRefused`]). An organization has at most 2,000 keys that are not revoked
     /// ([`StoreError::TooMany`]).
     pub async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
-        let row = KeyRow::of(key);
+        let row = KeyRow::from_key(key);
         let entry = self.entry(key.organization, AuditAction::KeyCreated).with_target(&key.id);
         let entry = entry
             .with_detail("kind", key.kind)
@@ -103,9 +103,9 @@ impl Store {
             .with_detail("source", key.source);
         self.write(move |session| {
             let generation = advance(session)?;
-            // `advance` locks the installation row, so this check and a concurrent `revoke_made_by` are
+            // `advance` locks the installation row, so this check and a concurrent `revoke_created_by` are
             // serialized.
-            check_creator_not_revoked(session, row.made_by.as_ref())?;
+            check_creator_not_revoked(session, row.created_by.as_ref())?;
             let source: Option<SourceRow> =
                 session.find(session.sql.sources.by_id, ById { id: row.source })?;
             if source.is_some_and(|source| source.is_deleted()) {
@@ -114,8 +114,8 @@ impl Store {
             session.execute(session.sql.keys.insert, &[WithGeneration { row: &row, generation }])?;
             quotas::KEYS.check_counted(session, session.sql.keys.count, row.organization)?;
             if row.kind == KeyKind::Token.as_str() {
-                let of = [InAnySource { organization: row.organization, source: Some(row.source) }];
-                let counted: Vec<u64> = session.load(session.sql.keys.count_tokens, &of)?;
+                let scope = [InAnySource { organization: row.organization, source: Some(row.source) }];
+                let counted: Vec<u64> = session.load(session.sql.keys.count_tokens, &scope)?;
                 quotas::TOKENS.check(counted.first().copied().unwrap_or(0))?;
             }
             audit::record(session, std::slice::from_ref(&entry))
@@ -126,7 +126,9 @@ impl Store {
     /// The keys of an organization, including revoked ones.
     pub async fn keys(&self, organization: OrganizationId) -> Result<Vec<ApiKey>, StoreError> {
         let rows: Vec<KeyRow> = self
-            .read(move |session| session.load(session.sql.keys.of, &[InOrganization { organization }]))
+            .read(move |session| {
+                session.load(session.sql.keys.by_organization, &[InOrganization { organization }])
+            })
             .await?;
         Ok(rows.into_iter().filter_map(KeyRow::read).collect())
     }
@@ -138,12 +140,12 @@ impl Store {
         self.write(move |session| {
             let generation = advance(session)?;
             let revoked = KeyRevocation { id: &id, organization: Some(organization), revoked_at, generation };
-            let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_made_by, &[revoked])?;
+            let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_created_by, &[revoked])?;
             let entry = |row: &KeyRow| {
                 store
                     .entry(organization, AuditAction::KeyRevoked)
                     .with_target(&row.id)
-                    .with_detail("made_by", &id)
+                    .with_detail("created_by", &id)
             };
             audit::record(session, &rows.iter().map(entry).collect::<Vec<_>>())?;
             Ok(rows.len())
@@ -168,11 +170,11 @@ impl Store {
             let is_ours =
                 |key: &ApiKey| organization.is_none_or(|organization| key.organization == organization);
             let Some(mut key) = found.and_then(KeyRow::read).filter(is_ours) else { return Ok(None) };
-            let before = KeyRow::of(&key);
+            let before = KeyRow::from_key(&key);
             if let Err(why) = change(&mut key) {
                 return Ok(Some(Err(why)));
             }
-            let after = KeyRow::of(&key);
+            let after = KeyRow::from_key(&key);
             let changed = differences(&before, &after);
             if changed.is_empty() {
                 return Ok(Some(Ok(key)));
@@ -220,7 +222,7 @@ impl Store {
         replacement: &ApiKey,
         old_expires_at: Timestamp,
     ) -> Result<Option<ApiKey>, StoreError> {
-        let (id, row) = (id.clone(), KeyRow::of(replacement));
+        let (id, row) = (id.clone(), KeyRow::from_key(replacement));
         let entry = self.entry(replacement.organization, AuditAction::KeyRotated).with_target(&id);
         let entry = entry.with_detail("replacement", &replacement.id);
         let asking = match self.actor() {
@@ -257,11 +259,11 @@ impl Store {
 /// Refuses a key that is created with a revoked one.
 fn check_creator_not_revoked(
     session: &mut StoreConnection,
-    maker: Option<&KeyId>,
+    creator: Option<&KeyId>,
 ) -> Result<(), TransactionError> {
-    let Some(maker) = maker else { return Ok(()) };
-    let maker: Option<KeyRow> = session.find(session.sql.keys.by_id, ById { id: maker })?;
-    match maker.is_some_and(|maker| maker.revoked_at.is_some()) {
+    let Some(creator) = creator else { return Ok(()) };
+    let creator: Option<KeyRow> = session.find(session.sql.keys.by_id, ById { id: creator })?;
+    match creator.is_some_and(|creator| creator.revoked_at.is_some()) {
         true => Err(StoreError::CreatorRevoked.into()),
         false => Ok(()),
     }

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod attempts;
 mod audit;
 mod backup;
 mod batch_splitter;
@@ -8,6 +7,7 @@ mod commit;
 mod config;
 mod connection;
 mod consents;
+mod crash_attempts;
 mod directory;
 mod erasure;
 mod error;

@@ -91,9 +91,9 @@ impl Store {
         organization: OrganizationId,
         source: SourceId,
     ) -> Result<Vec<MappingRecord>, StoreError> {
-        let of = [InSource { organization, source, most: u32::MAX }];
+        let scope = [InSource { organization, source, most: u32::MAX }];
         let rows: Vec<MappingRow> =
-            self.read(move |session| session.load(session.sql.mappings.of, &of)).await?;
+            self.read(move |session| session.load(session.sql.mappings.by_source, &scope)).await?;
         Ok(rows.into_iter().filter_map(MappingRow::read).collect())
     }
 

@@ -142,7 +142,7 @@ fn connect(
     patience: Duration,
 ) -> Result<PooledConnection<Manager>, StoreError> {
     connections.get_timeout(patience).map_err(|error| StoreError::Unavailable {
-        trouble: StoreFailure::Connection,
+        failure: StoreFailure::Connection,
         detail: Some(error.to_string().trim().to_owned()),
     })
 }

@@ -86,7 +86,7 @@ fn insert_entry(
     let submission = &normalized.submission;
     let (whole, none) = (wrap_submission(submission)?, WrappedSubmission::default());
     let row = match form {
-        StoredForm::Columns => SubmissionRow::of(submission),
+        StoredForm::Columns => SubmissionRow::from_submission(submission),
         StoredForm::Document => SubmissionRow::wrapped(submission, &whole, Timestamp::now(), &none),
     };
     let mut tx = StoreTransaction::new(session);
@@ -124,7 +124,7 @@ fn insert_entry(
         None => BTreeSet::new(),
     };
     Ok(CommitResult {
-        settled: case.iter().map(SettledSubmission::of).collect(),
+        settled: case.iter().map(SettledSubmission::from_resolved).collect(),
         pending,
         ..CommitResult::default()
     })

@@ -83,8 +83,8 @@ pub(crate) struct QuarantineEntryRow {
 }
 
 impl QuarantineEntryRow {
-    /// What came under the id of another may have come by another source, too. What was mended is read as
-    /// mended.
+    /// What came under the id of another may have come by another source, too. If there is a repair, it is
+    /// read in place of the original.
     fn read(self) -> Result<(QuarantineEntry, Option<Submission>), StoreError> {
         let own = self.repair.as_deref().or(self.document.as_deref()).map(unwrap).transpose()?;
         let (source, dialect) =
@@ -197,16 +197,16 @@ impl Store {
         &self,
         organization: OrganizationId,
         id: Uuid,
-        mended: &Submission,
+        repaired: &Submission,
         by: &str,
     ) -> Result<Option<QuarantineEntry>, StoreError> {
-        let (repair, by, repaired_at) = (wrap_submission(mended)?, by.to_owned(), Timestamp::now());
+        let (repair, by, repaired_at) = (wrap_submission(repaired)?, by.to_owned(), Timestamp::now());
         let entry = self.entry(organization, AuditAction::QuarantineRepaired).with_target(id);
         let held: Vec<QuarantinedSubmission> = self
             .write(move |session| {
-                let repaired =
+                let update =
                     RepairUpdate { organization, id, repair: &repair, repaired_at, repaired_by: &by };
-                if session.execute(session.sql.quarantine.repair, &[repaired])? > 0 {
+                if session.execute(session.sql.quarantine.repair, &[update])? > 0 {
                     audit::record(session, std::slice::from_ref(&entry))?;
                 }
                 session.load(session.sql.quarantine.entry, &[ScopedId { organization, id }])

@@ -41,9 +41,9 @@ impl ContributorRow {
     fn read(self) -> Result<Contributor, StoreError> {
         let erased = self.submission.is_erased();
         let stored = self.submission.submission()?;
-        let mended = self.repair.as_deref().map(unwrap).transpose()?;
-        // What was mended is still the submission that it was.
-        let submission = mended.map_or(stored.clone(), |mended| Submission { id: stored.id, ..mended });
+        let repaired = self.repair.as_deref().map(unwrap).transpose()?;
+        // A repaired submission keeps its id.
+        let submission = repaired.map_or(stored.clone(), |repaired| Submission { id: stored.id, ..repaired });
         Ok(Contributor { lead: self.lead, outcome: self.outcome, submission, erased })
     }
 }
@@ -138,7 +138,7 @@ struct RebuildRun<'j> {
 /// What is stored of the leads.
 struct StoredLeads {
     leads: BTreeMap<LeadId, Lead>,
-    makers: Contributors,
+    contributors: Contributors,
     /// Who held the keys before they were locked, and after.
     there: BTreeMap<ClaimKey, Claim>,
     held: BTreeMap<ClaimKey, Claim>,
@@ -151,7 +151,7 @@ impl RebuildRun<'_> {
         tx: &mut StoreTransaction<'_>,
         rebuilds: &[LeadRebuild],
     ) -> Result<Vec<RebuildResult>, TransactionError> {
-        let keys = RebuildKeys::of(rebuilds);
+        let keys = RebuildKeys::from_rebuilds(rebuilds);
         let found = self.find(tx, rebuilds, &keys)?;
         let mut written = RebuildWrites::default();
         let rebuilt =
@@ -189,10 +189,10 @@ impl RebuildRun<'_> {
             tx.lock_leads(&ids)?
         };
         let held = if self.dry { there.clone() } else { tx.read_claims(&keys.provisional)? };
-        let makers = tx.read_contributors(&ids)?;
+        let contributors = tx.read_contributors(&ids)?;
         let suppressions = tx.read_suppressions(&suppression_keys(self.judge, parts(), &[]))?;
         let leads = leads.into_iter().map(|lead| (lead.id, lead)).collect();
-        Ok(StoredLeads { leads, makers, there, held, suppressions })
+        Ok(StoredLeads { leads, contributors, there, held, suppressions })
     }
 
     fn rebuild_lead<'r>(
@@ -202,9 +202,9 @@ impl RebuildRun<'_> {
         found: &StoredLeads,
         written: &mut RebuildWrites<'r>,
     ) -> RebuildResult {
-        let StoredLeads { leads, makers, there, held, suppressions } = found;
+        let StoredLeads { leads, contributors, there, held, suppressions } = found;
         let parts: BTreeSet<_> = one.parts.iter().map(|part| part.normalized.submission.id).collect();
-        let before = leads.get(&one.lead).filter(|_| makers.get(&one.lead) == Some(&parts));
+        let before = leads.get(&one.lead).filter(|_| contributors.get(&one.lead) == Some(&parts));
         let Some(before) = before else {
             written.release(keys.taken_by(one.lead, there, held));
             return RebuildResult::ChangedConcurrently;
@@ -215,8 +215,8 @@ impl RebuildRun<'_> {
             return RebuildResult::NotRebuildable;
         };
         written.release(keys.outdated(one.lead, held));
-        // The clocks of fields may be written in two ways that mean the same.
-        if (Lead { clocks: before.clocks.clone(), ..after.clone() }) == *before {
+        // The versions of fields may be written in two ways that mean the same.
+        if (Lead { field_versions: before.field_versions.clone(), ..after.clone() }) == *before {
             return RebuildResult::Unchanged;
         }
         let conflicts = keys.conflicts(one, held);
@@ -290,7 +290,7 @@ struct ClaimCandidate {
 }
 
 impl RebuildKeys {
-    fn of(rebuilds: &[LeadRebuild]) -> Self {
+    fn from_rebuilds(rebuilds: &[LeadRebuild]) -> Self {
         let mut candidates: BTreeMap<ClaimKey, ClaimCandidate> = BTreeMap::new();
         let mut today = BTreeSet::new();
         for LeadRebuild { lead, parts } in rebuilds {
@@ -330,7 +330,7 @@ impl RebuildKeys {
         Self { provisional, today }
     }
 
-    fn of_lead<'k>(
+    fn held_by<'k>(
         &'k self,
         lead: LeadId,
         held: &'k BTreeMap<ClaimKey, Claim>,
@@ -345,7 +345,7 @@ impl RebuildKeys {
         lead: LeadId,
         held: &'k BTreeMap<ClaimKey, Claim>,
     ) -> impl Iterator<Item = ClaimKey> + 'k {
-        self.of_lead(lead, held).filter(move |key| !self.today.contains(&(lead, *key)))
+        self.held_by(lead, held).filter(move |key| !self.today.contains(&(lead, *key)))
     }
 
     /// What a lead took just now.
@@ -355,7 +355,7 @@ impl RebuildKeys {
         there: &'k BTreeMap<ClaimKey, Claim>,
         held: &'k BTreeMap<ClaimKey, Claim>,
     ) -> impl Iterator<Item = ClaimKey> + 'k {
-        self.of_lead(lead, held).filter(|key| !there.contains_key(key))
+        self.held_by(lead, held).filter(|key| !there.contains_key(key))
     }
 
     /// The kinds of today's keys that other leads hold.

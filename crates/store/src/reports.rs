@@ -104,8 +104,8 @@ impl Store {
         source: SourceId,
         most: u32,
     ) -> Result<RecentLeads, StoreError> {
-        let of = InSource { organization, source, most };
-        let counted = self.read(move |session| session.find(session.sql.reports.recent_leads, of)).await?;
+        let scope = InSource { organization, source, most };
+        let counted = self.read(move |session| session.find(session.sql.reports.recent_leads, scope)).await?;
         Ok(counted.unwrap_or_default())
     }
 
@@ -123,7 +123,7 @@ impl Store {
     ) -> Result<IntakeReport, StoreError> {
         let received = ReceivedRange::for_day(organization, source, day);
         let counted = self.read(move |session| count(session, &received)).await?;
-        Ok(IntakeReport::of(source, day, counted))
+        Ok(IntakeReport::new(source, day, counted))
     }
 
     /// The same report for a large day. It may take up to a minute and has its own connection. `permit` is
@@ -137,7 +137,7 @@ impl Store {
     ) -> Result<IntakeReport, StoreError> {
         let received = ReceivedRange::for_day(organization, source, day);
         let counted = self.read_without_timeout(permit, move |session| count(session, &received)).await?;
-        Ok(IntakeReport::of(source, day, counted))
+        Ok(IntakeReport::new(source, day, counted))
     }
 }
 
@@ -158,8 +158,8 @@ fn count(
 }
 
 impl IntakeReport {
-    fn of(source: Option<SourceId>, day: &Day, counted: Vec<IntakeCountRow>) -> Self {
-        let (whole, parts) = IntakeCounts::of(counted);
+    fn new(source: Option<SourceId>, day: &Day, counted: Vec<IntakeCountRow>) -> Self {
+        let (whole, parts) = IntakeCounts::total_and_by_source(counted);
         let parts = parts.into_iter().map(|(source, intake)| SourceIntakeCounts { source, intake });
         Self {
             day: day.clone(),
@@ -175,7 +175,7 @@ impl IntakeReport {
 
 impl IntakeCounts {
     /// The whole, and each source's part.
-    fn of(counted: Vec<IntakeCountRow>) -> (Self, BTreeMap<SourceId, Self>) {
+    fn total_and_by_source(counted: Vec<IntakeCountRow>) -> (Self, BTreeMap<SourceId, Self>) {
         let mut whole = Self::default();
         let mut parts: BTreeMap<SourceId, Self> = BTreeMap::new();
         for one in counted {

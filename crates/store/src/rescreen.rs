@@ -57,7 +57,7 @@ struct SettledRow {
 }
 
 impl SettledRow {
-    fn of(pending: &PendingEntryRow, now: Timestamp) -> Self {
+    fn from_pending(pending: &PendingEntryRow, now: Timestamp) -> Self {
         let PendingEntryRow { entry, pending_since } = pending;
         Self { key: entry.key, list: entry.list.clone(), pending_since: *pending_since, now }
     }
@@ -127,10 +127,10 @@ impl Store {
             if !page.is_empty() {
                 self.wait_for_running_commits(organization).await?;
             }
-            after = page.last().map(|last| SuppressionCursor::of(&last.entry));
+            after = page.last().map(|last| SuppressionCursor::from_entry(&last.entry));
             let mut contacts = Vec::new();
             for pending in page {
-                let row = SettledRow::of(&pending, now);
+                let row = SettledRow::from_pending(&pending, now);
                 if contact(&pending.entry).is_some() {
                     contacts.push((pending.entry, row));
                 } else if pending.entry.form.is_plain() && pending.entry.value.is_some() {
@@ -162,11 +162,11 @@ impl Store {
         organization: OrganizationId,
         after: Option<SuppressionCursor>,
         most: u32,
-        of: PendingFilter,
+        filter: PendingFilter,
     ) -> Result<(Timestamp, Vec<PendingEntryRow>), StoreError> {
         self.read(move |session| {
             let now = session.now()?;
-            let text = match of {
+            let text = match filter {
                 PendingFilter::All => session.sql.suppressions.pending,
                 PendingFilter::ContactEntries => session.sql.suppressions.pending_contacts,
             };
@@ -184,8 +184,8 @@ impl Store {
     async fn wait_for_running_commits(&self, organization: OrganizationId) -> Result<(), StoreError> {
         let running = move |session: &mut StoreConnection| {
             let Some(sharing) = session.sql.leads.sharing else { return Ok(BTreeSet::new()) };
-            let names: Vec<String> =
-                session.load(sharing, &AdvisoryLock::of([(organization, LockMode::Shared)]))?;
+            let locks = AdvisoryLock::for_organizations([(organization, LockMode::Shared)]);
+            let names: Vec<String> = session.load(sharing, &locks)?;
             Ok(names.into_iter().collect())
         };
         let mut earlier: BTreeSet<String> = self.read(running).await?;

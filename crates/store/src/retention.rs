@@ -48,9 +48,9 @@ struct RetentionRow {
     #[serde(flatten)]
     retention: Retention,
     #[serde(default, skip_serializing)]
-    swept_to: Option<Uuid>,
+    submissions_swept_to: Option<Uuid>,
     #[serde(default, skip_serializing)]
-    swept_whole_at: Option<Timestamp>,
+    last_full_sweep_at: Option<Timestamp>,
     #[serde(default, skip_serializing)]
     leads_swept_to: Option<Uuid>,
 }
@@ -58,8 +58,8 @@ struct RetentionRow {
 #[derive(Serialize)]
 struct SweepProgress {
     organization: OrganizationId,
-    swept_to: Uuid,
-    swept_whole_at: Option<Timestamp>,
+    submissions_swept_to: Uuid,
+    last_full_sweep_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -90,11 +90,12 @@ impl Store {
         let row = RetentionRow {
             organization,
             retention,
-            swept_to: None,
-            swept_whole_at: None,
+            submissions_swept_to: None,
+            last_full_sweep_at: None,
             leads_swept_to: None,
         };
-        let entry = self.entry(organization, AuditAction::RetentionSet).with_detail("kept", row.retention);
+        let entry =
+            self.entry(organization, AuditAction::RetentionSet).with_detail("retention", row.retention);
         self.write(move |session| {
             session.execute(session.sql.retention.set, &[row])?;
             audit::record(session, std::slice::from_ref(&entry))
@@ -130,9 +131,9 @@ impl Store {
     }
 
     async fn retention_row(&self, organization: OrganizationId) -> Result<Option<RetentionRow>, StoreError> {
-        let of = [InOrganization { organization }];
+        let scope = [InOrganization { organization }];
         let found: Vec<RetentionRow> =
-            self.read(move |session| session.load(session.sql.retention.of, &of)).await?;
+            self.read(move |session| session.load(session.sql.retention.by_organization, &scope)).await?;
         Ok(found.into_iter().next())
     }
 
@@ -158,11 +159,11 @@ impl Store {
         let Some(age) = row.retention.submissions else { return Ok(()) };
         let (organization, now) = (row.organization, self.now().await?);
         // An unfinished pass is continued.
-        let is_due = row.swept_whole_at.is_some_and(|at| now.since(at) >= FULL_SWEEP_INTERVAL);
-        let swept_whole_at = row.swept_whole_at.filter(|_| !is_due);
+        let is_due = row.last_full_sweep_at.is_some_and(|at| now.since(at) >= FULL_SWEEP_INTERVAL);
+        let last_full_sweep_at = row.last_full_sweep_at.filter(|_| !is_due);
         let mut page = UuidRangePage {
             organization,
-            id: row.swept_to.filter(|_| !is_due).unwrap_or_default(),
+            id: row.submissions_swept_to.filter(|_| !is_due).unwrap_or_default(),
             before: first_id_at(now.minus(age)),
             most: PAGE,
         };
@@ -170,15 +171,19 @@ impl Store {
             let found = self.read(move |session| session.load(session.sql.retention.submissions, &[page]));
             let found: Vec<(SubmissionId, bool)> = found.await?;
             let Some((last, _)) = found.last() else {
-                if swept_whole_at.is_none() {
-                    let whole = SweepProgress { organization, swept_to: page.id, swept_whole_at: Some(now) };
-                    self.submissions_swept(whole).await?;
+                if last_full_sweep_at.is_none() {
+                    let finished = SweepProgress {
+                        organization,
+                        submissions_swept_to: page.id,
+                        last_full_sweep_at: Some(now),
+                    };
+                    self.save_submission_progress(finished).await?;
                 }
                 break;
             };
             page.id = last.as_uuid();
             let old: Vec<_> = found.iter().filter(|(_, erased)| !erased).map(|(id, _)| *id).collect();
-            let progress = SweepProgress { organization, swept_to: page.id, swept_whole_at };
+            let progress = SweepProgress { organization, submissions_swept_to: page.id, last_full_sweep_at };
             let erased = self.write(move |session| {
                 StoreTransaction::new(session).lock_shared(organization)?;
                 let erased = redact(session, organization, &old, &[], ErasureCause::Retention)?;
@@ -190,7 +195,7 @@ impl Store {
         Ok(())
     }
 
-    async fn submissions_swept(&self, progress: SweepProgress) -> Result<(), StoreError> {
+    async fn save_submission_progress(&self, progress: SweepProgress) -> Result<(), StoreError> {
         self.write(move |session| {
             session.execute(session.sql.retention.progress, std::slice::from_ref(&progress)).map(drop)
         })
@@ -277,8 +282,8 @@ mod tests {
         let row = |n| RetentionRow {
             organization: owner(n),
             retention: Retention::default(),
-            swept_to: None,
-            swept_whole_at: None,
+            submissions_swept_to: None,
+            last_full_sweep_at: None,
             leads_swept_to: None,
         };
         let order = |last: Option<u128>| {

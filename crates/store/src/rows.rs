@@ -136,7 +136,9 @@ pub(crate) struct AdvisoryLock {
 
 impl AdvisoryLock {
     /// The locks of these organizations, in the order in which every transaction takes them.
-    pub(crate) fn of(organizations: impl IntoIterator<Item = (OrganizationId, LockMode)>) -> Vec<Self> {
+    pub(crate) fn for_organizations(
+        organizations: impl IntoIterator<Item = (OrganizationId, LockMode)>,
+    ) -> Vec<Self> {
         let mut locks = BTreeMap::new();
         for (organization, hold) in organizations {
             // The last bits of a UUIDv7 are random.
@@ -204,7 +206,7 @@ fn extra(submission: &Submission) -> Cow<'_, Map<String, Value>> {
 }
 
 impl<'a> SubmissionRow<'a> {
-    pub(crate) fn of(submission: &'a Submission) -> Self {
+    pub(crate) fn from_submission(submission: &'a Submission) -> Self {
         let (raw, raw_encoding) = match &submission.raw {
             RawBody::Text(text) => (text, "text"),
             RawBody::Base64(text) => (text, "base64"),
@@ -255,7 +257,7 @@ impl<'a> SubmissionRow<'a> {
             mapping_fault: None,
             traceparent: None,
             extra: Cow::Borrowed(&none.extra),
-            ..Self::of(submission)
+            ..Self::from_submission(submission)
         }
     }
 }
@@ -299,7 +301,7 @@ pub(crate) struct ReleaseRow {
     pub(crate) released_at: Timestamp,
 }
 
-/// A lead with what queries filter and sort by. Only [`LeadRow::of`] makes one: columns and document agree.
+/// A lead with what queries filter and sort by. [`LeadRow::from_lead`] makes columns and document agree.
 #[derive(Serialize)]
 pub(crate) struct LeadRow<'a> {
     organization: OrganizationId,
@@ -325,7 +327,7 @@ pub(crate) struct LeadRow<'a> {
 }
 
 impl<'a> LeadRow<'a> {
-    pub(crate) fn of(lead: &'a Lead) -> Self {
+    pub(crate) fn from_lead(lead: &'a Lead) -> Self {
         let email = lead.email_address().and_then(Email::from_stored).map(|email| email.comparison_form());
         Self {
             organization: lead.organization,
@@ -356,13 +358,13 @@ pub(crate) fn reversed(text: &str) -> String {
 }
 
 #[derive(Serialize)]
-pub(crate) struct AttemptRow {
+pub(crate) struct CrashAttemptRow {
     pub(crate) submission: SubmissionId,
     pub(crate) last_at: Timestamp,
 }
 
 #[derive(Serialize)]
-pub(crate) struct AttemptsUntil {
+pub(crate) struct CrashAttemptsUntil {
     pub(crate) last_at: Timestamp,
 }
 
@@ -392,11 +394,11 @@ mod tests {
     #[test]
     fn a_batch_of_very_many_organizations_takes_few_locks() {
         let organizations: Vec<_> = (0..20_000).map(|_| OrganizationId::generate()).collect();
-        let locks =
-            AdvisoryLock::of(organizations.iter().map(|organization| (*organization, LockMode::Shared)));
+        let shared = organizations.iter().map(|organization| (*organization, LockMode::Shared));
+        let locks = AdvisoryLock::for_organizations(shared);
         assert!(locks.len() <= 256 && locks.is_sorted_by_key(|lock| lock.key) && !locks[0].alone);
-        let alone =
-            AdvisoryLock::of([(organizations[0], LockMode::Shared), (organizations[0], LockMode::Exclusive)]);
+        let both = [LockMode::Shared, LockMode::Exclusive].map(|mode| (organizations[0], mode));
+        let alone = AdvisoryLock::for_organizations(both);
         assert!(alone.len() == 1 && alone[0].alone);
     }
 }

@@ -84,7 +84,9 @@ impl Store {
     /// a warning.
     pub async fn scorings(&self, organization: OrganizationId) -> Result<Vec<ScoringRecord>, StoreError> {
         let rows: Vec<ScoringRow> = self
-            .read(move |session| session.load(session.sql.scorings.of, &[InOrganization { organization }]))
+            .read(move |session| {
+                session.load(session.sql.scorings.by_organization, &[InOrganization { organization }])
+            })
             .await?;
         let record = |row: ScoringRow| {
             let ActiveScoring { version, scoring } = read(row.version, &row.document)?;

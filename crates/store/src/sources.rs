@@ -53,7 +53,7 @@ pub(crate) struct SourceRow {
 }
 
 impl SourceRow {
-    fn of(source: &Source) -> Self {
+    fn from_source(source: &Source) -> Self {
         Self {
             id: source.id,
             organization: source.organization,
@@ -157,7 +157,7 @@ impl Store {
             Some(row) => Some(row),
             None => {
                 let made = self.new_source(organization, defaults, None);
-                let (made, entry) = (SourceRow::of(&made), self.created(&made));
+                let (made, entry) = (SourceRow::from_source(&made), self.created(&made));
                 self.write(move |session| {
                     let generation = advance(session)?;
                     let insert = session.sql.sources.insert_default;
@@ -180,7 +180,7 @@ impl Store {
         if source.mapping.is_some() {
             return Err(StoreError::Bug("a source was made with a mapping".to_owned()));
         }
-        let (row, entry) = (SourceRow::of(source), self.created(source));
+        let (row, entry) = (SourceRow::from_source(source), self.created(source));
         self.write(move |session| {
             let generation = advance(session)?;
             session.execute(session.sql.sources.insert, &[WithGeneration { row: &row, generation }])?;
@@ -200,7 +200,7 @@ impl Store {
     ///
     /// If the change deletes the source, its keys and tokens are revoked in the same transaction.
     pub async fn update_source(&self, source: &Source) -> Result<Option<Source>, StoreError> {
-        let (row, store) = (SourceRow::of(source), self.clone());
+        let (row, store) = (SourceRow::from_source(source), self.clone());
         let changed: Option<SourceRow> = self
             .write(move |session| {
                 let generation = advance(session)?;
@@ -238,7 +238,7 @@ impl Store {
     pub async fn sources(&self, organization: OrganizationId) -> Result<Vec<Source>, StoreError> {
         let all = AfterId { organization, id: SourceId::from_uuid(Uuid::nil()), most: u32::MAX };
         let rows: Vec<SourceRow> =
-            self.read(move |session| session.load(session.sql.sources.of, &[all])).await?;
+            self.read(move |session| session.load(session.sql.sources.by_organization, &[all])).await?;
         Ok(rows.into_iter().filter_map(SourceRow::read).collect())
     }
 
@@ -254,7 +254,8 @@ impl Store {
         let after = AfterId { organization, id, most: limit.saturating_add(1) };
         let page: Page<SourceRow, SourceId> = self
             .read(move |session| {
-                session.load_page(session.sql.sources.of, &[after], limit, |row: &SourceRow| row.id)
+                let page = session.sql.sources.by_organization;
+                session.load_page(page, &[after], limit, |row: &SourceRow| row.id)
             })
             .await?;
         let sources = page.data.into_iter().filter_map(SourceRow::read);

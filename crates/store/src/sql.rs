@@ -16,7 +16,7 @@ pub(crate) struct Sql {
     pub(crate) leads: LeadSql,
     pub(crate) quarantine: QuarantineSql,
     pub(crate) suppressions: SuppressionSql,
-    pub(crate) attempts: AttemptSql,
+    pub(crate) crash_attempts: CrashAttemptSql,
     pub(crate) sweeps: SweepSql,
     pub(crate) consents: ConsentSql,
     pub(crate) erasure: ErasureSql,
@@ -69,7 +69,7 @@ pub(crate) struct SourceSql {
     /// In: `ByDialect`. Out: `SourceRow`.
     pub(crate) default_of: &'static str,
     /// In: `AfterId`. Out: `SourceRow`, by id.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
     /// In: `ById<SourceId>`. Out: `SourceRow`.
     pub(crate) by_id: &'static str,
     /// In: `InOrganization`. Out: their number.
@@ -90,7 +90,7 @@ pub(crate) struct MappingSql {
     /// In: `MappingActivation`. Puts a version that is there in force, or none; the source's next revision.
     pub(crate) activate: &'static str,
     /// In: `InSource`. Out: `MappingRow`, by version.
-    pub(crate) of: &'static str,
+    pub(crate) by_source: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -98,7 +98,7 @@ pub(crate) struct KeySql {
     /// In: `WithGeneration<KeyRow>`.
     pub(crate) insert: &'static str,
     /// In: `InOrganization`. Out: `KeyRow`, by id.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
     /// In: `InOrganization`. Out: the number of those that are not revoked.
     pub(crate) count: &'static str,
     /// In: `ById<KeyId>`. Out: `KeyRow`.
@@ -106,7 +106,7 @@ pub(crate) struct KeySql {
     /// In: `KeyRevocation`. Keeps the time of the first revocation. Out: `KeyRow`.
     pub(crate) revoke: &'static str,
     /// In: `KeyRevocation`. Those that the key asked for and that are not revoked. Out: `KeyRow`.
-    pub(crate) revoke_made_by: &'static str,
+    pub(crate) revoke_created_by: &'static str,
     /// In: `SourceKeysRevocation`. Those of the source that are not revoked. Out: `KeyRow`.
     pub(crate) revoke_of_source: &'static str,
     /// In: `WithGeneration<KeyRow>`. Changes what can be configured of one that is not revoked.
@@ -128,7 +128,7 @@ pub(crate) struct TagSql {
     /// In: `ScopedId<i64>`. Out: [`crate::Tag`].
     pub(crate) by_id: &'static str,
     /// In: `AfterId<i64>`. Out: [`crate::Tag`], by number.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -149,7 +149,7 @@ pub(crate) struct SubmissionSql {
     /// made or changed the lead, without those that were erased on request.
     pub(crate) of_leads: &'static str,
     /// The same. Out: `(LeadId, SubmissionId)`.
-    pub(crate) makers: &'static str,
+    pub(crate) contributors: &'static str,
     /// In: `ScopedId`. Out: [`crate::SubmissionOrLead`].
     pub(crate) find: &'static str,
 }
@@ -279,12 +279,12 @@ pub(crate) struct SweepSql {
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]
-pub(crate) struct AttemptSql {
-    /// In: `AttemptRow`. Out: the attempts so far.
-    pub(crate) begin: &'static str,
+pub(crate) struct CrashAttemptSql {
+    /// In: `CrashAttemptRow`. Out: the attempts so far.
+    pub(crate) count: &'static str,
     /// In: `ById<SubmissionId>`.
-    pub(crate) forget: &'static str,
-    /// In: `AttemptsUntil`.
+    pub(crate) delete: &'static str,
+    /// In: `CrashAttemptsUntil`.
     pub(crate) purge: &'static str,
 }
 
@@ -324,7 +324,7 @@ pub(crate) struct ErasureSql {
     /// leads.
     pub(crate) traces: &'static str,
     /// In: `TraceRedaction`.
-    pub(crate) retell: &'static str,
+    pub(crate) update_traces: &'static str,
     /// In: `Redaction`. Entries of the quarantine, by id; open ones are discarded.
     pub(crate) empty_entries: &'static str,
     /// In: `ErasureRequestRow`. Idempotency keys that these submissions used first.
@@ -352,7 +352,7 @@ pub(crate) struct RetentionSql {
     /// In: `RetentionRow`.
     pub(crate) set: &'static str,
     /// In: `InOrganization`. Out: `RetentionRow`.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
     /// Out: `RetentionRow`.
     pub(crate) all: &'static str,
     /// In: `SweepProgress`.
@@ -381,7 +381,7 @@ pub(crate) struct ScoringSql {
     /// In: `OutdatedScorings`.
     pub(crate) delete: &'static str,
     /// In: `InOrganization`. Out: `ScoringRow`, by version.
-    pub(crate) of: &'static str,
+    pub(crate) by_organization: &'static str,
 }
 
 #[cfg_attr(test, derive(serde::Serialize))]

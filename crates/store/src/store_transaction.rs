@@ -57,7 +57,7 @@ impl<'s> StoreTransaction<'s> {
         organizations: impl IntoIterator<Item = (OrganizationId, LockMode)>,
     ) -> Result<(), TransactionError> {
         let Some(hold) = self.sql.leads.hold else { return Ok(()) };
-        self.execute(hold, &AdvisoryLock::of(organizations)).map(drop)
+        self.execute(hold, &AdvisoryLock::for_organizations(organizations)).map(drop)
     }
 
     /// Holds changes of the organization's suppression lists off until the transaction ends.
@@ -102,7 +102,7 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         submissions: impl Iterator<Item = &'a Submission>,
     ) -> Result<BTreeSet<SubmissionKey>, TransactionError> {
-        let rows: Vec<SubmissionRow<'_>> = submissions.map(SubmissionRow::of).collect();
+        let rows: Vec<SubmissionRow<'_>> = submissions.map(SubmissionRow::from_submission).collect();
         self.insert_submission_rows(&rows)
     }
 
@@ -211,13 +211,13 @@ impl<'s> StoreTransaction<'s> {
     }
 
     pub(crate) fn insert_leads(&mut self, leads: &[Lead]) -> Result<(), TransactionError> {
-        let rows: Vec<_> = leads.iter().map(LeadRow::of).collect();
+        let rows: Vec<_> = leads.iter().map(LeadRow::from_lead).collect();
         self.execute(self.sql.leads.insert, &rows).map(drop)
     }
 
     /// All of them exist: the caller has read them under lock.
     pub(crate) fn update_leads(&mut self, leads: &[Lead]) -> Result<(), TransactionError> {
-        let rows: Vec<_> = leads.iter().map(LeadRow::of).collect();
+        let rows: Vec<_> = leads.iter().map(LeadRow::from_lead).collect();
         match self.execute(self.sql.leads.update, &rows)? == rows.len() {
             true => Ok(()),
             false => Err(StoreError::Bug("a lead read under lock was not there to update".to_owned()).into()),
@@ -285,12 +285,12 @@ impl<'s> StoreTransaction<'s> {
         leads: &BTreeSet<ScopedId<LeadId>>,
     ) -> Result<Contributors, TransactionError> {
         let rows: Vec<_> = leads.iter().copied().collect();
-        let pairs: Vec<(LeadId, SubmissionId)> = self.load(self.sql.submissions.makers, &rows)?;
-        let mut makers = Contributors::new();
+        let pairs: Vec<(LeadId, SubmissionId)> = self.load(self.sql.submissions.contributors, &rows)?;
+        let mut contributors = Contributors::new();
         for (lead, submission) in pairs {
-            makers.entry(lead).or_default().insert(submission);
+            contributors.entry(lead).or_default().insert(submission);
         }
-        Ok(makers)
+        Ok(contributors)
     }
 
     /// One more outcome of the submissions that made these leads.
@@ -333,7 +333,7 @@ impl<'s> StoreTransaction<'s> {
     ) -> Result<(), TransactionError> {
         let evidence = cases.iter().filter_map(|case| {
             let salt = judge.consent_salt(&case.normalized.submission);
-            ConsentEvidence::of(case, salt, self.now)
+            ConsentEvidence::from_resolved(case, salt, self.now)
         });
         let mut evidence: Vec<ConsentEvidence> = evidence.collect();
         let people = evidence.iter_mut().filter_map(|one| {
@@ -353,11 +353,11 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         keys: impl Iterator<Item = &'k SubmissionKey>,
     ) -> Result<(), TransactionError> {
-        let mut of: BTreeMap<OrganizationId, Vec<SubmissionId>> = BTreeMap::new();
+        let mut by_organization: BTreeMap<OrganizationId, Vec<SubmissionId>> = BTreeMap::new();
         for key in keys {
-            of.entry(key.organization).or_default().push(key.id);
+            by_organization.entry(key.organization).or_default().push(key.id);
         }
-        for (organization, submissions) in of {
+        for (organization, submissions) in by_organization {
             erasure::redact(self.session, organization, &submissions, &[], ErasureCause::Request)?;
         }
         Ok(())

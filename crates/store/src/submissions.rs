@@ -87,9 +87,9 @@ impl Store {
         source: SourceId,
         limit: u32,
     ) -> Result<Vec<Submission>, StoreError> {
-        let of = [InSource { organization, source, most: limit }];
+        let scope = [InSource { organization, source, most: limit }];
         let stored: Vec<StoredSubmission> =
-            self.read(move |session| session.load(session.sql.submissions.recent, &of)).await?;
+            self.read(move |session| session.load(session.sql.submissions.recent, &scope)).await?;
         stored.into_iter().map(StoredSubmission::submission).collect()
     }
 

@@ -31,7 +31,7 @@ pub enum AddOutcome {
     /// The entry existed. Its expiry is later now.
     Extended,
     /// The entry existed with the same or a later expiry and did not change.
-    Kept,
+    AlreadyListed,
 }
 
 impl AddOutcome {
@@ -49,7 +49,7 @@ pub struct SuppressionCursor {
 }
 
 impl SuppressionCursor {
-    pub(crate) fn of(entry: &Suppression) -> Self {
+    pub(crate) fn from_entry(entry: &Suppression) -> Self {
         Self { kind: entry.key.kind, key: entry.key.key, list: entry.list.clone() }
     }
 }
@@ -83,7 +83,7 @@ pub(crate) struct SuppressionRow<'a> {
 
 impl<'a> SuppressionRow<'a> {
     /// Stored leads learn of it in the same transaction, or later.
-    fn of(entry: &'a Suppression, at_once: bool, now: Timestamp) -> Self {
+    fn new(entry: &'a Suppression, at_once: bool, now: Timestamp) -> Self {
         Self {
             entry,
             pending_since: (!at_once).then_some(now),
@@ -155,7 +155,7 @@ impl Store {
         let mut verdicts = Vec::with_capacity(entries.len());
         for chunk in entries.chunks(CHUNK) {
             if self.all_already_active(chunk).await? {
-                verdicts.extend(chunk.iter().map(|_| AddOutcome::Kept));
+                verdicts.extend(chunk.iter().map(|_| AddOutcome::AlreadyListed));
                 continue;
             }
             let (chunk, judge) = (chunk.to_vec(), Arc::clone(&judge));
@@ -164,7 +164,7 @@ impl Store {
                 StoreTransaction::new(session).lock_exclusive(organization)?;
                 let now = session.now()?;
                 let listed = add(session, &chunk, judge.as_ref(), now)?;
-                let changed = listed.iter().filter(|listed| **listed != AddOutcome::Kept).count();
+                let changed = listed.iter().filter(|listed| **listed != AddOutcome::AlreadyListed).count();
                 if changed > 0 {
                     audit::record(session, &[entry.clone().with_detail("count", changed)])?;
                 }
@@ -247,7 +247,7 @@ impl Store {
             let after = PageAfterSuppression::new(organization, after.as_ref(), session.now()?, most);
             session.load(session.sql.suppressions.page, &[after])
         });
-        Ok(Page::cut(found.await?, limit, SuppressionCursor::of))
+        Ok(Page::cut(found.await?, limit, SuppressionCursor::from_entry))
     }
 }
 
@@ -291,7 +291,7 @@ pub(crate) fn opt_out(
         return Ok(BTreeSet::new());
     }
     let now = session.now()?;
-    write(session, changed.iter().map(|entry| SuppressionRow::of(entry, false, now)))?;
+    write(session, changed.iter().map(|entry| SuppressionRow::new(entry, false, now)))?;
     let named: Vec<_> = changed.iter().filter_map(contact).collect();
     let crowded = shared_by_many(session, &named)?;
     let is_few = |named: &&Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
@@ -311,7 +311,7 @@ fn apply(
     let crowded = shared_by_many(session, &named)?;
     let is_few = |named: &Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
     let is_at_once = |entry| contact(entry).as_ref().is_some_and(is_few);
-    write(session, entries.iter().map(|entry| SuppressionRow::of(entry, is_at_once(entry), now)))?;
+    write(session, entries.iter().map(|entry| SuppressionRow::new(entry, is_at_once(entry), now)))?;
     let few: Vec<_> = named.iter().filter(|named| is_few(named)).copied().collect();
     reassess_listed(session, &few, judge)
 }
@@ -325,7 +325,7 @@ pub(crate) fn apply_to(
     now: Timestamp,
 ) -> Result<(), TransactionError> {
     let at_once = shared_by_many(session, named)?.is_empty();
-    write(session, entries.iter().map(|entry| SuppressionRow::of(entry, at_once, now)))?;
+    write(session, entries.iter().map(|entry| SuppressionRow::new(entry, at_once, now)))?;
     if at_once { reassess_listed(session, named, judge) } else { Ok(()) }
 }
 
@@ -365,7 +365,7 @@ pub(crate) fn merge(
                 (AddOutcome::Extended, longer)
             }
             Some(_) => {
-                listed.push(AddOutcome::Kept);
+                listed.push(AddOutcome::AlreadyListed);
                 continue;
             }
         };

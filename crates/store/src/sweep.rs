@@ -183,8 +183,8 @@ pub(crate) fn skip_failing_organization<T: Default>(
     swept: Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     match swept {
-        Err(StoreError::Unavailable { trouble: trouble @ StoreFailure::Connection, detail }) => {
-            Err(StoreError::Unavailable { trouble, detail })
+        Err(StoreError::Unavailable { failure: failure @ StoreFailure::Connection, detail }) => {
+            Err(StoreError::Unavailable { failure, detail })
         }
         Err(error) => {
             tracing::warn!(%organization, sweep, %error, "a sweep failed for an organization; it will be retried");

@@ -68,8 +68,10 @@ impl Store {
     ) -> Result<Page<Tag, u64>, StoreError> {
         let id = i64::try_from(after.unwrap_or(0)).unwrap_or(i64::MAX);
         let after = AfterId { organization, id, most: limit.saturating_add(1) };
-        self.read(move |session| session.load_page(session.sql.tags.of, &[after], limit, |tag: &Tag| tag.id))
-            .await
+        self.read(move |session| {
+            session.load_page(session.sql.tags.by_organization, &[after], limit, |tag: &Tag| tag.id)
+        })
+        .await
     }
 
     pub async fn tag(&self, organization: OrganizationId, id: u64) -> Result<Option<Tag>, StoreError> {

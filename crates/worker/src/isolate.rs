@@ -20,7 +20,7 @@ pub(crate) async fn settle(committer: &Committer, submission: &Submission) -> Re
     let settled = attempt(committer, submission).await;
     // The submission is settled, or the database is unavailable: in both cases the count restarts. If the
     // database does not answer this call either, one of the three attempts is lost.
-    if let Err(error) = committer.store.forget_attempts(vec![submission.id]).await {
+    if let Err(error) = committer.store.delete_crash_attempts(vec![submission.id]).await {
         tracing::debug!(submission.id = %submission.id, "count of attempts not deleted: {error}");
     }
     settled
@@ -30,7 +30,7 @@ async fn attempt(committer: &Committer, submission: &Submission) -> Result<(), C
     let deadline = committer.retry_deadline();
     loop {
         let attempts = committer
-            .retry_while_unavailable(deadline, || committer.store.begin_attempt(submission.id))
+            .retry_while_unavailable(deadline, || committer.store.count_crash_attempt(submission.id))
             .await?;
         let attempts = attempts.map_err(|error| {
             tracing::error!(submission.id = %submission.id, "attempt cannot be counted: {error}");

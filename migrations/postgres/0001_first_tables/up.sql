@@ -57,8 +57,8 @@ CREATE TABLE api_keys (
     scopes       text[]      NOT NULL,
     rate         text,
     test         boolean     NOT NULL,
-    made_by      text,
-    of_organization boolean  NOT NULL DEFAULT false,
+    created_by   text,
+    organization_wide boolean NOT NULL DEFAULT false,
     hash         text        NOT NULL,
     created_at   timestamptz NOT NULL,
     revoked_at   timestamptz,
@@ -95,15 +95,15 @@ CREATE TABLE submissions (
 -- the value. There is no foreign key to leads, because a claim is inserted before its lead. The fill factor
 -- leaves space for in-place updates of `last_seen`.
 CREATE TABLE claims (
-    organization uuid        NOT NULL,
-    kind         text        NOT NULL,
-    key          bytea       NOT NULL,
-    lead         uuid        NOT NULL,
-    submission   uuid        NOT NULL,
-    trust        text        NOT NULL DEFAULT 'public',
-    body_hash    bytea,
-    last_seen    timestamptz NOT NULL,
-    held_until   timestamptz, -- NULL: no end
+    organization    uuid        NOT NULL,
+    kind            text        NOT NULL,
+    key             bytea       NOT NULL,
+    lead            uuid        NOT NULL,
+    submission      uuid        NOT NULL,
+    trust           text        NOT NULL DEFAULT 'public',
+    body_hash       bytea,
+    last_seen       timestamptz NOT NULL,
+    protected_until timestamptz, -- NULL: no end
     PRIMARY KEY (organization, kind, key)
 ) WITH (fillfactor = 85);
 -- The oldest idempotency keys, to purge them. The index uses the submission, which does not change. An index
@@ -178,7 +178,7 @@ CREATE TABLE suppressions (
 
 -- How often the processing of a submission was started after its third delivery. The row is deleted when the
 -- submission is settled.
-CREATE TABLE attempts (
+CREATE TABLE crash_attempts (
     submission uuid        PRIMARY KEY,
     attempts   integer     NOT NULL,
     last_at    timestamptz NOT NULL

@@ -13,14 +13,14 @@ CREATE TABLE leads_to_rebuild (
     PRIMARY KEY (organization, lead)
 );
 
--- The retention settings of an organization. NULL: no end. `swept_to`: submissions up to this id were erased
--- by age. `swept_whole_at`: the end of the last full pass, NULL until the first one has ended.
+-- The retention settings of an organization. NULL: no end. `submissions_swept_to`: submissions up to this id
+-- were erased by age. `last_full_sweep_at`: the end of the last full pass, NULL until the first one has ended.
 CREATE TABLE retention (
-    organization        uuid PRIMARY KEY REFERENCES organizations (id),
-    submissions_seconds bigint,
-    leads_seconds       bigint,
-    quarantine_seconds  bigint,
-    audit_seconds       bigint,
-    swept_to            uuid,
-    swept_whole_at      timestamptz
+    organization         uuid PRIMARY KEY REFERENCES organizations (id),
+    submissions_seconds  bigint,
+    leads_seconds        bigint,
+    quarantine_seconds   bigint,
+    audit_seconds        bigint,
+    submissions_swept_to uuid,
+    last_full_sweep_at   timestamptz
 );

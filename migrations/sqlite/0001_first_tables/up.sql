@@ -60,8 +60,8 @@ CREATE TABLE api_keys (
     scopes       TEXT    NOT NULL,
     rate         TEXT,
     test         INTEGER NOT NULL,
-    made_by      TEXT,
-    of_organization INTEGER NOT NULL DEFAULT 0,
+    created_by   TEXT,
+    organization_wide INTEGER NOT NULL DEFAULT 0,
     hash         TEXT    NOT NULL,
     created_at   TEXT    NOT NULL,
     revoked_at   TEXT,
@@ -97,15 +97,15 @@ CREATE TABLE submissions (
 -- The lead of each identity key, and the first submission of each idempotency key. `key` is a keyed hash of
 -- the value. There is no foreign key to leads, because a claim is inserted before its lead.
 CREATE TABLE claims (
-    organization TEXT NOT NULL,
-    kind         TEXT NOT NULL,
-    key          BLOB NOT NULL,
-    lead         TEXT NOT NULL,
-    submission   TEXT NOT NULL,
-    trust        TEXT NOT NULL DEFAULT 'public',
-    body_hash    BLOB,
-    last_seen    TEXT NOT NULL,
-    held_until   TEXT, -- NULL: no end
+    organization    TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    key             BLOB NOT NULL,
+    lead            TEXT NOT NULL,
+    submission      TEXT NOT NULL,
+    trust           TEXT NOT NULL DEFAULT 'public',
+    body_hash       BLOB,
+    last_seen       TEXT NOT NULL,
+    protected_until TEXT, -- NULL: no end
     PRIMARY KEY (organization, kind, key)
 ) STRICT, WITHOUT ROWID;
 -- The oldest idempotency keys, to purge them.
@@ -179,7 +179,7 @@ CREATE TABLE suppressions (
 
 -- How often the processing of a submission was started after its third delivery. The row is deleted when the
 -- submission is settled.
-CREATE TABLE attempts (
+CREATE TABLE crash_attempts (
     submission TEXT    NOT NULL PRIMARY KEY,
     attempts   INTEGER NOT NULL,
     last_at    TEXT    NOT NULL

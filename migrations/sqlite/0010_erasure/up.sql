@@ -15,14 +15,14 @@ CREATE TABLE leads_to_rebuild (
     PRIMARY KEY (organization, lead)
 ) STRICT, WITHOUT ROWID;
 
--- The retention settings of an organization. NULL: no end. `swept_to`: submissions up to this id were erased
--- by age. `swept_whole_at`: the end of the last full pass, NULL until the first one has ended.
+-- The retention settings of an organization. NULL: no end. `submissions_swept_to`: submissions up to this id
+-- were erased by age. `last_full_sweep_at`: the end of the last full pass, NULL until the first one has ended.
 CREATE TABLE retention (
-    organization TEXT NOT NULL PRIMARY KEY REFERENCES organizations (id),
-    submissions_seconds INTEGER,
-    leads_seconds       INTEGER,
-    quarantine_seconds  INTEGER,
-    audit_seconds       INTEGER,
-    swept_to            TEXT,
-    swept_whole_at      TEXT
+    organization         TEXT NOT NULL PRIMARY KEY REFERENCES organizations (id),
+    submissions_seconds  INTEGER,
+    leads_seconds        INTEGER,
+    quarantine_seconds   INTEGER,
+    audit_seconds        INTEGER,
+    submissions_swept_to TEXT,
+    last_full_sweep_at   TEXT
 ) STRICT, WITHOUT ROWID;

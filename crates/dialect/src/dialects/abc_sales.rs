@@ -11,12 +11,14 @@ use serde::Serialize;
 
 use super::native;
 use crate::field_reader::FieldReader;
-use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
-use crate::problem::{Problem, flat, flat_with};
+use crate::name_index::{
+    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
+};
+use crate::problem::{Problem, render_flat_problem, render_flat_problem_with};
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
 use crate::response::{DialectResponse, PostedLead, SubmissionOutcome};
 
-const OWN: SlotNames = &[
+const DOCUMENTED_NAMES: SlotNames = &[
     (Slot::Text(TextField::FullName), &["name"]),
     (Slot::Email, &["email"]),
     (Slot::Phone, &["phone"]),
@@ -32,8 +34,12 @@ const OWN: SlotNames = &[
     (Slot::UserAssignments, &["user_assignments"]),
 ];
 
-static NAMES: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
+    NameIndex::new(FieldRules::new(
+        DOCUMENTED_NAMES,
+        &[NATIVE_NAMES, CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES],
+    ))
+});
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
@@ -48,19 +54,19 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         region: None,
         has_campaign: false,
     },
-    limit: DefaultLimit { counted_by: LimitScope::Organization, rate: Rate::per_minute(300) },
-    intake: &[IntakePath::of("/v1/webhooks/leads", Dialect::AbcSales)],
+    default_limit: DefaultLimit { counted_by: LimitScope::Organization, rate: Rate::per_minute(300) },
+    intake_paths: &[IntakePath::for_dialect("/v1/webhooks/leads", Dialect::AbcSales)],
     waits_for_outcome: false,
     reads_query: false,
-    refuses_empty: false,
-    sends_reset: false,
-    names: &NAMES,
-    require,
-    accepted,
-    accepted_from_public: accepted,
-    settled,
-    refused,
-    leads_page: native::leads_page,
+    refuses_empty_document: false,
+    sends_rate_limit_reset: false,
+    name_index: &NAME_INDEX,
+    check_fields,
+    render_accepted,
+    render_accepted_for_public: render_accepted,
+    render_outcome,
+    render_problem,
+    render_leads_page: native::render_leads_page,
 };
 
 /// The minimum and maximum length of a name, in characters.
@@ -68,7 +74,7 @@ const NAME_LENGTH: (usize, usize) = (2, 100);
 /// The maximum length of a phone and of an id, in characters.
 const MAX_LENGTH: usize = 50;
 
-fn require(reader: &mut FieldReader<'_>) {
+fn check_fields(reader: &mut FieldReader<'_>) {
     let name = reader.fields.text(TextField::FullName).map(|name| name.chars().count());
     match name {
         None if reader.was_attempted(Slot::Text(TextField::FullName)) => {}
@@ -101,26 +107,26 @@ struct AcceptedBody<'e> {
 
 /// The system documents that the response contains the lead's external id, sent or generated, but not the
 /// name of the member. `id` is the id by which Leadgate finds the lead.
-fn accepted(posted: &PostedLead<'_>) -> DialectResponse {
+fn render_accepted(posted: &PostedLead<'_>) -> DialectResponse {
     let id = posted.id;
     let external_id = posted.external_id().map_or_else(|| id.to_string().into(), Cow::Borrowed);
     DialectResponse::json(202, &AcceptedBody { id, status: "queued", external_id })
 }
 
 #[derive(Serialize)]
-struct SettledBody {
+struct OutcomeBody {
     id: LeadId,
     status: Outcome,
 }
 
 /// The system documents 201 and 200 for leads that are processed at once, without a body.
-fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
+fn render_outcome(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     match submission.lead {
         Some(lead) => DialectResponse::json(
             submission.http_status(),
-            &SettledBody { id: lead.id, status: submission.outcome },
+            &OutcomeBody { id: lead.id, status: submission.outcome },
         ),
-        None => submission.without_lead(),
+        None => submission.render_without_lead(),
     }
 }
 
@@ -131,7 +137,7 @@ struct RateLimitedBody {
 }
 
 /// The system documents an error body for 429 only. Other errors have the same format.
-fn refused(problem: &Problem<'_>) -> DialectResponse {
+fn render_problem(problem: &Problem<'_>) -> DialectResponse {
     match problem.status {
         429 => {
             let retry_after = problem.retry_after_seconds.unwrap_or(60);
@@ -141,7 +147,7 @@ fn refused(problem: &Problem<'_>) -> DialectResponse {
             )
         }
         // The documented status for a refused lead is 400.
-        422 => flat_with(400, &problem.detail, problem),
-        _ => flat(problem),
+        422 => render_flat_problem_with(400, &problem.detail, problem),
+        _ => render_flat_problem(problem),
     }
 }

@@ -11,21 +11,27 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::native;
-use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
-use crate::problem::flat;
+use crate::name_index::{
+    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
+};
+use crate::problem::render_flat_problem;
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
-use crate::response::{DialectResponse, PostedLead, SubmissionOutcome, queued};
+use crate::response::{DialectResponse, PostedLead, SubmissionOutcome, render_queued};
 
 /// `page_url` is documented too. It is not listed here, so that a lead with a long URL is not refused.
-const OWN: SlotNames = &[
+const DOCUMENTED_NAMES: SlotNames = &[
     (Slot::Text(TextField::FullName), &["name"]),
     (Slot::Email, &["email"]),
     (Slot::Phone, &["phone"]),
     (Slot::CustomFields, &["metadata"]),
 ];
 
-static NAMES: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED])));
+static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
+    NameIndex::new(FieldRules::new(
+        DOCUMENTED_NAMES,
+        &[NATIVE_NAMES, CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES],
+    ))
+});
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
@@ -39,24 +45,27 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         region: None,
         has_campaign: false,
     },
-    limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(100) },
-    intake: &[
+    default_limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(100) },
+    intake_paths: &[
         // For servers.
-        IntakePath { public: false, ..IntakePath::of("/api/v1/leads/inbound", Dialect::AskAd) },
+        IntakePath {
+            allows_public_credentials: false,
+            ..IntakePath::for_dialect("/api/v1/leads/inbound", Dialect::AskAd)
+        },
         // For web forms.
-        IntakePath::of("/api/v1/leads/capture", Dialect::AskAd),
+        IntakePath::for_dialect("/api/v1/leads/capture", Dialect::AskAd),
     ],
     waits_for_outcome: true,
     reads_query: false,
-    refuses_empty: true,
-    sends_reset: true,
-    names: &NAMES,
-    require: |_| {},
-    accepted: queued,
-    accepted_from_public,
-    settled,
-    refused: flat,
-    leads_page: native::leads_page,
+    refuses_empty_document: true,
+    sends_rate_limit_reset: true,
+    name_index: &NAME_INDEX,
+    check_fields: |_| {},
+    render_accepted: render_queued,
+    render_accepted_for_public,
+    render_outcome,
+    render_problem: render_flat_problem,
+    render_leads_page: native::render_leads_page,
 };
 
 #[derive(Serialize)]
@@ -69,14 +78,14 @@ struct CreatedBody {
 
 /// `created` is the only documented status, and clients may require it. For an existing lead the HTTP status
 /// is 200, and `outcome` has the outcome.
-fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
-    let Some(lead) = submission.lead else { return submission.without_lead() };
+fn render_outcome(submission: &SubmissionOutcome<'_>) -> DialectResponse {
+    let Some(lead) = submission.lead else { return submission.render_without_lead() };
     let outcome = Some(submission.outcome).filter(|outcome| *outcome != Outcome::Created);
     DialectResponse::json(submission.http_status(), &CreatedBody { id: lead.id, status: "created", outcome })
 }
 
 /// The response for a new lead, with the id of the submission.
-fn accepted_from_public(posted: &PostedLead<'_>) -> DialectResponse {
+fn render_accepted_for_public(posted: &PostedLead<'_>) -> DialectResponse {
     DialectResponse::json(201, &CreatedBody { id: posted.id.into(), status: "created", outcome: None })
 }
 
@@ -116,8 +125,8 @@ struct ContactBody<'l> {
     updated_at: Timestamp,
 }
 
-impl<'l> ContactBody<'l> {
-    fn of(lead: &'l Lead) -> Self {
+impl<'l> From<&'l Lead> for ContactBody<'l> {
+    fn from(lead: &'l Lead) -> Self {
         Self {
             id: lead.id,
             name: lead.text(TextField::FullName),
@@ -138,16 +147,16 @@ impl<'l> ContactBody<'l> {
 }
 
 /// The response of `GET /api/v1/contacts`. The system documents the parameters, but not the body.
-pub fn contacts_page(leads: &[Lead], paging: Paging) -> DialectResponse {
-    page(leads.iter().map(ContactBody::of).collect(), paging)
+pub fn render_contacts_page(leads: &[Lead], paging: Paging) -> DialectResponse {
+    render_page(leads.iter().map(ContactBody::from).collect(), paging)
 }
 
 /// The response of `GET /api/v1/deals`. Leadgate has no deals, so every page is empty.
-pub fn deals_page(page: u32, limit: u32) -> DialectResponse {
-    self::page(Vec::<()>::new(), Paging { page, limit, total: 0 })
+pub fn render_deals_page(page: u32, limit: u32) -> DialectResponse {
+    render_page(Vec::<()>::new(), Paging { page, limit, total: 0 })
 }
 
-fn page(data: Vec<impl Serialize>, paging: Paging) -> DialectResponse {
+fn render_page(data: Vec<impl Serialize>, paging: Paging) -> DialectResponse {
     let Paging { page, limit, total } = paging;
     DialectResponse::json(200, &ContactListBody { data, page, limit, total })
 }

@@ -8,13 +8,19 @@ use leadgate_domain::{ClaimKind, Dialect, DuplicatePolicy, IdentityKey, Identity
 use serde::Serialize;
 
 use super::native;
-use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED};
+use crate::name_index::{
+    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex,
+};
 use crate::problem::{Problem, ProblemItem};
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
 use crate::response::DialectResponse;
 
-static NAMES: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar { lenient: true, ..Grammar::of(NATIVE, &[PEOPLE, SHARED]) }));
+static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
+    NameIndex::new(FieldRules {
+        stores_invalid_values: true,
+        ..FieldRules::new(NATIVE_NAMES, &[CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES])
+    })
+});
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
@@ -28,19 +34,22 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         region: None,
         has_campaign: false,
     },
-    limit: DefaultLimit { counted_by: LimitScope::SourceAddress, rate: Rate::per_minute(100) },
-    intake: &[IntakePath::token("/api/webhooks/inbound/{token}"), IntakePath::token("/api/webhooks/{token}")],
+    default_limit: DefaultLimit { counted_by: LimitScope::SourceAddress, rate: Rate::per_minute(100) },
+    intake_paths: &[
+        IntakePath::for_token("/api/webhooks/inbound/{token}"),
+        IntakePath::for_token("/api/webhooks/{token}"),
+    ],
     waits_for_outcome: false,
     reads_query: false,
-    refuses_empty: true,
-    sends_reset: true,
-    names: &NAMES,
-    require: |_| {},
-    accepted: |_| success(),
-    accepted_from_public: |_| success(),
-    settled: |_| success(),
-    refused,
-    leads_page: native::leads_page,
+    refuses_empty_document: true,
+    sends_rate_limit_reset: true,
+    name_index: &NAME_INDEX,
+    check_fields: |_| {},
+    render_accepted: |_| render_success(),
+    render_accepted_for_public: |_| render_success(),
+    render_outcome: |_| render_success(),
+    render_problem,
+    render_leads_page: native::render_leads_page,
 };
 
 #[derive(Serialize)]
@@ -49,7 +58,7 @@ struct SuccessBody {
 }
 
 /// The only success response that the system documents. Forms do not need more.
-fn success() -> DialectResponse {
+fn render_success() -> DialectResponse {
     DialectResponse::json(200, &SuccessBody { success: true })
 }
 
@@ -64,7 +73,7 @@ struct FailureBody<'p> {
 
 /// The system documents 404 for an invalid token, 400 for a malformed or empty body, 429 and 500. It has no
 /// signatures: a signature fault is a 401, because a 404 would say that the URL is wrong.
-fn refused(problem: &Problem<'_>) -> DialectResponse {
+fn render_problem(problem: &Problem<'_>) -> DialectResponse {
     let status = match problem.status {
         413 | 415 | 422 => 400,
         other => other,

@@ -13,15 +13,17 @@ use serde::Serialize;
 
 use super::native;
 use crate::field_reader::FieldReader;
-use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
-use crate::problem::{Problem, flat, flat_with};
+use crate::name_index::{
+    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
+};
+use crate::problem::{Problem, render_flat_problem, render_flat_problem_with};
 use crate::protocol::{
     CredentialLocation, DefaultLimit, IntakeParameters, IntakePath, LimitScope, Protocol, SourceSelection,
 };
-use crate::response::{DialectResponse, Disclosure, PostedLead, SubmissionOutcome, queued};
+use crate::response::{DialectResponse, Disclosure, PostedLead, SubmissionOutcome, render_queued};
 use lead::LeadPayload;
 
-const OWN: SlotNames = &[
+const DOCUMENTED_NAMES: SlotNames = &[
     (Slot::Email, &["email"]),
     (Slot::Phone, &["phone_number"]),
     (Slot::Text(TextField::FirstName), &["first_name"]),
@@ -30,10 +32,10 @@ const OWN: SlotNames = &[
 
 /// The origin of a signup, and members that must not be stored. An invalid value here does not refuse a
 /// signup.
-const CONTROLS: SlotNames = &[
+const CONTROL_NAMES: SlotNames = &[
     (Slot::Text(TextField::Source), &["source", "__source"]),
     (Slot::Text(TextField::PageUrl), &["__url"]),
-    (Slot::UpdateOnly, &["must_exist"]),
+    (Slot::MustExist, &["must_exist"]),
     (Slot::AttributionPart, &["referrer", "__referrer", "__ref"]),
     (Slot::AttributionPart, &["ip"]),
     (Slot::AttributionPart, &["__rid"]),
@@ -44,9 +46,12 @@ const CONTROLS: SlotNames = &[
     (Slot::Discarded, &["controller", "action"]),
 ];
 
-static NAMES: LazyLock<NameIndex> = LazyLock::new(|| {
-    let grammar = Grammar::of(OWN, &[CONTROLS, NATIVE, PEOPLE, SHARED]);
-    NameIndex::new(Grammar { pattern: landing_page_slot, lower_case: true, ..grammar })
+static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
+    let rules = FieldRules::new(
+        DOCUMENTED_NAMES,
+        &[CONTROL_NAMES, NATIVE_NAMES, CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES],
+    );
+    NameIndex::new(FieldRules { slot_by_pattern: landing_page_slot, lowercases_custom_names: true, ..rules })
 });
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
@@ -62,46 +67,46 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         has_campaign: true,
     },
     // The system documents no limit.
-    limit: DefaultLimit { counted_by: LimitScope::Source, rate: Rate::per_minute(1_200) },
-    intake: &[
+    default_limit: DefaultLimit { counted_by: LimitScope::Source, rate: Rate::per_minute(1_200) },
+    intake_paths: &[
         // The URL that clients receive.
         CAMPAIGN_TOKEN,
-        with_key("/v2/{campaign}"),
-        with_key("/v2/{campaign}/"),
+        path_for_key("/v2/{campaign}"),
+        path_for_key("/v2/{campaign}/"),
     ],
     waits_for_outcome: true,
     reads_query: true,
-    refuses_empty: false,
-    sends_reset: true,
-    names: &NAMES,
-    require,
-    accepted: queued,
-    accepted_from_public,
-    settled,
-    refused,
-    leads_page: native::leads_page,
+    refuses_empty_document: false,
+    sends_rate_limit_reset: true,
+    name_index: &NAME_INDEX,
+    check_fields,
+    render_accepted: render_queued,
+    render_accepted_for_public,
+    render_outcome,
+    render_problem,
+    render_leads_page: native::render_leads_page,
 };
 
 const CAMPAIGN_TOKEN: IntakePath = IntakePath {
     source: SourceSelection::Campaign,
     parameters: IntakeParameters::Fields,
-    ..IntakePath::token("/v2/{campaign}/inbound-webhook/{token}")
+    ..IntakePath::for_token("/v2/{campaign}/inbound-webhook/{token}")
 };
 
 /// A path for clients with a key, which may be in the query or the body.
-const fn with_key(path: &'static str) -> IntakePath {
+const fn path_for_key(path: &'static str) -> IntakePath {
     IntakePath {
         source: SourceSelection::Campaign,
         credential: CredentialLocation::HeadersQueryOrBody,
         parameters: IntakeParameters::Fields,
-        ..IntakePath::of(path, Dialect::KickoffLabs)
+        ..IntakePath::for_dialect(path, Dialect::KickoffLabs)
     }
 }
 
 /// The path where a client with a key creates a URL for leads. A token is refused here, so that a leaked URL
 /// cannot create others.
 pub const CREATE_WEBHOOK: IntakePath =
-    IntakePath { public: false, ..with_key("/v2/{campaign}/inbound-webhook") };
+    IntakePath { allows_public_credentials: false, ..path_for_key("/v2/{campaign}/inbound-webhook") };
 
 /// Members with the prefix `landing_page_` describe the origin of a signup. They are not custom fields.
 fn landing_page_slot(name: &str) -> Option<Slot> {
@@ -117,7 +122,7 @@ const COMMANDS: [&str; 5] =
 /// Requires an email or a phone. If there is only a phone, it must look like one: the system documents that
 /// an invalid phone "fails validation". An unassigned number is accepted. So is a number without a country
 /// code, because the source may have a region.
-fn require(reader: &mut FieldReader<'_>) {
+fn check_fields(reader: &mut FieldReader<'_>) {
     if reader.was_attempted(Slot::Email) {
         return;
     }
@@ -145,7 +150,7 @@ struct NoMatchBody {
 
 /// 201 with a new lead, 200 with an existing one. The system documents 400 for "no match": nothing was
 /// changed.
-fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
+fn render_outcome(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     if submission.quarantine == Some(QuarantineReason::NoMatch) {
         let (code, id) = (QuarantineReason::NoMatch, submission.posted.id);
         return DialectResponse::json(400, &NoMatchBody { error: "No matching lead was found.", code, id });
@@ -153,18 +158,18 @@ fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     let posted = &submission.posted;
     match (submission.lead, submission.disclosure) {
         (Some(lead), Disclosure::Lead) => {
-            DialectResponse::json(submission.http_status(), &LeadPayload::of(lead, posted.source))
+            DialectResponse::json(submission.http_status(), &LeadPayload::from_lead(lead, posted.source))
         }
         (Some(lead), Disclosure::Outcome) => {
-            DialectResponse::json(submission.http_status(), &LeadPayload::posted(posted, lead.id))
+            DialectResponse::json(submission.http_status(), &LeadPayload::from_posted(posted, lead.id))
         }
-        (None, _) => submission.without_lead(),
+        (None, _) => submission.render_without_lead(),
     }
 }
 
 /// The response for a new lead, with the values and the id of the submission.
-fn accepted_from_public(posted: &PostedLead<'_>) -> DialectResponse {
-    DialectResponse::json(201, &LeadPayload::posted(posted, posted.id.into()))
+fn render_accepted_for_public(posted: &PostedLead<'_>) -> DialectResponse {
+    DialectResponse::json(201, &LeadPayload::from_posted(posted, posted.id.into()))
 }
 
 #[derive(Serialize)]
@@ -175,15 +180,15 @@ struct WebhookCreated<'u> {
 
 /// The response of `POST /v2/{campaign}/inbound-webhook`. The system documents 200 as "done", and 201 only
 /// for leads.
-pub fn webhook_created(url: &str) -> DialectResponse {
+pub fn render_webhook_created(url: &str) -> DialectResponse {
     DialectResponse::json(200, &WebhookCreated { message: "Inbound Webhook Created", url })
 }
 
 /// The system documents 400, 404 and 409 for errors, and a fixed text for an invalid key.
-fn refused(problem: &Problem<'_>) -> DialectResponse {
+fn render_problem(problem: &Problem<'_>) -> DialectResponse {
     match problem.status {
-        401 => flat_with(401, "Invalid API Access", problem),
-        422 => flat_with(400, &problem.detail, problem),
-        _ => flat(problem),
+        401 => render_flat_problem_with(401, "Invalid API Access", problem),
+        422 => render_flat_problem_with(400, &problem.detail, problem),
+        _ => render_flat_problem(problem),
     }
 }

@@ -10,17 +10,21 @@ use serde::Serialize;
 
 use super::native::{self, LeadResponse};
 use crate::field_reader::FieldReader;
-use crate::name_index::{Grammar, NATIVE, NameIndex, PEOPLE, SHARED, Slot, SlotNames};
-use crate::problem::flat;
+use crate::name_index::{
+    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
+};
+use crate::problem::render_flat_problem;
 use crate::protocol::{DefaultLimit, LimitScope, Protocol};
-use crate::response::{DialectResponse, PostedLead, SourceNames, SubmissionOutcome, queued, status};
+use crate::response::{
+    DialectResponse, PostedLead, SourceNameLookup, SubmissionOutcome, render_queued, submission_status,
+};
 
-const OWN: SlotNames =
+const DOCUMENTED_NAMES: SlotNames =
     &[(Slot::Phone, &["phone"]), (Slot::Text(TextField::State), &["state"]), (Slot::Consent, &["consent"])];
 
 /// The system mentions "ad-source attribution" without field names. These are the names that ad platforms
 /// use.
-const ADS: SlotNames = &[
+const AD_ATTRIBUTION_NAMES: SlotNames = &[
     (Slot::AttributionPart, &["ad_source"]),
     (Slot::AttributionPart, &["ad_platform"]),
     (Slot::AttributionPart, &["ad_id"]),
@@ -37,8 +41,12 @@ const ADS: SlotNames = &[
     (Slot::AttributionPart, &["click_id"]),
 ];
 
-static NAMES: LazyLock<NameIndex> =
-    LazyLock::new(|| NameIndex::new(Grammar::of(OWN, &[NATIVE, PEOPLE, SHARED, ADS])));
+static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
+    NameIndex::new(FieldRules::new(
+        DOCUMENTED_NAMES,
+        &[NATIVE_NAMES, CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES, AD_ATTRIBUTION_NAMES],
+    ))
+});
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
     source_defaults: SourceDefaults {
@@ -51,23 +59,23 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         region: Some("US"),
         has_campaign: false,
     },
-    limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(120) },
+    default_limit: DefaultLimit { counted_by: LimitScope::Key, rate: Rate::per_minute(120) },
     // The native dialect already has the path `/v1/leads`.
-    intake: &[],
+    intake_paths: &[],
     waits_for_outcome: true,
     reads_query: false,
-    refuses_empty: false,
-    sends_reset: true,
-    names: &NAMES,
-    require,
-    accepted: |posted| queued(posted).located(),
-    accepted_from_public: |posted| queued(posted).located(),
-    settled,
-    refused: flat,
-    leads_page,
+    refuses_empty_document: false,
+    sends_rate_limit_reset: true,
+    name_index: &NAME_INDEX,
+    check_fields,
+    render_accepted: |posted| render_queued(posted).with_location(),
+    render_accepted_for_public: |posted| render_queued(posted).with_location(),
+    render_outcome,
+    render_problem: render_flat_problem,
+    render_leads_page,
 };
 
-fn require(reader: &mut FieldReader<'_>) {
+fn check_fields(reader: &mut FieldReader<'_>) {
     if !reader.was_attempted(Slot::Phone) {
         reader.add_fault("/phone", "missing", "a phone is required");
     }
@@ -89,7 +97,7 @@ struct NoLeadBody {
 
 /// The response for a duplicate has the id of the existing lead. The system documents this body without an
 /// HTTP status; Leadgate answers 200.
-fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
+fn render_outcome(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, .. } = *submission;
     let response = match submission.lead {
         Some(lead) => {
@@ -97,11 +105,11 @@ fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
             DialectResponse::json(submission.http_status(), &body)
         }
         None => {
-            let body = NoLeadBody { outcome, id, status: status(outcome) };
+            let body = NoLeadBody { outcome, id, status: submission_status(outcome) };
             DialectResponse::json(submission.http_status(), &body)
         }
     };
-    response.located()
+    response.with_location()
 }
 
 #[derive(Serialize)]
@@ -119,8 +127,9 @@ struct LeadListItem<'l> {
 
 /// The system documents only that the newest lead is first. The body is that of the native dialect; the id is
 /// in `id` and in `lead_id`.
-fn leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNames<'_>) -> DialectResponse {
-    let data =
-        leads.iter().map(|lead| LeadListItem { lead_id: lead.id, lead: native::listed(lead, sources) });
+fn render_leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNameLookup<'_>) -> DialectResponse {
+    let data = leads
+        .iter()
+        .map(|lead| LeadListItem { lead_id: lead.id, lead: native::listed_lead_response(lead, sources) });
     DialectResponse::json(200, &LeadListBody { data: data.collect(), next })
 }

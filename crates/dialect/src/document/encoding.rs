@@ -10,7 +10,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 ///
 /// Text in another encoding is very rarely valid UTF-8, so this also applies to bodies that declare
 /// ISO-8859-1.
-pub(super) fn text(bytes: &[u8]) -> (Cow<'_, str>, bool) {
+pub(super) fn decode_text(bytes: &[u8]) -> (Cow<'_, str>, bool) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (text.into(), false),
         Err(_) => (WINDOWS_1252.decode_without_bom_handling(bytes).0, true),

@@ -14,13 +14,14 @@ use super::error::FormFault;
 const MAX_PAIRS: usize = 1_000;
 
 /// Reads `application/x-www-form-urlencoded` (<https://url.spec.whatwg.org/#urlencoded-parsing>).
-pub(super) fn urlencoded(body: &[u8]) -> Result<FormBuilder, FormFault> {
+pub(super) fn read_urlencoded(body: &[u8]) -> Result<FormBuilder, FormFault> {
     let mut form = FormBuilder::default();
     let body = without_byte_order_mark(body);
     for pair in body.trim_ascii().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         // A leading `%20` is a typed space and is dropped. A leading `+` may be the plus sign of a phone.
-        let mut next = || form.text(&decode(without_escaped_spaces(halves.next().unwrap_or_default())));
+        let mut next =
+            || form.decode_text(&decode_percent(without_escaped_spaces(halves.next().unwrap_or_default())));
         let (name, value) = (next(), next());
         form.add(&name, Value::from(value))?;
     }
@@ -34,7 +35,7 @@ fn without_escaped_spaces(mut text: &[u8]) -> &[u8] {
     text
 }
 
-fn decode(text: &[u8]) -> Vec<u8> {
+fn decode_percent(text: &[u8]) -> Vec<u8> {
     let spaced: Cow<'_, [u8]> = match text.contains(&b'+') {
         true => text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect(),
         false => text.into(),
@@ -53,8 +54,8 @@ pub(super) struct FormBuilder {
 
 impl FormBuilder {
     /// Decodes the bytes of a name or a value.
-    pub(super) fn text(&mut self, bytes: &[u8]) -> String {
-        let (text, is_windows_1252) = encoding::text(bytes);
+    pub(super) fn decode_text(&mut self, bytes: &[u8]) -> String {
+        let (text, is_windows_1252) = encoding::decode_text(bytes);
         self.is_windows_1252 |= is_windows_1252;
         text.into_owned()
     }
@@ -65,7 +66,7 @@ impl FormBuilder {
         if self.pairs > MAX_PAIRS {
             return Err(FormFault::Limit(JsonFaultCode::TooManyKeys));
         }
-        let path = path(name);
+        let path = parse_path(name);
         if path.len() > MAX_DEPTH {
             return Err(FormFault::Limit(JsonFaultCode::TooDeep));
         }
@@ -76,13 +77,13 @@ impl FormBuilder {
     }
 
     pub(super) fn finish(self) -> Map<String, Value> {
-        self.members.into_iter().map(|(name, value)| (name, lists(value))).collect()
+        self.members.into_iter().map(|(name, value)| (name, convert_lists(value))).collect()
     }
 }
 
 /// The steps of a name: `a[b][]` has the steps `a`, `b` and an empty one. A name in any other form is one
 /// step.
-fn path(name: &str) -> Vec<&str> {
+fn parse_path(name: &str) -> Vec<&str> {
     let single_step = vec![name];
     let Some((base, rest)) = name.split_once('[') else { return single_step };
     let Some(steps) = rest.strip_suffix(']') else { return single_step };
@@ -131,18 +132,18 @@ fn append(members: &mut Map<String, Value>, name: &str, value: Value) {
 }
 
 /// Converts objects with the keys 0, 1, … to lists: `tags[0]=a&tags[1]=b`.
-fn lists(value: Value) -> Value {
+fn convert_lists(value: Value) -> Value {
     match value {
         Value::Object(members) => {
             let mut members: Map<_, _> =
-                members.into_iter().map(|(name, value)| (name, lists(value))).collect();
+                members.into_iter().map(|(name, value)| (name, convert_lists(value))).collect();
             if (0..members.len()).all(|position| members.contains_key(&position.to_string())) {
                 (0..members.len()).filter_map(|position| members.remove(&position.to_string())).collect()
             } else {
                 Value::Object(members)
             }
         }
-        Value::Array(items) => items.into_iter().map(lists).collect(),
+        Value::Array(items) => items.into_iter().map(convert_lists).collect(),
         other => other,
     }
 }

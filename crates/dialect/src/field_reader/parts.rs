@@ -20,7 +20,18 @@ impl ConsentPart {
         }
     }
 
-    fn of(self, consent: &mut Consent) -> &mut Option<String> {
+    /// The part that a member of a consent object fills, and whether the member has its exact name. A similar
+    /// name fills a part only if no member has the exact name.
+    fn find(name: &str, members: &Map<String, Value>) -> Option<(Self, bool)> {
+        if let Some(part) = Self::ALL.into_iter().find(|part| part.as_str() == name) {
+            return Some((part, true));
+        }
+        let is_similar =
+            |part: &Self| fold(part.as_str()) == fold(name) && !members.contains_key(part.as_str());
+        Self::ALL.into_iter().find(is_similar).map(|part| (part, false))
+    }
+
+    fn value_mut(self, consent: &mut Consent) -> &mut Option<String> {
         match self {
             Self::Timestamp => &mut consent.consent_timestamp,
             Self::TextVersion => &mut consent.consent_text_version,
@@ -29,16 +40,16 @@ impl ConsentPart {
     }
 }
 
-fn max_length() -> usize {
+fn max_consent_part_length() -> usize {
     TextField::PageUrl.max_length()
 }
 
 /// Folded names of the consent members that contain the person's answer.
-const ANSWERS: [&str; 5] = ["given", "agreed", "value", "optin", "consent"];
+const ANSWER_NAMES: [&str; 5] = ["given", "agreed", "value", "optin", "consent"];
 
 impl<'d> FieldReader<'d> {
     /// Reads a consent object. A member with a similar name is used if the exact name is missing.
-    pub(super) fn consent(&mut self, member: &InputMember<'d>, documented: bool) -> SlotResult {
+    pub(super) fn read_consent(&mut self, member: &InputMember<'d>, is_documented: bool) -> SlotResult {
         let members = match member.value {
             Value::Null if self.fields.consent.is_absent() => {
                 self.fields.consent = Patch::Null;
@@ -47,67 +58,75 @@ impl<'d> FieldReader<'d> {
             Value::Null => return Ok(()),
             Value::Object(members) => members,
             answer if self.is_refusal(answer) => {
-                self.fields.consent.get_or_insert_with(|consent| consent.consent_refused = true);
+                self.set_consent_refused();
                 return Ok(());
             }
             _ => return wrong_value(member, "an object"),
         };
         let mut faults = Vec::new();
         for (name, value) in members {
-            if name == "consent_refused" {
-                self.fields.consent.get_or_insert_with(|consent| {
-                    consent.consent_refused |= values::parse_flag_word(value) == Some(true)
-                });
-                continue;
-            }
-            // Leadgate sets this member itself, from the time zone of the source.
-            if name == "timestamp_read_as" {
-                self.add_custom_field(name, value);
-                continue;
-            }
-            if ANSWERS.contains(&fold(name).as_str()) && self.is_refusal(value) {
-                self.fields.consent.get_or_insert_with(|consent| consent.consent_refused = true);
-            }
-            let exact = ConsentPart::ALL.into_iter().find(|part| part.as_str() == name);
-            let similar = || {
-                let mut parts = ConsentPart::ALL.into_iter();
-                parts.find(|part| fold(part.as_str()) == fold(name) && !members.contains_key(part.as_str()))
-            };
-            match (exact.or_else(similar), value) {
-                (Some(_), Value::Null) => {}
-                // A Unix timestamp.
-                (Some(part @ ConsentPart::Timestamp), Value::Number(number)) => {
-                    if !self.set_consent_part(part, &number.to_string()) {
-                        self.add_custom_field(name, value);
-                    }
-                }
-                (Some(part), Value::String(text))
-                    if documented || text.chars().nth(max_length()).is_none() =>
-                {
-                    if !self.set_consent_part(part, text) {
-                        self.add_custom_field(name, value);
-                    }
-                }
-                (Some(_), _) if exact.is_some() && documented => {
-                    faults.push(wrong_type(
-                        format!("{}{}", validate::pointer(member.name), validate::pointer(name)),
-                        "a string",
-                    ));
-                }
-                (Some(_), _) => self.add_custom_field(name, value),
-                (None, _) => self
-                    .fields
-                    .consent
-                    .get_or_insert_with(|consent| insert_numbered(&mut consent.more, name, value)),
+            if let Err(expected) = self.read_consent_member(name, value, members, is_documented) {
+                let pointer = format!("{}{}", validate::pointer(member.name), validate::pointer(name));
+                faults.push(wrong_type(pointer, expected));
             }
         }
-        self.fields.consent.get_or_insert_with(|_| ());
+        self.fields.consent.modify_or_default(|_| ());
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    pub(super) fn consent_part(&mut self, part: ConsentPart, member: &InputMember<'d>) -> SlotResult {
-        let read = if part == ConsentPart::Timestamp { values::text_or_number } else { values::text };
-        let Patch::Value(text) = self.text_patch(member, false, max_length(), read)? else { return Ok(()) };
+    /// Reads one member of a consent object. `members` are all its members. The error is the expected type.
+    fn read_consent_member(
+        &mut self,
+        name: &str,
+        value: &Value,
+        members: &Map<String, Value>,
+        is_documented: bool,
+    ) -> Result<(), &'static str> {
+        if name == "consent_refused" {
+            let is_refused = values::parse_flag_word(value) == Some(true);
+            self.fields.consent.modify_or_default(|consent| consent.consent_refused |= is_refused);
+            return Ok(());
+        }
+        // Leadgate sets this member itself, from the time zone of the source.
+        if name == "timestamp_read_as" {
+            self.add_custom_field(name, value);
+            return Ok(());
+        }
+        if ANSWER_NAMES.contains(&fold(name).as_str()) && self.is_refusal(value) {
+            self.set_consent_refused();
+        }
+        let Some((part, is_exact)) = ConsentPart::find(name, members) else {
+            self.fields.consent.modify_or_default(|consent| insert_numbered(&mut consent.more, name, value));
+            return Ok(());
+        };
+        let is_set = match value {
+            Value::Null => return Ok(()),
+            // A Unix timestamp.
+            Value::Number(number) if part == ConsentPart::Timestamp => {
+                self.set_consent_part(part, &number.to_string())
+            }
+            Value::String(text) if is_documented || text.chars().nth(max_consent_part_length()).is_none() => {
+                self.set_consent_part(part, text)
+            }
+            _ if is_exact && is_documented => return Err("a string"),
+            _ => false,
+        };
+        if !is_set {
+            self.add_custom_field(name, value);
+        }
+        Ok(())
+    }
+
+    fn set_consent_refused(&mut self) {
+        self.fields.consent.modify_or_default(|consent| consent.consent_refused = true);
+    }
+
+    pub(super) fn read_consent_part(&mut self, part: ConsentPart, member: &InputMember<'d>) -> SlotResult {
+        let read =
+            if part == ConsentPart::Timestamp { values::read_text_or_number } else { values::read_text };
+        let Patch::Value(text) = self.read_text_patch(member, false, max_consent_part_length(), read)? else {
+            return Ok(());
+        };
         let alone = part == ConsentPart::SourceUrl && self.fields.consent.value().is_none();
         if alone || !self.set_consent_part(part, &text) {
             return wrong_value(member, "a part of a consent");
@@ -117,9 +136,9 @@ impl<'d> FieldReader<'d> {
 
     /// Records a clear no as a refusal. Every answer is also stored as a custom field; a yes is not a
     /// consent.
-    pub(super) fn consent_answer(&mut self, member: &InputMember<'d>) -> SlotResult {
+    pub(super) fn read_consent_answer(&mut self, member: &InputMember<'d>) -> SlotResult {
         if self.is_refusal(member.value) {
-            self.fields.consent.get_or_insert_with(|consent| consent.consent_refused = true);
+            self.set_consent_refused();
         }
         wrong_value(member, "a custom field")
     }
@@ -135,34 +154,34 @@ impl<'d> FieldReader<'d> {
 
     /// Sets a part that has no value yet. Returns whether the part now has this value.
     fn set_consent_part(&mut self, part: ConsentPart, text: &str) -> bool {
-        self.fields
-            .consent
-            .get_or_insert_with(|consent| part.of(consent).get_or_insert_with(|| text.to_owned()) == text)
+        self.fields.consent.modify_or_default(|consent| {
+            part.value_mut(consent).get_or_insert_with(|| text.to_owned()) == text
+        })
     }
 
     /// Stores a certificate with the other members of the consent.
-    pub(super) fn certificate(&mut self, member: &InputMember<'d>) {
+    pub(super) fn read_certificate(&mut self, member: &InputMember<'d>) {
         if has_content(member.value) {
             self.fields
                 .consent
-                .get_or_insert_with(|consent| insert_numbered(&mut consent.more, member.name, member.value));
+                .modify_or_default(|consent| insert_numbered(&mut consent.more, member.name, member.value));
         }
     }
 
-    pub(super) fn likely_certificate(&mut self, member: &InputMember<'d>) -> SlotResult {
+    pub(super) fn read_likely_certificate(&mut self, member: &InputMember<'d>) -> SlotResult {
         if !certificate::is_leadid(member.value) {
             return wrong_value(member, "a GUID");
         }
-        self.certificate(member);
+        self.read_certificate(member);
         Ok(())
     }
 
-    pub(super) fn attribution(&mut self, member: &InputMember<'d>) -> SlotResult {
+    pub(super) fn read_attribution(&mut self, member: &InputMember<'d>) -> SlotResult {
         match member.value {
             Value::Null if self.fields.attribution.is_absent() => self.fields.attribution = Patch::Null,
             Value::Null => {}
             Value::Object(members) => {
-                self.fields.attribution.get_or_insert_with(|all| {
+                self.fields.attribution.modify_or_default(|all| {
                     members.iter().for_each(|(name, value)| insert_numbered(all, name, value))
                 });
             }
@@ -171,16 +190,16 @@ impl<'d> FieldReader<'d> {
         Ok(())
     }
 
-    pub(super) fn attribution_part(&mut self, canonical: &str, member: &InputMember<'d>) {
+    pub(super) fn read_attribution_part(&mut self, canonical: &str, member: &InputMember<'d>) {
         if has_content(member.value) && !self.set_attribution_part(canonical, member.value) {
             self.add_custom_field(member.name, member.value);
         }
     }
 
     /// Reads `{"source": …}` and `{"utm_source": …}` as `utm_source`.
-    pub(super) fn campaign(&mut self, member: &InputMember<'d>) {
+    pub(super) fn read_campaign(&mut self, member: &InputMember<'d>) {
         let Value::Object(members) = member.value else {
-            return self.attribution_part(member.name, member);
+            return self.read_attribution_part(member.name, member);
         };
         let mut rejected = Map::new();
         for (name, value) in members.iter().filter(|(_, value)| has_content(value)) {
@@ -201,24 +220,25 @@ impl<'d> FieldReader<'d> {
     fn set_attribution_part(&mut self, name: &str, value: &Value) -> bool {
         self.fields
             .attribution
-            .get_or_insert_with(|all| all.entry(name).or_insert_with(|| value.clone()) == value)
+            .modify_or_default(|all| all.entry(name).or_insert_with(|| value.clone()) == value)
     }
 
     /// Reads an object of custom fields. Its members take precedence over unknown top-level members.
-    pub(super) fn custom_fields(&mut self, member: &InputMember<'d>) -> SlotResult {
+    pub(super) fn read_custom_fields(&mut self, member: &InputMember<'d>) -> SlotResult {
         let members = match member.value {
             Value::Null => return Ok(()),
             Value::Object(members) => members,
             _ => return wrong_value(member, "an object"),
         };
-        members.iter().for_each(|(name, value)| insert_numbered(&mut self.explicit, name, value));
+        members.iter().for_each(|(name, value)| insert_numbered(&mut self.object_custom_fields, name, value));
         Ok(())
     }
 
-    pub(super) fn finish_custom_fields(&mut self) {
-        let unknown = std::mem::replace(&mut self.fields.custom_fields, std::mem::take(&mut self.explicit));
+    pub(super) fn merge_custom_fields(&mut self) {
+        let unknown =
+            std::mem::replace(&mut self.fields.custom_fields, std::mem::take(&mut self.object_custom_fields));
         unknown.iter().for_each(|(name, value)| insert_numbered(&mut self.fields.custom_fields, name, value));
-        if !self.index.grammar.lower_case {
+        if !self.index.rules.lowercases_custom_names {
             return;
         }
         let all = std::mem::take(&mut self.fields.custom_fields);
@@ -230,8 +250,8 @@ impl<'d> FieldReader<'d> {
     }
 
     /// Prefixes a phone with a calling code. If the value is a region instead, it becomes the phone's region.
-    pub(super) fn calling_code(&mut self, member: &InputMember<'d>) -> SlotResult {
-        let Patch::Value(code) = self.text_patch(member, false, 8, values::text_or_integer)? else {
+    pub(super) fn read_calling_code(&mut self, member: &InputMember<'d>) -> SlotResult {
+        let Patch::Value(code) = self.read_text_patch(member, false, 8, values::read_text_or_integer)? else {
             return Ok(());
         };
         let code = code.trim();

@@ -13,23 +13,23 @@ pub(super) type SlotResult<T = ()> = Result<T, Vec<FieldFault>>;
 /// Reads a value that is not null. The error is the expected type.
 pub(super) type ReadText = fn(&Value) -> Result<String, &'static str>;
 
-pub(super) fn text(value: &Value) -> Result<String, &'static str> {
+pub(super) fn read_text(value: &Value) -> Result<String, &'static str> {
     value.as_str().map(str::to_owned).ok_or("a string")
 }
 
 /// Reads a text or an integer, because CRMs send ids as numbers. A number with a fraction or an exponent is
 /// refused: it has lost digits.
-pub(super) fn text_or_integer(value: &Value) -> Result<String, &'static str> {
+pub(super) fn read_text_or_integer(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::Number(number) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
-        other => text(other).map_err(|_| "a string or an integer"),
+        other => read_text(other).map_err(|_| "a string or an integer"),
     }
 }
 
 /// Reads a phone, which may be a number. Spreadsheets convert numbers to decimals, so a decimal without a
 /// fraction is accepted. A negative number is refused, and so is a decimal that ends with three zeros: an
 /// exponent may have replaced its last digits.
-pub(super) fn phone(value: &Value) -> Result<String, &'static str> {
+pub(super) fn read_phone(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::Number(number) if number.is_u64() => Ok(number.to_string()),
         Value::Number(number)
@@ -40,20 +40,20 @@ pub(super) fn phone(value: &Value) -> Result<String, &'static str> {
             Ok(number.to_string())
         }
         Value::Number(_) => Err("a string or an integer"),
-        other => text_or_integer(other),
+        other => read_text_or_integer(other),
     }
 }
 
 /// Reads a time, which may be a number, with or without a fraction of a second.
-pub(super) fn text_or_number(value: &Value) -> Result<String, &'static str> {
+pub(super) fn read_text_or_number(value: &Value) -> Result<String, &'static str> {
     match value {
         Value::Number(number) => Ok(number.to_string()),
-        other => text(other).map_err(|_| "a string or a number"),
+        other => read_text(other).map_err(|_| "a string or a number"),
     }
 }
 
 /// The value of the primary object, or of the first object with a value.
-fn first_of_objects(items: &[Value]) -> Option<&Value> {
+fn primary_value(items: &[Value]) -> Option<&Value> {
     let has_value = |item: &'_ Value| item.get("value").filter(|value| has_content(value)).is_some();
     let is_primary =
         |item: &&Value| item.get("primary").and_then(parse_flag_word) == Some(true) && has_value(item);
@@ -70,7 +70,7 @@ pub(super) fn forbids_calls(value: &Value) -> bool {
     }
 }
 
-pub(super) fn any_value(value: &Value) -> Patch<Value> {
+pub(super) fn to_patch(value: &Value) -> Patch<Value> {
     if value.is_null() { Patch::Null } else { Patch::Value(value.clone()) }
 }
 
@@ -106,25 +106,25 @@ pub(super) fn parse_flag_word(value: &Value) -> Option<bool> {
 impl<'d> FieldReader<'d> {
     /// Reads one text. If a form has several values, the first one with content is used, and all are
     /// stored as a custom field.
-    pub(super) fn text_patch(
+    pub(super) fn read_text_patch(
         &mut self,
         member: &InputMember<'d>,
-        documented: bool,
+        is_documented: bool,
         max_length: usize,
         read: ReadText,
     ) -> SlotResult<Patch<String>> {
         let value = match member.value {
             Value::Null => return Ok(Patch::Null),
             // CRMs send lists of phones and emails: `[{"value": "…", "primary": true}]`.
-            Value::Array(items) if first_of_objects(items).is_some() => {
+            Value::Array(items) if primary_value(items).is_some() => {
                 self.add_custom_field(member.name, member.value);
-                first_of_objects(items).unwrap_or(member.value)
+                primary_value(items).unwrap_or(member.value)
             }
             Value::Object(members) if members.get("value").is_some_and(has_content) => {
                 self.add_custom_field(member.name, member.value);
                 members.get("value").unwrap_or(member.value)
             }
-            Value::Array(items) if !self.typed => {
+            Value::Array(items) if !self.has_json_types => {
                 let first = items.iter().find(|item| has_content(item)).unwrap_or(member.value);
                 if items.iter().any(|item| item != first && has_content(item)) {
                     self.add_custom_field(member.name, member.value);
@@ -135,14 +135,14 @@ impl<'d> FieldReader<'d> {
         };
         let text = read(value).or_else(|expected| wrong_value(member, expected))?;
         // The validator reports a long value under a documented name.
-        if !documented && text.chars().nth(max_length).is_some() {
+        if !is_documented && text.chars().nth(max_length).is_some() {
             return wrong_value(member, "a shorter text");
         }
         Ok(Patch::Value(text))
     }
 
     /// Restores the plus sign of a phone that form decoding turned into a space.
-    pub(super) fn with_plus(&mut self, phone: Patch<String>) -> Patch<String> {
+    pub(super) fn restore_plus(&mut self, phone: Patch<String>) -> Patch<String> {
         let Patch::Value(text) = &phone else { return phone };
         if !(self.plus_is_space && may_lack_plus(text)) {
             return phone;
@@ -151,8 +151,8 @@ impl<'d> FieldReader<'d> {
         Patch::Value(format!("+{}", text.trim_start()))
     }
 
-    pub(super) fn region(&mut self, member: &InputMember<'d>) -> SlotResult {
-        let Patch::Value(code) = self.text_patch(member, true, 0, text)? else { return Ok(()) };
+    pub(super) fn read_phone_country(&mut self, member: &InputMember<'d>) -> SlotResult {
+        let Patch::Value(code) = self.read_text_patch(member, true, 0, read_text)? else { return Ok(()) };
         match code.parse::<Region>() {
             Ok(region) => self.fields.phone_country = Some(region),
             // A form sends an empty text if no region was selected.
@@ -165,10 +165,10 @@ impl<'d> FieldReader<'d> {
     }
 
     /// Reads a list of texts, or a text with comma-separated tags.
-    pub(super) fn tags(&mut self, member: &InputMember<'d>, documented: bool) -> SlotResult {
+    pub(super) fn read_tags(&mut self, member: &InputMember<'d>, is_documented: bool) -> SlotResult {
         let items = match member.value {
             Value::Null => return Ok(()),
-            Value::Array(items) if self.typed => items.clone(),
+            Value::Array(items) if self.has_json_types => items.clone(),
             Value::Array(items) => items.iter().filter(|item| has_content(item)).cloned().collect(),
             Value::String(text) if !self.requires_json_types() => {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
@@ -180,7 +180,7 @@ impl<'d> FieldReader<'d> {
         let mut faults = Vec::new();
         // One more than the limit, so that the validator reports the list as too long.
         for (position, item) in items.iter().enumerate().take(MAX_TAGS + 1) {
-            match text(item) {
+            match read_text(item) {
                 Ok(tag) => tags.push(tag),
                 Err(expected) => faults
                     .push(wrong_type(format!("{}/{position}", validate::pointer(member.name)), expected)),
@@ -188,21 +188,21 @@ impl<'d> FieldReader<'d> {
         }
         let too_many = self.fields.tags.len() + tags.len() > MAX_TAGS;
         let too_long = tags.iter().any(|tag| tag.chars().nth(MAX_TAG_LENGTH).is_some());
-        if !documented && (too_many || too_long) {
+        if !is_documented && (too_many || too_long) {
             return wrong_value(member, "a shorter list");
         }
-        if documented || faults.is_empty() {
+        if is_documented || faults.is_empty() {
             self.fields.tags.extend(tags);
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 
-    pub(super) fn flag(&self, member: &InputMember<'d>) -> SlotResult<bool> {
+    pub(super) fn read_flag(&self, member: &InputMember<'d>) -> SlotResult<bool> {
         let flag = match member.value {
             Value::Null => Some(false),
             Value::Bool(flag) => Some(*flag),
             // Forms send a checkbox together with a hidden field whose value is no.
-            Value::Array(items) if !self.typed => {
+            Value::Array(items) if !self.has_json_types => {
                 let words: Option<Vec<bool>> = items.iter().map(parse_flag_word).collect();
                 words.map(|words| words.contains(&true))
             }
@@ -215,16 +215,16 @@ impl<'d> FieldReader<'d> {
     /// Reads an opt-out. Another member cannot revoke it. A text that is not a clear no counts as an opt-out,
     /// unless the name is documented and the text is a fault: a person who may have opted out must not be
     /// called.
-    pub(super) fn opt_out(&mut self, member: &InputMember<'d>, documented: bool) -> SlotResult {
-        let flag = self.flag(member);
+    pub(super) fn read_opt_out(&mut self, member: &InputMember<'d>, is_documented: bool) -> SlotResult {
+        let flag = self.read_flag(member);
         let may_be_yes =
-            || !documented && has_content(member.value) && parse_flag_word(member.value) != Some(false);
+            || !is_documented && has_content(member.value) && parse_flag_word(member.value) != Some(false);
         self.fields.opt_out |= flag.as_ref().map_or_else(|_| may_be_yes(), |flag| *flag);
         flag.map(|_| ())
     }
 
     /// Whether values must have their JSON types.
     fn requires_json_types(&self) -> bool {
-        self.typed && self.index.grammar.strict
+        self.has_json_types && self.index.rules.requires_json_types
     }
 }

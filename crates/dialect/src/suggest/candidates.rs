@@ -11,7 +11,7 @@ use super::{ObservedPath, SuggestedRule};
 const MAX_PATHS: usize = 3;
 
 /// At most one rule for each field. A path is in at most one rule.
-pub(super) fn rules(mut observed: Vec<ObservedPath>) -> Vec<SuggestedRule> {
+pub(super) fn suggest_rules(mut observed: Vec<ObservedPath>) -> Vec<SuggestedRule> {
     let mut rules = Vec::new();
     for field in ContactField::ALL {
         let mut candidates: Vec<(u8, ObservedPath)> =

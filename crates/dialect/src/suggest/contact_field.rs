@@ -66,7 +66,7 @@ const OTHER_THINGS: [&str; 10] =
 /// Numbers that cannot be called, although `phone` may be in their name.
 const NOT_PHONES: [&str; 2] = ["fax", "ext"];
 
-/// A field for which a mapping can be proposed.
+/// A field for which a mapping can be suggested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ContactField {
     Email,

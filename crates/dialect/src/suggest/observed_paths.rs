@@ -25,7 +25,7 @@ const MAX_NAME_LENGTH: usize = 60;
 const MAX_DIGITS: usize = 6;
 
 /// All paths with values, sorted.
-pub(super) fn observed_paths(bodies: &[&Map<String, Value>], region: Option<Region>) -> Vec<ObservedPath> {
+pub(super) fn collect_paths(bodies: &[&Map<String, Value>], region: Option<Region>) -> Vec<ObservedPath> {
     let mut observed: BTreeMap<String, ObservedPath> = BTreeMap::new();
     for (body, members) in bodies.iter().enumerate() {
         let mut leaves = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn observed_paths(bodies: &[&Map<String, Value>], region: Option<Regi
                 is_formatted: false,
             });
             entry.bodies.insert(body);
-            *entry.kinds.entry(ValueKind::of(&value, region)).or_default() += 1;
+            *entry.kinds.entry(ValueKind::classify(&value, region)).or_default() += 1;
             entry.is_formatted |= is_formatted(&value);
         }
     }
@@ -62,7 +62,7 @@ fn walk(path: &mut Vec<String>, value: &Value, leaves: &mut Vec<(Vec<String>, Va
         value if !has_content(value) => {}
         Value::Object(members) => {
             for (name, value) in members {
-                step(path, name.clone(), value, leaves);
+                walk_member(path, name.clone(), value, leaves);
             }
         }
         // The dialects read the primary value of such a list.
@@ -70,8 +70,8 @@ fn walk(path: &mut Vec<String>, value: &Value, leaves: &mut Vec<(Vec<String>, Va
         Value::Array(items) => {
             for (position, item) in items.iter().enumerate().take(MAX_ELEMENTS.max(labelled_count(items))) {
                 match label(item, items) {
-                    Some(label) => step(path, label, &without_labels(item), leaves),
-                    None => step(path, position.to_string(), item, leaves),
+                    Some(label) => walk_member(path, label, &without_labels(item), leaves),
+                    None => walk_member(path, position.to_string(), item, leaves),
                 }
             }
         }
@@ -79,7 +79,12 @@ fn walk(path: &mut Vec<String>, value: &Value, leaves: &mut Vec<(Vec<String>, Va
     }
 }
 
-fn step(path: &mut Vec<String>, segment: String, value: &Value, leaves: &mut Vec<(Vec<String>, Value)>) {
+fn walk_member(
+    path: &mut Vec<String>,
+    segment: String,
+    value: &Value,
+    leaves: &mut Vec<(Vec<String>, Value)>,
+) {
     path.push(segment);
     walk(path, value, leaves);
     path.pop();

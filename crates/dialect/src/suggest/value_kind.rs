@@ -22,25 +22,27 @@ const MAX_PHONE_LENGTH: usize = 40;
 const MIN_DIGITS: usize = 7;
 
 impl ValueKind {
-    pub(crate) fn of(value: &Value, region: Option<Region>) -> Self {
+    pub(crate) fn classify(value: &Value, region: Option<Region>) -> Self {
         match value {
             Value::Bool(_) => Self::YesOrNo,
-            Value::String(text) => Self::of_text(text.trim(), region),
-            Value::Number(number) if number.is_u64() => match Self::of_text(&number.to_string(), region) {
-                Self::Phone => Self::Phone,
-                _ => Self::Number,
-            },
+            Value::String(text) => Self::classify_text(text.trim(), region),
+            Value::Number(number) if number.is_u64() => {
+                match Self::classify_text(&number.to_string(), region) {
+                    Self::Phone => Self::Phone,
+                    _ => Self::Number,
+                }
+            }
             Value::Number(_) => Self::Number,
             Value::Array(items) => {
                 let first =
                     items.iter().filter_map(|item| item.get("value")).find(|value| has_content(value));
-                first.map_or(Self::Other, |value| Self::of(value, region))
+                first.map_or(Self::Other, |value| Self::classify(value, region))
             }
             Value::Null | Value::Object(_) => Self::Other,
         }
     }
 
-    fn of_text(text: &str, region: Option<Region>) -> Self {
+    fn classify_text(text: &str, region: Option<Region>) -> Self {
         let lower = text.to_ascii_lowercase();
         if text.contains('@') && Email::parse(text).is_ok() {
             Self::Email

@@ -2,13 +2,13 @@ use insta::assert_snapshot;
 use leadgate_dialect::{Disclosure, protocol};
 use leadgate_domain::{Dialect, Outcome, Trust};
 
-use crate::world::{fields, lead, posted, settle_for, source, text};
+use crate::world::{fields, lead, posted, render_outcome_for, source, text};
 
 #[test]
 fn every_dialect_acknowledges_a_durable_lead() {
     let fields = fields();
     let responses = |dialect: Dialect| {
-        format!("{dialect}: {}", text(&protocol(dialect).accepted(&posted(&fields, &source(dialect)))))
+        format!("{dialect}: {}", text(&protocol(dialect).render_accepted(&posted(&fields, &source(dialect)))))
     };
     assert_snapshot!(Dialect::ALL.iter().copied().map(responses).collect::<Vec<_>>().join("\n"), @r#"
     native: 202 application/json Location
@@ -40,7 +40,7 @@ fn a_public_credential_gets_only_the_submitted_values() {
     let responses = |dialect: Dialect| {
         format!(
             "{dialect}: {}",
-            text(&protocol(dialect).accepted_from_public(&posted(&fields, &source(dialect))))
+            text(&protocol(dialect).render_accepted_for_public(&posted(&fields, &source(dialect))))
         )
     };
     assert_snapshot!(Dialect::ALL.iter().copied().map(responses).collect::<Vec<_>>().join("\n"), @r#"
@@ -63,7 +63,7 @@ fn a_public_credential_gets_only_the_submitted_values() {
 fn a_key_without_the_scope_read_gets_the_outcome_and_the_ids() {
     let lead = lead();
     let responses = |dialect: Dialect| {
-        let response = settle_for(Disclosure::Outcome, dialect, Outcome::Duplicate, Some(&lead));
+        let response = render_outcome_for(Disclosure::Outcome, dialect, Outcome::Duplicate, Some(&lead));
         format!("{dialect}: {}", text(&response))
     };
     let responses = Dialect::ALL.iter().copied().map(responses).collect::<Vec<_>>().join("\n");

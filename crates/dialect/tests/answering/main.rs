@@ -10,6 +10,6 @@
 
 mod accepted;
 mod lists;
+mod outcomes;
 mod refused;
-mod settled;
 mod world;

@@ -40,7 +40,7 @@ fn problems() -> [Problem<'static>; 6] {
 }
 
 fn all(dialect: Dialect) -> String {
-    texts(problems().iter().map(|problem| protocol(dialect).refused(problem)))
+    texts(problems().iter().map(|problem| protocol(dialect).render_problem(problem)))
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn an_invalid_parameter_is_named() {
     };
     let [_, invalid_json, ..] = problems();
     let problem = Problem { code: "invalid_parameter", errors: vec![item], ..invalid_json };
-    assert_snapshot!(text(&protocol(Dialect::Native).refused(&problem)), @r#"
+    assert_snapshot!(text(&protocol(Dialect::Native).render_problem(&problem)), @r#"
     400 application/problem+json
     {"type":"about:blank","title":"Bad Request","status":400,"detail":"The body is not valid JSON: line 1, column 2.","code":"invalid_parameter","errors":[{"parameter":"limit","code":"invalid_parameter","detail":"`limit` is a number from 1 to 100."}]}
     "#);
@@ -185,7 +185,7 @@ fn a_lead_that_is_not_durable_is_a_503_in_every_dialect() {
     let statuses = Dialect::ALL
         .iter()
         .copied()
-        .map(|dialect| protocol(dialect).refused(&unavailable).status)
+        .map(|dialect| protocol(dialect).render_problem(&unavailable).status)
         .collect::<Vec<_>>();
     assert_eq!(statuses, [503; 6]);
 }
@@ -194,8 +194,8 @@ fn a_lead_that_is_not_durable_is_a_503_in_every_dialect() {
 fn a_refusal_has_an_error_status_and_no_location() {
     for dialect in Dialect::ALL.iter().copied() {
         for problem in problems() {
-            let DialectResponse { status, location, .. } = protocol(dialect).refused(&problem);
-            assert!(status >= 400 && !location);
+            let DialectResponse { status, has_location, .. } = protocol(dialect).render_problem(&problem);
+            assert!(status >= 400 && !has_location);
         }
     }
 }

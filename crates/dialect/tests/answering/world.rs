@@ -68,11 +68,11 @@ pub(crate) fn lead() -> Lead {
         consent_max_age_seconds: None,
         consent_phone: None,
         status: LeadStatus::default(),
-        clocks: FieldVersions {
+        field_versions: FieldVersions {
             base: (Trust::Secret, at, submission()).into(),
             first: None,
-            own: BTreeMap::new(),
-            left_out: None,
+            by_field: BTreeMap::new(),
+            custom_fields_dropped_up_to: None,
             public_tags: Default::default(),
         },
         observed: None,
@@ -136,11 +136,11 @@ pub(crate) fn posted<'s>(fields: &'s Fields, source: &'s Source) -> PostedLead<'
 }
 
 /// The response to a client that waited.
-pub(crate) fn settle(dialect: Dialect, outcome: Outcome, lead: Option<&Lead>) -> DialectResponse {
-    settle_for(Disclosure::Lead, dialect, outcome, lead)
+pub(crate) fn render_outcome(dialect: Dialect, outcome: Outcome, lead: Option<&Lead>) -> DialectResponse {
+    render_outcome_for(Disclosure::Lead, dialect, outcome, lead)
 }
 
-pub(crate) fn settle_for(
+pub(crate) fn render_outcome_for(
     disclosure: Disclosure,
     dialect: Dialect,
     outcome: Outcome,
@@ -149,12 +149,12 @@ pub(crate) fn settle_for(
     let quarantine = (outcome == Outcome::Quarantined).then_some(QuarantineReason::MappingFailed);
     let (fields, source) = (fields(), source(dialect));
     let posted = posted(&fields, &source);
-    protocol(dialect).settled(&SubmissionOutcome { posted, outcome, lead, quarantine, disclosure })
+    protocol(dialect).render_outcome(&SubmissionOutcome { posted, outcome, lead, quarantine, disclosure })
 }
 
 /// The status, the media type, `Location` if the response has this header, and the body.
 pub(crate) fn text(response: &DialectResponse) -> String {
-    let location = if response.location { " Location" } else { "" };
+    let location = if response.has_location { " Location" } else { "" };
     let body = std::str::from_utf8(&response.body).unwrap();
     format!("{} {}{location}\n{body}", response.status, response.content_type)
 }

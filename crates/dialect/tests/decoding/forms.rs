@@ -95,11 +95,11 @@ fn text_that_is_not_utf8_is_read_as_windows_1252_and_recorded() {
         (b"n=Gr\xfc\xdfe&m=Gr%C3%BC%C3%9Fe", json!({"n": "Grüße", "m": "Grüße"})),
         (b"%E9=%80", json!({"é": "€"})),
     ] {
-        let read = protocol(AskAd).document(&BodyFormat::Form, body, None).unwrap();
+        let read = protocol(AskAd).read_document(&BodyFormat::Form, body, None).unwrap();
         assert_eq!(Value::Object(read.members), expected);
         assert_eq!(read.repairs, [Repair::Windows1252].into());
     }
-    let json = |media| protocol(Native).document(&media, b"{\"n\":\"Gr\xfc\xdfe\"}", None);
+    let json = |media| protocol(Native).read_document(&media, b"{\"n\":\"Gr\xfc\xdfe\"}", None);
     let read = json(BodyFormat::JsonWindows1252).unwrap();
     assert_eq!((&read.members["n"], read.repairs.len()), (&json!("Grüße"), 0), "declared encoding");
     assert_eq!(json(BodyFormat::Json).unwrap_err().code(), "invalid_unicode", "undeclared encoding");
@@ -130,7 +130,8 @@ fn an_unescaped_plus_at_the_start_of_a_phone_is_restored() {
     let comment = form(AskAd, "email=a&comment=+1").unwrap();
     assert_eq!(comment.custom_fields["comment"], " 1");
     let multipart = b"--B\r\nContent-Disposition: form-data; name=\"phone\"\r\n\r\n 4155550132\r\n--B--\r\n";
-    let read = protocol(AskAd).document(&BodyFormat::Multipart("B".to_owned()), multipart, None).unwrap();
+    let read =
+        protocol(AskAd).read_document(&BodyFormat::Multipart("B".to_owned()), multipart, None).unwrap();
     let fields = protocol(AskAd).decode(&read, None).unwrap();
     assert_eq!(fields.phone.value().map(String::as_str), Some(" 4155550132"), "multipart has no escapes");
 }
@@ -139,8 +140,12 @@ fn an_unescaped_plus_at_the_start_of_a_phone_is_restored() {
 fn a_json_body_is_read_as_json_also_with_the_media_type_of_a_form() {
     for media in [BodyFormat::Json, BodyFormat::Form, BodyFormat::Multipart("B".to_owned())] {
         for body in ["{\"a\": 1.5}", "\u{feff} {\n\"a\": 1.5 }\n"] {
-            let read = protocol(Native).document(&media, body.as_bytes(), None).unwrap();
-            assert_eq!((Value::Object(read.members), read.typed), (json!({"a": 1.5}), true), "{media:?}");
+            let read = protocol(Native).read_document(&media, body.as_bytes(), None).unwrap();
+            assert_eq!(
+                (Value::Object(read.members), read.has_json_types),
+                (json!({"a": 1.5}), true),
+                "{media:?}"
+            );
         }
     }
     assert_eq!(members(b"{a}=1"), Ok(json!({"{a}": "1"})));
@@ -148,7 +153,7 @@ fn a_json_body_is_read_as_json_also_with_the_media_type_of_a_form() {
 
 #[test]
 fn line_breaks_and_tabs_in_json_strings_are_repaired() {
-    let read = |body: &str| protocol(Native).document(&BodyFormat::Json, body.as_bytes(), None);
+    let read = |body: &str| protocol(Native).read_document(&BodyFormat::Json, body.as_bytes(), None);
     let broken = "{\"a\":\"x\ny\tz\\\"\r\n\",\n\"b\":1}";
     let repaired = read(broken).unwrap();
     assert_eq!(Value::Object(repaired.members), json!({"a": "x\ny\tz\"\r\n", "b": 1}));
@@ -159,7 +164,8 @@ fn line_breaks_and_tabs_in_json_strings_are_repaired() {
 
 #[test]
 fn json_that_is_not_an_object_differs_from_invalid_json() {
-    let read = |body: &str| protocol(Native).document(&BodyFormat::Json, body.as_bytes(), None).unwrap_err();
+    let read =
+        |body: &str| protocol(Native).read_document(&BodyFormat::Json, body.as_bytes(), None).unwrap_err();
     for body in ["null", "[]", "\"x\"", "42", "[{}]"] {
         assert_eq!((read(body).code(), read(body).pointer()), ("wrong_type", Some("")), "{body}");
     }
@@ -174,15 +180,15 @@ fn json_that_is_not_an_object_differs_from_invalid_json() {
 #[test]
 fn the_query_is_read_with_a_kickofflabs_body_and_in_place_of_an_empty_body() {
     for dialect in Dialect::ALL.iter().copied() {
-        let read = protocol(dialect).document(&BodyFormat::Json, b"{\"a\":1}", Some("b=2")).unwrap();
+        let read = protocol(dialect).read_document(&BodyFormat::Json, b"{\"a\":1}", Some("b=2")).unwrap();
         assert_eq!(read.members.contains_key("b"), dialect == Dialect::KickoffLabs, "{dialect}");
         let from_query =
-            protocol(dialect).document(&BodyFormat::Json, b" ", Some("phone=+4722334455")).unwrap();
+            protocol(dialect).read_document(&BodyFormat::Json, b" ", Some("phone=+4722334455")).unwrap();
         let fields = protocol(dialect).decode(&from_query, None).unwrap_or_default();
         let phone = fields.phone.value().map(String::as_str);
         assert!(dialect == Dialect::AbcSales || phone == Some("+4722334455"), "{dialect}: {phone:?}");
         assert_eq!(
-            protocol(dialect).document(&BodyFormat::Json, b"", Some("b=")).unwrap_err().code(),
+            protocol(dialect).read_document(&BodyFormat::Json, b"", Some("b=")).unwrap_err().code(),
             "empty_body"
         );
     }

@@ -123,7 +123,8 @@ fn custom_field_names_are_lower_case_and_none_is_lost() {
 }
 
 fn decode_with_query(body: &[u8], media: &BodyFormat, query: &str) -> Result<Fields, DecodeError> {
-    protocol(KickoffLabs).decode(&protocol(KickoffLabs).document(media, body, Some(query)).unwrap(), None)
+    protocol(KickoffLabs)
+        .decode(&protocol(KickoffLabs).read_document(media, body, Some(query)).unwrap(), None)
 }
 
 #[test]
@@ -147,7 +148,7 @@ fn the_query_fills_fields_that_the_body_does_not_have() {
     for media in [BodyFormat::Json, BodyFormat::Form, BodyFormat::Multipart("x".to_owned())] {
         let fields = decode_with_query(b"", &media, "email=ann%40example.com").unwrap();
         assert_eq!(fields.email.value().unwrap(), "ann@example.com");
-        let empty = protocol(KickoffLabs).document(&media, b" ", Some("email=")).unwrap_err();
+        let empty = protocol(KickoffLabs).read_document(&media, b" ", Some("email=")).unwrap_err();
         assert_eq!(empty.code(), "empty_body");
     }
 }

@@ -6,9 +6,15 @@ use serde_json::{Value, json};
 
 use crate::reading::{faults, single_fault};
 
-fn mapped(dialect: Dialect, rules: Value, typed: bool, document: Value) -> Result<Fields, DecodeError> {
+fn mapped(
+    dialect: Dialect,
+    rules: Value,
+    has_json_types: bool,
+    document: Value,
+) -> Result<Fields, DecodeError> {
     let mapping: Mapping = serde_json::from_value(json!({ "rules": rules })).unwrap();
-    let document = Document { members: document.as_object().unwrap().clone(), typed, ..Document::default() };
+    let document =
+        Document { members: document.as_object().unwrap().clone(), has_json_types, ..Document::default() };
     protocol(dialect).decode(&document, Some(&mapping))
 }
 

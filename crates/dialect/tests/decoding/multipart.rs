@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 fn read(body: &[u8]) -> Result<Value, DocumentError> {
     let media = BodyFormat::Multipart("BOUNDARY".to_owned());
-    let document = protocol(FiveHundredLeads).document(&media, body, None)?;
-    assert!(!document.typed);
+    let document = protocol(FiveHundredLeads).read_document(&media, body, None)?;
+    assert!(!document.has_json_types);
     Ok(Value::Object(document.members))
 }
 
@@ -48,7 +48,7 @@ fn a_file_is_stored_as_its_name_type_and_size() {
         END.to_owned(),
     ];
     let media = BodyFormat::Multipart("BOUNDARY".to_owned());
-    let document = protocol(FiveHundredLeads).document(&media, body.concat().as_bytes(), None).unwrap();
+    let document = protocol(FiveHundredLeads).read_document(&media, body.concat().as_bytes(), None).unwrap();
     assert_json_snapshot!(protocol(FiveHundredLeads).decode(&document, None).unwrap(), @r#"
     {
       "email": "ann@example.com",

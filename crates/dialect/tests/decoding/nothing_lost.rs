@@ -72,7 +72,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn every_submitted_text_is_kept(dialect in dialect(), members in document(), typed: bool) {
+    fn every_submitted_text_is_kept(dialect in dialect(), members in document(), has_json_types: bool) {
         let mut members = Value::Object(members);
         let mut marks = Vec::new();
         mark(&mut members, &mut marks);
@@ -83,7 +83,7 @@ proptest! {
         members.insert("phone".to_owned(), "+14155550132".into());
         members.insert("phone_number".to_owned(), "+14155550133".into());
         let sent = Value::Object(members.clone()).to_string();
-        let Ok(fields) = protocol(dialect).decode(&Document { members, typed, ..Document::default() }, None) else { return Ok(()) };
+        let Ok(fields) = protocol(dialect).decode(&Document { members, has_json_types, ..Document::default() }, None) else { return Ok(()) };
         check_valid(&fields)?;
         let kept = serde_json::to_string(&fields).unwrap();
         for mark in marks.iter().filter(|mark| sent.contains(mark.as_str())) {
@@ -92,8 +92,8 @@ proptest! {
     }
 
     #[test]
-    fn the_most_lenient_dialect_refuses_nothing(members in document(), typed: bool) {
-        let document = Document { members, typed, ..Document::default() };
+    fn the_most_lenient_dialect_refuses_nothing(members in document(), has_json_types: bool) {
+        let document = Document { members, has_json_types, ..Document::default() };
         let decoded = protocol(Dialect::FiveHundredLeads).decode(&document, None);
         if let Ok(fields) = &decoded {
             check_valid(fields)?;
@@ -115,7 +115,7 @@ proptest! {
         ],
         query in "([a-z]{0,3}=[%a-f0-9]{0,4}&){0,3}",
     ) {
-        let Ok(document) = protocol(dialect).document(&media, &body, Some(&query)) else { return Ok(()) };
+        let Ok(document) = protocol(dialect).read_document(&media, &body, Some(&query)) else { return Ok(()) };
         if let Ok(fields) = protocol(dialect).decode(&document, None) {
             check_valid(&fields)?;
         }

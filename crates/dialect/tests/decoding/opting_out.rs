@@ -67,13 +67,13 @@ fn the_words_count_in_forms_queries_and_mapped_members() {
         assert!(form(Dialect::AskAd, body).unwrap().opt_out, "{body}");
     }
     let query =
-        protocol(Dialect::AskAd).document(&BodyFormat::Form, b"", Some("tel=415-555-0132+wrong+number"));
+        protocol(Dialect::AskAd).read_document(&BodyFormat::Form, b"", Some("tel=415-555-0132+wrong+number"));
     assert!(protocol(Dialect::AskAd).decode(&query.unwrap(), None).unwrap().opt_out);
 
     let mapping: Mapping =
         serde_json::from_value(json!({ "rules": [{ "to": "phone", "from": ["/contact/ruf"] }] })).unwrap();
     let body = json!({ "contact": { "ruf": WORDS } }).to_string();
-    let document = protocol(Dialect::Native).document(&BodyFormat::Json, body.as_bytes(), None).unwrap();
+    let document = protocol(Dialect::Native).read_document(&BodyFormat::Json, body.as_bytes(), None).unwrap();
     assert!(protocol(Dialect::Native).decode(&document, Some(&mapping)).unwrap().opt_out);
 }
 

@@ -6,20 +6,21 @@ use serde_json::Value;
 
 /// Decodes a JSON body.
 pub(crate) fn json(dialect: Dialect, body: Value) -> Result<Fields, DecodeError> {
-    let document = protocol(dialect).document(&BodyFormat::Json, body.to_string().as_bytes(), None).unwrap();
+    let document =
+        protocol(dialect).read_document(&BodyFormat::Json, body.to_string().as_bytes(), None).unwrap();
     protocol(dialect).decode(&document, None)
 }
 
 /// Decodes a form body.
 pub(crate) fn form(dialect: Dialect, body: &str) -> Result<Fields, DecodeError> {
-    let document = protocol(dialect).document(&BodyFormat::Form, body.as_bytes(), None).unwrap();
-    assert!(!document.typed);
+    let document = protocol(dialect).read_document(&BodyFormat::Form, body.as_bytes(), None).unwrap();
+    assert!(!document.has_json_types);
     protocol(dialect).decode(&document, None)
 }
 
 /// The members of a form. They do not depend on the dialect.
 pub(crate) fn members(body: &[u8]) -> Result<Value, DocumentError> {
-    let read = protocol(Dialect::AskAd).document(&BodyFormat::Form, body, None);
+    let read = protocol(Dialect::AskAd).read_document(&BodyFormat::Form, body, None);
     read.map(|document| Value::Object(document.members))
 }
 

@@ -1,4 +1,4 @@
-//! Mappings proposed from what form builders, ad platforms and CRMs send.
+//! Mappings suggested from what form builders, ad platforms and CRMs send.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic fails the test")]
 
@@ -15,16 +15,16 @@ fn us() -> Option<Region> {
 }
 
 fn document(media: &BodyFormat, body: &str) -> Document {
-    protocol(Dialect::FiveHundredLeads).document(media, body.as_bytes(), None).unwrap()
+    protocol(Dialect::FiveHundredLeads).read_document(media, body.as_bytes(), None).unwrap()
 }
 
 fn suggestion(documents: &[Document]) -> MappingSuggestion {
     let members: Vec<_> = documents.iter().map(|document| &document.members).collect();
-    MappingSuggestion::of(&members, us())
+    MappingSuggestion::from_bodies(&members, us())
 }
 
 fn documents(body: &Body) -> Vec<Document> {
-    PEOPLE.iter().map(|person| document(&body.media, &(body.of)(person))).collect()
+    PEOPLE.iter().map(|person| document(&body.media, &(body.render)(person))).collect()
 }
 
 fn mapping(text: &str) -> Mapping {
@@ -32,7 +32,7 @@ fn mapping(text: &str) -> Mapping {
 }
 
 #[test]
-fn a_proposed_mapping_reads_the_contact_of_each_body() {
+fn a_suggested_mapping_reads_the_contact_of_each_body() {
     for body in &bodies() {
         let documents = documents(body);
         let file = suggestion(&documents).to_string();
@@ -57,7 +57,7 @@ fn a_proposed_mapping_reads_the_contact_of_each_body() {
 }
 
 #[test]
-fn a_proposal_contains_no_value_of_a_body() {
+fn a_suggestion_contains_no_value_of_a_body() {
     for body in &bodies() {
         let file = suggestion(&documents(body)).to_string();
         for Person { first, last, email, phone, e164 } in PEOPLE {
@@ -69,7 +69,7 @@ fn a_proposal_contains_no_value_of_a_body() {
 }
 
 #[test]
-fn names_that_may_be_personal_data_are_not_proposed() {
+fn names_that_may_be_personal_data_are_not_suggested() {
     let documents = [
         json!({ "ann@example.com": { "email": "ann@example.com" }, "4155550132": { "phone": "+14155550132" } }),
         json!({ "people": [{ "name": "Ann Lee", "email": "ann@example.com" }, { "name": "Ben", "email": "b@x.example" }] }),
@@ -92,7 +92,7 @@ fn each_path_has_the_number_of_bodies_and_kinds_of_values() {
     ];
     let documents = bodies.map(|body| document(&BodyFormat::Json, &body.to_string()));
     insta::assert_snapshot!(suggestion(&documents).to_string(), @r#"
-    # Proposed from 3 bodies. Check each path before you use the file.
+    # Suggested from 3 bodies. Check each path before you use the file.
 
     [[rules]]
     to = "email"
@@ -110,7 +110,7 @@ fn each_path_has_the_number_of_bodies_and_kinds_of_values() {
 }
 
 #[test]
-fn bodies_without_a_contact_give_a_proposal_without_rules() {
+fn bodies_without_a_contact_give_a_suggestion_without_rules() {
     let documents = [document(&BodyFormat::Json, r#"{"note":"hello","count":4155550}"#)];
     let suggestion = suggestion(&documents);
     assert!(!suggestion.has_contact());
@@ -118,7 +118,7 @@ fn bodies_without_a_contact_give_a_proposal_without_rules() {
 }
 
 #[test]
-fn a_proposed_path_can_be_parsed() {
+fn a_suggested_path_can_be_parsed() {
     let name = "/odd \"name\" \\ with\ttabs~";
     let documents =
         [document(&BodyFormat::Json, &json!({ name: { "e-mail": "ann@example.com" } }).to_string())];

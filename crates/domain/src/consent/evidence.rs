@@ -44,7 +44,7 @@ pub struct ConsentEvidence {
 
 impl ConsentEvidence {
     /// The evidence of a judged submission; `None` if it has no consent, refuses consent, or is quarantined.
-    pub fn of(resolved: &ResolvedSubmission<'_>, salt: Salt, now: Timestamp) -> Option<Self> {
+    pub fn from_resolved(resolved: &ResolvedSubmission<'_>, salt: Salt, now: Timestamp) -> Option<Self> {
         let NormalizedSubmission { submission, action: CommitAction::Judge { reading, .. }, .. } =
             resolved.normalized
         else {
@@ -53,7 +53,7 @@ impl ConsentEvidence {
         let consent = submission.fields.consent.value();
         let consent =
             consent.filter(|consent| resolved.resolved.quarantine.is_none() && !consent.consent_refused)?;
-        let person = PersonDocument::of(consent, &submission.client, reading);
+        let person = PersonDocument::new(consent, &submission.client, reading);
         let consented_at = consent.consented_at();
         Some(Self {
             organization: submission.organization,
@@ -112,7 +112,7 @@ struct PersonFields<'a> {
 }
 
 impl PersonDocument {
-    fn of(consent: &Consent, client: &crate::ClientInfo, reading: &NormalizedValues) -> Self {
+    fn new(consent: &Consent, client: &crate::ClientInfo, reading: &NormalizedValues) -> Self {
         let text = |field| reading.texts.get(&field)?.as_deref();
         let phone = reading.phone.value().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw));
         let email = reading.email.value().map(|email| email.address.as_deref().unwrap_or(&email.raw));
@@ -131,7 +131,7 @@ impl PersonDocument {
     }
 
     pub fn digest(&self, salt: &Salt) -> PersonDigest {
-        PersonDigest::of(salt, &self.0)
+        PersonDigest::compute(salt, &self.0)
     }
 
     pub fn as_str(&self) -> &str {

@@ -149,8 +149,8 @@ impl Phone {
         if raw.trim().chars().nth(MAX_LENGTH).is_some() {
             return Err(PhoneProblem::TooLong);
         }
-        let CleanText { text, repairs, may_lack_plus } = CleanText::of(raw)?;
-        let default_plan = default_region.and_then(|region| NumberingPlan::of_region(region.0));
+        let CleanText { text, repairs, may_lack_plus } = CleanText::parse(raw)?;
+        let default_plan = default_region.and_then(|region| NumberingPlan::for_region(region.0));
         let mut phone = find_number(&text, default_plan)?;
         phone.repairs.splice(0..0, repairs);
         let with_plus = || find_number(&format!("+{text}"), default_plan);

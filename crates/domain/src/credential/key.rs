@@ -155,7 +155,7 @@ pub struct ApiKey {
     /// Whether the key is organization-wide: it can post to every source and read every lead. With the scope
     /// `admin` it administers the organization. A secret key that is created without a source is
     /// organization-wide, even if its default source gets a name later.
-    pub of_organization: bool,
+    pub organization_wide: bool,
     /// The name for display.
     pub name: Option<String>,
     pub scopes: Vec<Scope>,
@@ -172,7 +172,7 @@ pub struct ApiKey {
     /// The value of the field `source` for leads that are posted with it and have none.
     pub label: Option<String>,
     /// The key with which it was created over HTTP. Revoking that key can revoke this one too.
-    pub made_by: Option<KeyId>,
+    pub created_by: Option<KeyId>,
     /// HMAC of the secret; see [`Pepper`].
     pub hash: String,
     pub created_at: Timestamp,
@@ -195,7 +195,7 @@ impl ApiKey {
             kind: presented.kind,
             organization,
             source,
-            of_organization: false,
+            organization_wide: false,
             name: None,
             scopes,
             rate: None,
@@ -203,7 +203,7 @@ impl ApiKey {
             origins: Vec::new(),
             tags: Vec::new(),
             label: None,
-            made_by: None,
+            created_by: None,
             hash: presented.hash(pepper),
             created_at: Timestamp::now(),
             expires_at: None,

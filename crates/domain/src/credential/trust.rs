@@ -42,7 +42,7 @@ impl Trust {
     pub const ALL: [Self; 2] = [Self::Public, Self::Secret];
 
     /// The trust in a credential of this kind at this source.
-    pub fn of(kind: KeyKind, source: &Source) -> Self {
+    pub fn for_credential(kind: KeyKind, source: &Source) -> Self {
         match kind {
             KeyKind::Secret => Self::Secret,
             KeyKind::Token if source.signature.is_some() => Self::Secret,
@@ -146,11 +146,19 @@ mod tests {
             ..source.clone()
         };
         assert_eq!(
-            KeyKind::ALL.iter().copied().map(|kind| Trust::of(kind, &source).as_str()).collect::<Vec<_>>(),
+            KeyKind::ALL
+                .iter()
+                .copied()
+                .map(|kind| Trust::for_credential(kind, &source).as_str())
+                .collect::<Vec<_>>(),
             ["secret", "public", "public"]
         );
         assert_eq!(
-            KeyKind::ALL.iter().copied().map(|kind| Trust::of(kind, &signed).as_str()).collect::<Vec<_>>(),
+            KeyKind::ALL
+                .iter()
+                .copied()
+                .map(|kind| Trust::for_credential(kind, &signed).as_str())
+                .collect::<Vec<_>>(),
             ["secret", "public", "secret"]
         );
         assert!(Trust::Public < Trust::Secret);

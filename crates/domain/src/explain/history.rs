@@ -90,7 +90,7 @@ fn quoted_code(reason: Reason) -> String {
 
 /// The suppression list entries on which the decision about a lead is based, as sentences.
 fn suppression_sentences(trace: &Trace) -> BTreeSet<String> {
-    trace.screen().into_iter().flat_map(|screen| screen.of_lead()).collect()
+    trace.screen().into_iter().flat_map(|screen| screen.lead_sentences()).collect()
 }
 
 /// A re-screening does not score. A rebuild scores the lead with the rules of that time.

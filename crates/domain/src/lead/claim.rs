@@ -103,15 +103,15 @@ pub struct Claim {
     /// never ends. Until then a public submission cannot take over a secret claim, even if the window of its
     /// own source is shorter.
     #[serde(default)]
-    pub held_until: Option<Timestamp>,
+    pub protected_until: Option<Timestamp>,
 }
 
 impl Claim {
     /// Whether the claim has expired for this submission, by the window of its `source`. If a public
-    /// submission matches a secret claim, the later of the window's end and `held_until` counts.
+    /// submission matches a secret claim, the later of the window's end and `protected_until` counts.
     pub fn is_expired(&self, source: &Source, submission: &Submission) -> bool {
         let own = source.window(self.key.kind).map(|window| self.last_seen.plus(window));
-        let until = if submission.trust < self.trust { later_expiry(own, self.held_until) } else { own };
+        let until = if submission.trust < self.trust { later_expiry(own, self.protected_until) } else { own };
         until.is_some_and(|until| submission.received_at > until)
     }
 
@@ -122,8 +122,11 @@ impl Claim {
             return;
         }
         let same = other.trust == self.trust;
-        self.held_until =
-            if same { later_expiry(self.held_until, other.held_until) } else { other.held_until };
+        self.protected_until = if same {
+            later_expiry(self.protected_until, other.protected_until)
+        } else {
+            other.protected_until
+        };
         self.last_seen = self.last_seen.max(other.last_seen);
         self.trust = other.trust;
     }

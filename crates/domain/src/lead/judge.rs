@@ -80,7 +80,7 @@ impl NormalizedSubmission {
             trust: self.submission.trust,
             body_hash: (key.kind == ClaimKind::Idempotency).then_some(self.submission.body_hash),
             last_seen: self.submission.received_at,
-            held_until: window.map(|window| self.submission.received_at.plus(window)),
+            protected_until: window.map(|window| self.submission.received_at.plus(window)),
         }
     }
 }

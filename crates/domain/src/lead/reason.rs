@@ -58,7 +58,7 @@ impl UnknownCode {
     /// The code that replaces codes beyond these limits.
     const OTHER: Self = Self("unknown");
 
-    fn of(text: &str) -> Self {
+    fn intern(text: &str) -> Self {
         static CODES: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
         let mut codes = CODES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(code) = codes.get(text) {
@@ -79,7 +79,7 @@ impl UnknownCode {
 
 impl<'de> Deserialize<'de> for UnknownCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self::of(&Cow::<str>::deserialize(deserializer)?))
+        Ok(Self::intern(&Cow::<str>::deserialize(deserializer)?))
     }
 }
 
@@ -163,7 +163,7 @@ impl Serialize for Reason {
 impl<'de> Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = Cow::<str>::deserialize(deserializer)?;
-        Ok(code.parse().unwrap_or_else(|_| Self::Newer(UnknownCode::of(&code))))
+        Ok(code.parse().unwrap_or_else(|_| Self::Newer(UnknownCode::intern(&code))))
     }
 }
 

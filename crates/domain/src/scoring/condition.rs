@@ -26,7 +26,7 @@ pub struct FieldTest {
     pub present: Option<bool>,
     /// Whether the field has a submitted value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub said: Option<bool>,
+    pub submitted: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is: Option<Operand>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -46,7 +46,7 @@ impl Condition {
             Self::All { all } => all.iter().all(|condition| condition.matches(facts)),
             Self::Any { any } => any.iter().any(|condition| condition.matches(facts)),
             Self::Not { not } => !not.matches(facts),
-            Self::Test(test) => test.matches(facts.of(&test.field)),
+            Self::Test(test) => test.matches(facts.get_or_read(&test.field)),
         }
     }
 
@@ -62,11 +62,11 @@ impl Condition {
 }
 
 impl FieldTest {
-    pub(super) fn of(field: ScoringField) -> Self {
+    pub(super) fn new(field: ScoringField) -> Self {
         Self {
             field,
             present: None,
-            said: None,
+            submitted: None,
             is: None,
             one_of: Vec::new(),
             contains: None,
@@ -86,7 +86,7 @@ impl FieldTest {
             fact.number().zip(bound.as_f64()).is_some_and(|(number, bound)| compare(number, bound))
         };
         self.present.is_none_or(|present| present == fact.present)
-            && self.said.is_none_or(|said| said == fact.submitted)
+            && self.submitted.is_none_or(|submitted| submitted == fact.submitted)
             && self.is.as_ref().is_none_or(|operand| fact.is(operand))
             && (self.one_of.is_empty() || self.one_of.iter().any(|operand| fact.equals_or_contains(operand)))
             && self.contains.as_ref().is_none_or(|operand| fact.contains(operand))

@@ -61,11 +61,11 @@ struct Items<'l> {
 }
 
 impl<'a> Facts<'a> {
-    pub(super) fn of_lead(lead: &'a Lead) -> Self {
+    pub(super) fn new(lead: &'a Lead) -> Self {
         Self { lead, known: HashMap::with_capacity_and_hasher(INITIAL_CAPACITY, RandomState::default()) }
     }
 
-    pub(super) fn of(&mut self, field: &'a ScoringField) -> &Fact<'a> {
+    pub(super) fn get_or_read(&mut self, field: &'a ScoringField) -> &Fact<'a> {
         let lead = self.lead;
         self.known.entry(field).or_insert_with(|| Fact::read(field, lead))
     }
@@ -73,7 +73,7 @@ impl<'a> Facts<'a> {
 
 impl<'l> Fact<'l> {
     fn read(field: &ScoringField, lead: &'l Lead) -> Self {
-        let field_value = field.of(lead);
+        let field_value = field.read_value(lead);
         let present = !field_value.is_nothing();
         let submitted = match field {
             ScoringField::Text(_) | ScoringField::Attribution(_) => field.is_submitted(lead),

@@ -27,7 +27,7 @@ pub enum ScoringField {
     Attribution(String),
     CustomField(String),
     Tags,
-    /// A value that is inferred from the browser's request: a member of `device` or of `place`.
+    /// A value that is inferred from the browser's request: a member of `device` or of `location`.
     Observed(&'static str, &'static str),
     OptOut,
     IsTest,
@@ -43,15 +43,15 @@ pub(super) enum ScoringFieldType {
     /// One of the given codes.
     Enumerated(&'static [&'static str]),
     Region,
-    /// A text. With `said` the field can have an inferred value, so the operator `said` is useful.
+    /// A text. If it is inferable, its value can be inferred, so the operator `submitted` is useful.
     Text {
-        said: bool,
+        inferable: bool,
     },
     /// A list of texts.
     Texts,
-    /// Arbitrary JSON. `said` has the same meaning as for a text.
+    /// Arbitrary JSON. `inferable` has the same meaning as for a text.
     Any {
-        said: bool,
+        inferable: bool,
     },
 }
 
@@ -82,8 +82,8 @@ pub(super) const FIELD_NAMES: [(&str, ScoringField); 18] = [
     ("observed.device", ScoringField::Observed("device", "kind")),
     ("observed.os", ScoringField::Observed("device", "os")),
     ("observed.browser", ScoringField::Observed("device", "browser")),
-    ("observed.country", ScoringField::Observed("place", "country")),
-    ("observed.state", ScoringField::Observed("place", "state")),
+    ("observed.country", ScoringField::Observed("location", "country")),
+    ("observed.state", ScoringField::Observed("location", "state")),
 ];
 
 const ATTRIBUTION: &str = "attribution";
@@ -100,15 +100,15 @@ impl ScoringField {
             Self::PhoneKind => ScoringFieldType::Enumerated(PhoneKind::CODES),
             Self::EmailKind => ScoringFieldType::Enumerated(EmailKind::CODES),
             Self::PhoneRegion => ScoringFieldType::Region,
-            Self::EmailDomain | Self::Observed(..) => ScoringFieldType::Text { said: false },
-            Self::Text(_) => ScoringFieldType::Text { said: true },
+            Self::EmailDomain | Self::Observed(..) => ScoringFieldType::Text { inferable: false },
+            Self::Text(_) => ScoringFieldType::Text { inferable: true },
             Self::Tags => ScoringFieldType::Texts,
-            Self::Attribution(_) => ScoringFieldType::Any { said: true },
-            Self::CustomField(_) => ScoringFieldType::Any { said: false },
+            Self::Attribution(_) => ScoringFieldType::Any { inferable: true },
+            Self::CustomField(_) => ScoringFieldType::Any { inferable: false },
         }
     }
 
-    pub(super) fn of<'l>(&self, lead: &'l Lead) -> ScoringFieldValue<'l> {
+    pub(super) fn read_value<'l>(&self, lead: &'l Lead) -> ScoringFieldValue<'l> {
         let presence =
             |present: bool| if present { ScoringFieldValue::Present } else { ScoringFieldValue::Absent };
         let text = |value: Option<&'l str>| value.map_or(ScoringFieldValue::Absent, ScoringFieldValue::Text);
@@ -147,7 +147,7 @@ impl ScoringField {
         match self {
             Self::Text(field) => lead.texts.contains_key(field),
             Self::Attribution(key) => submitted_attribution(lead, key).is_some(),
-            _ => !self.of(lead).is_nothing(),
+            _ => !self.read_value(lead).is_nothing(),
         }
     }
 }

@@ -23,7 +23,7 @@ const MAX_DEPTH: usize = 5;
 /// milliseconds.
 const MAX_OPERANDS: usize = 1_000;
 
-pub(super) const TESTS: &str = "present, said, is, one_of, contains, at_least, at_most";
+pub(super) const TESTS: &str = "present, submitted, is, one_of, contains, at_least, at_most";
 
 pub(super) fn scoring(document: &Value) -> Result<Scoring, ScoringFaults> {
     let mut faults = Vec::new();
@@ -174,7 +174,7 @@ fn test(members: &Map<String, Value>) -> Result<FieldTest, String> {
     let name = name.ok_or("a test needs `field`; `all`, `any` and `not` must be the only member")?;
     let field: ScoringField = name.parse()?;
     let field_type = field.field_type();
-    let mut test = FieldTest::of(field);
+    let mut test = FieldTest::new(field);
     for (operator, operand) in members.iter().filter(|(operator, _)| *operator != "field") {
         let fault = |text: String| format!("`{name}`, {operator}: {text}");
         if !TESTS.split(", ").any(|known| known == operator) {
@@ -188,7 +188,7 @@ fn test(members: &Map<String, Value>) -> Result<FieldTest, String> {
         }
         match operator.as_str() {
             "present" => test.present = Some(flag(operand).map_err(fault)?),
-            "said" => test.said = Some(flag(operand).map_err(fault)?),
+            "submitted" => test.submitted = Some(flag(operand).map_err(fault)?),
             "is" => test.is = Some(value(field_type, operand).map_err(fault)?),
             "contains" => test.contains = Some(value(field_type, operand).map_err(fault)?),
             "one_of" => test.one_of = values(field_type, operand).map_err(fault)?,
@@ -207,14 +207,14 @@ fn allowed(field_type: ScoringFieldType) -> &'static [&'static str] {
         ScoringFieldType::Presence => &["present"],
         ScoringFieldType::Flag => &["is"],
         ScoringFieldType::Enumerated(_) | ScoringFieldType::Region => &["present", "is", "one_of"],
-        ScoringFieldType::Text { said: false } => &["present", "is", "one_of", "contains"],
-        ScoringFieldType::Text { said: true } => &["present", "said", "is", "one_of", "contains"],
+        ScoringFieldType::Text { inferable: false } => &["present", "is", "one_of", "contains"],
+        ScoringFieldType::Text { inferable: true } => &["present", "submitted", "is", "one_of", "contains"],
         ScoringFieldType::Texts => &["present", "one_of", "contains"],
-        ScoringFieldType::Any { said: false } => {
+        ScoringFieldType::Any { inferable: false } => {
             &["present", "is", "one_of", "contains", "at_least", "at_most"]
         }
-        ScoringFieldType::Any { said: true } => {
-            &["present", "said", "is", "one_of", "contains", "at_least", "at_most"]
+        ScoringFieldType::Any { inferable: true } => {
+            &["present", "submitted", "is", "one_of", "contains", "at_least", "at_most"]
         }
     }
 }

@@ -43,7 +43,7 @@ impl<T> Patch<T> {
 
 impl<T: Default> Patch<T> {
     /// Changes the value. If there is none, the default is inserted first.
-    pub fn get_or_insert_with<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
+    pub fn modify_or_default<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
         let mut value = match std::mem::take(self) {
             Self::Value(value) => value,
             Self::Absent | Self::Null => T::default(),

@@ -113,7 +113,7 @@ impl SuppressedValue {
             }
             Self::Email(email) => SuppressionKey::keys_for_contact(matching, organization, None, Some(email)),
             Self::Domain(domain) => with_parent_domains(domain.as_str())
-                .map(|domain| SuppressionKey::of(matching, organization, SuppressionKind::Domain, domain))
+                .map(|domain| SuppressionKey::new(matching, organization, SuppressionKind::Domain, domain))
                 .collect(),
             Self::Digest(..) => vec![self.key(matching, organization)],
         }
@@ -122,8 +122,8 @@ impl SuppressedValue {
     /// The key under which an entry with this value is stored.
     pub fn key(&self, matching: &MatchKey, organization: OrganizationId) -> SuppressionKey {
         match self {
-            Self::Digest(kind, digest) => SuppressionKey::of_digest(matching, organization, *kind, *digest),
-            plain => SuppressionKey::of(matching, organization, plain.kind(), &plain.to_string()),
+            Self::Digest(kind, digest) => SuppressionKey::from_digest(matching, organization, *kind, *digest),
+            plain => SuppressionKey::new(matching, organization, plain.kind(), &plain.to_string()),
         }
     }
 }

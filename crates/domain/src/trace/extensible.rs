@@ -87,8 +87,8 @@ impl<T> TraceItem<T> {
 }
 
 impl<T: DeserializeOwned> MaybeKnown<T> {
-    /// Parses a code.
-    pub fn of_code(code: &str) -> Self {
+    /// Parses a code. One that only a newer build knows is kept as it is.
+    pub fn parse_code(code: &str) -> Self {
         let code = Value::from(code);
         T::deserialize(&code).map_or_else(|_| Self::Unknown(code.clone()), Self::Known)
     }

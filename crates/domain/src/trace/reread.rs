@@ -28,12 +28,12 @@ pub struct RereadFault {
 }
 
 impl RereadFault {
-    pub fn of_field(fault: &FieldFault) -> Self {
+    pub fn from_field_fault(fault: &FieldFault) -> Self {
         Self { pointer: Some(fault.pointer.clone()), code: fault.code.to_owned() }
     }
 
     /// A fault of the body as a whole.
-    pub fn of_body(code: &str) -> Self {
+    pub fn for_body(code: &str) -> Self {
         Self { pointer: None, code: code.to_owned() }
     }
 }

@@ -53,7 +53,7 @@ impl ScreenTrace {
     }
 
     /// The entries that hold the lead, as sentences.
-    pub(crate) fn of_lead(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn lead_sentences(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|hit| sentence(hit, ScreenedValues::Lead))
     }
 

@@ -69,7 +69,7 @@ pub struct Day {
 
 impl Day {
     /// The day that contains a time.
-    pub fn of(at: Timestamp, zone: Zone) -> Self {
+    pub fn from_timestamp(at: Timestamp, zone: Zone) -> Self {
         let at = jiff::Timestamp::from_microsecond(at.as_microseconds()).unwrap_or_default();
         Self { date: at.to_zoned(zone.rules.clone()).date(), zone }
     }
@@ -124,20 +124,20 @@ mod tests {
 
     #[test]
     fn the_length_of_a_day_depends_on_its_zone() {
-        let of = |begins: &str, ends: &str| (format!("{begins}:00.000000Z"), format!("{ends}:00.000000Z"));
-        assert_eq!(span("2026-11-21", "UTC"), of("2026-11-21T00:00", "2026-11-22T00:00"));
-        assert_eq!(span("2026-11-21", "asia/kolkata"), of("2026-11-20T18:30", "2026-11-21T18:30"));
-        assert_eq!(span("2026-11-01", "America/New_York"), of("2026-11-01T04:00", "2026-11-02T05:00"));
-        assert_eq!(span("2026-03-08", "America/New_York"), of("2026-03-08T05:00", "2026-03-09T04:00"));
+        let times = |begins: &str, ends: &str| (format!("{begins}:00.000000Z"), format!("{ends}:00.000000Z"));
+        assert_eq!(span("2026-11-21", "UTC"), times("2026-11-21T00:00", "2026-11-22T00:00"));
+        assert_eq!(span("2026-11-21", "asia/kolkata"), times("2026-11-20T18:30", "2026-11-21T18:30"));
+        assert_eq!(span("2026-11-01", "America/New_York"), times("2026-11-01T04:00", "2026-11-02T05:00"));
+        assert_eq!(span("2026-03-08", "America/New_York"), times("2026-03-08T05:00", "2026-03-09T04:00"));
         // Clocks there go forward at midnight, so the day begins at 01:00.
-        assert_eq!(span("2026-04-24", "Africa/Cairo"), of("2026-04-23T22:00", "2026-04-24T21:00"));
+        assert_eq!(span("2026-04-24", "Africa/Cairo"), times("2026-04-23T22:00", "2026-04-24T21:00"));
     }
 
     #[test]
     fn the_day_of_a_time_depends_on_the_zone() {
         let late = Timestamp::parse("2026-11-22T02:00:00Z").unwrap();
-        assert_eq!(Day::of(late, Zone::utc()).to_string(), "2026-11-22");
-        assert_eq!(Day::of(late, "America/New_York".parse().unwrap()).to_string(), "2026-11-21");
+        assert_eq!(Day::from_timestamp(late, Zone::utc()).to_string(), "2026-11-22");
+        assert_eq!(Day::from_timestamp(late, "America/New_York".parse().unwrap()).to_string(), "2026-11-21");
     }
 
     #[test]

@@ -93,13 +93,13 @@ impl Salt {
 }
 
 impl PersonDigest {
-    pub(crate) fn of(salt: &Salt, person: &str) -> Self {
+    pub(crate) fn compute(salt: &Salt, person: &str) -> Self {
         Self(Sha256::new().chain_update(salt.0).chain_update(person).finalize().into())
     }
 }
 
 impl PhoneDigest {
-    pub fn of(submission: SubmissionId, phone: &str) -> Self {
+    pub fn compute(submission: SubmissionId, phone: &str) -> Self {
         Self(Sha256::new().chain_update(submission.as_uuid()).chain_update(phone).finalize().into())
     }
 }
@@ -111,23 +111,23 @@ impl From<[u8; 32]> for ExportHash {
 }
 
 impl BodyHash {
-    pub fn of(body: &[u8]) -> Self {
+    pub fn compute(body: &[u8]) -> Self {
         Self(Sha256::digest(body).into())
     }
 
     /// Replaces the hash of an erased body, because a small body can be guessed from its hash. It is unique
     /// within an organization.
-    pub fn erased(of: uuid::Uuid) -> Self {
+    pub fn erased(id: uuid::Uuid) -> Self {
         let mut bytes = [0; 32];
-        for (byte, of) in bytes.iter_mut().zip(of.as_bytes().iter().cycle()) {
-            *byte = *of;
+        for (byte, id_byte) in bytes.iter_mut().zip(id.as_bytes().iter().cycle()) {
+            *byte = *id_byte;
         }
         Self(bytes)
     }
 }
 
 impl Sha256Digest {
-    pub fn of(value: &[u8]) -> Self {
+    pub fn compute(value: &[u8]) -> Self {
         Self(Sha256::digest(value).into())
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn parse(text: &str, default_region: Option<&str>) -> Option<OracleNu
     let number = PHONE_NUMBER_UTIL.parse(text, default_region.map(region)).ok()?;
     PHONE_NUMBER_UTIL.is_valid_number(&number).then(|| OracleNumber {
         e164: format(&number, PhoneNumberFormat::E164),
-        region: region_of(&number).map(|region| region.to_string()),
+        region: country_region(&number).map(|region| region.to_string()),
         kind: kind(PHONE_NUMBER_UTIL.get_number_type(&number)),
         extension: number.extension,
     })
@@ -30,7 +30,7 @@ pub(crate) fn format(number: &PhoneNumber, format: PhoneNumberFormat) -> String 
     PHONE_NUMBER_UTIL.format(number, format).into_owned()
 }
 
-fn region_of(number: &PhoneNumber) -> Option<Region> {
+fn country_region(number: &PhoneNumber) -> Option<Region> {
     PHONE_NUMBER_UTIL.get_region_for_number(number).filter(|region| *region != Region::World)
 }
 

@@ -90,8 +90,8 @@ impl Tally {
         Row { too_long_for_e164: 0, ..self.sum(|group| group.country == Some(country)) }.agreement()
     }
 
-    fn sum(&self, filter: impl Fn(&Group) -> bool) -> Row {
-        let rows = self.rows.iter().filter(|(group, _)| filter(group));
+    fn sum(&self, is_counted: impl Fn(&Group) -> bool) -> Row {
+        let rows = self.rows.iter().filter(|(group, _)| is_counted(group));
         rows.fold(Row::default(), |sum, (_, row)| sum.plus(row))
     }
 

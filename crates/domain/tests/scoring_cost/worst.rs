@@ -44,7 +44,7 @@ fn worst_of(name: &'static str, rules: &[Value], custom_fields: Value) -> Worst 
     let lead = json!({
         "id": id, "organization": id, "source": id,
         "received_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
-        "consent_required": true, "clocks": { "base": ["secret", "2026-01-01T00:00:00Z", id] },
+        "consent_required": true, "field_versions": { "base": ["secret", "2026-01-01T00:00:00Z", id] },
         "custom_fields": custom_fields, "score": 0, "temperature": "cold", "eligibility": "held",
     });
     let scoring = Scoring::read(&json!({ "hot": 60, "warm": 30, "rules": rules }));

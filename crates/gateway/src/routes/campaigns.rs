@@ -34,7 +34,7 @@ pub(crate) async fn create_webhook(
     };
     let token = create(intake.state, &caller, NewWebhook::read(document.as_ref())?).await?;
     let path = native::token_path(&caller.source, token.expose_secret());
-    Ok(kickofflabs::webhook_created(&format!("{base}{path}")))
+    Ok(kickofflabs::render_webhook_created(&format!("{base}{path}")))
 }
 
 /// The settings of a new webhook.
@@ -91,7 +91,7 @@ async fn create(
         tags: tag.into_iter().map(|tag| tag.name).collect(),
         label: webhook.label,
         test: caller.key.test,
-        made_by: Some(caller.key.id.clone()),
+        created_by: Some(caller.key.id.clone()),
         ..ApiKey::new(&presented, organization, source, scopes, &state.keys.pepper)
     };
     with_store_timeout(state, state.store.as_actor(caller.actor()).create_key(&key)).await?;

@@ -61,7 +61,7 @@ pub(crate) async fn contacts(
     let listing = state.store.leads_at(call.organization(), call.source_access().source(), offset, limit);
     let (leads, total) = with_store_timeout(state, listing).await?;
     call.record(listed(call.entry(AuditAction::ContactsListed).with_detail("page", page), &leads));
-    let answer = askad::contacts_page(&leads, Paging { page, limit, total });
+    let answer = askad::render_contacts_page(&leads, Paging { page, limit, total });
     // A numbered page must be complete, so a page that is too large is refused.
     if answer.body.len() > MAX_PAGE_SIZE && leads.len() > 1 {
         let detail = "These contacts are larger than 1 MB together. Ask for fewer with `limit`.";
@@ -85,5 +85,5 @@ pub(crate) struct DealsQuery {
 pub(crate) async fn deals(
     call: &mut AuthorizedRequest<ReadAccess, (), DealsQuery>,
 ) -> Result<DialectResponse, Refusal> {
-    Ok(askad::deals_page(call.query.page.0, call.query.limit.get()))
+    Ok(askad::render_deals_page(call.query.page.0, call.query.limit.get()))
 }

@@ -32,7 +32,7 @@ impl Default for RotateKeyRequest {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RevokeKeyQuery {
     /// Also revokes the keys and tokens that were created with it.
-    created_with_it: bool,
+    include_created_keys: bool,
 }
 
 /// Lists all keys and tokens of the organization, including revoked ones.
@@ -43,7 +43,7 @@ pub(crate) async fn list(
     let listing = operations::list(&store, call.organization(), call.log());
     let (all, owner) = (run_operation(&call.state, listing).await?, call.organization_name());
     Ok(JsonResponse::ok(&ListResponse {
-        data: all.iter().map(|key| native::key(key, &owner)).collect(),
+        data: all.iter().map(|key| native::key_response(key, &owner)).collect(),
         next: None,
     }))
 }
@@ -96,7 +96,8 @@ fn shown_once<P>(
 ) -> JsonResponse<CreatedKeyResponse<'static>> {
     let CreatedKey { key, text } = created;
     let owner = call.organization_name();
-    let answer = JsonResponse::created(&native::created_key(&key, &owner, text.expose_secret(), url));
+    let answer =
+        JsonResponse::created(&native::created_key_response(&key, &owner, text.expose_secret(), url));
     call.state.keys.directory.insert_key(key);
     answer
 }
@@ -106,13 +107,13 @@ pub(crate) async fn revoke(
     call: &mut AuthorizedRequest<AdminAccess, KeyId>,
     revocation: Option<web::Json<RevokeKeyQuery>>,
 ) -> Result<JsonResponse<RevokedKeyResponse<'static>>, Refusal> {
-    let RevokeKeyQuery { created_with_it } = revocation.map(web::Json::into_inner).unwrap_or_default();
+    let RevokeKeyQuery { include_created_keys } = revocation.map(web::Json::into_inner).unwrap_or_default();
     let store = call.store();
-    let revoking = operations::revoke(&store, call.organization(), &call.id, created_with_it);
+    let revoking = operations::revoke(&store, call.organization(), &call.id, include_created_keys);
     let revoked = run_operation(&call.state, revoking).await;
-    let RevokedKey { key, created_with_it } =
+    let RevokedKey { key, created_keys_revoked } =
         revoked.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyRevoked))?;
-    Ok(JsonResponse::ok(&native::revoked_key(&key.id, created_with_it)))
+    Ok(JsonResponse::ok(&native::revoked_key_response(&key.id, created_keys_revoked)))
 }
 
 /// Changes a key of the organization. Null clears a name or a rate. All gateways apply the change within one
@@ -125,5 +126,5 @@ pub(crate) async fn update(
     let changing = operations::update(&store, call.organization(), &call.id, changes);
     let changed = run_operation(&call.state, changing).await;
     let key = changed.map_err(|refusal| call.audit_refusal(refusal, &call.id, AuditAction::KeyUpdated))?;
-    Ok(JsonResponse::ok(&native::key(&key, &call.organization_name())))
+    Ok(JsonResponse::ok(&native::key_response(&key, &call.organization_name())))
 }

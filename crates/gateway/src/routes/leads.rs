@@ -45,13 +45,13 @@ pub(crate) async fn show(
     Ok(JsonResponse::ok(&match (&found.lead, found.outcome) {
         (_, None) => LeadLookupResponse::Queued(SubmissionStatus::queued(submission)),
         (Some(lead), Some(outcome)) => {
-            LeadLookupResponse::Lead(Box::new(native::lead(lead, submission, outcome, &sources)))
+            LeadLookupResponse::Lead(Box::new(native::lead_response(lead, submission, outcome, &sources)))
         }
         (None, Some(outcome)) if found.erased_at.is_some() => {
-            LeadLookupResponse::WithoutLead(native::erased(submission, outcome))
+            LeadLookupResponse::WithoutLead(native::erased_response(submission, outcome))
         }
         (None, Some(outcome)) => {
-            LeadLookupResponse::WithoutLead(native::without_lead(submission, outcome, quarantine))
+            LeadLookupResponse::WithoutLead(native::no_lead_response(submission, outcome, quarantine))
         }
     }))
 }
@@ -111,7 +111,7 @@ pub(crate) async fn update(
         }));
     }
     let sources = |id| call.state.keys.source_title(id);
-    let answer = native::lead(&lead, correction, Outcome::Updated, &sources);
+    let answer = native::lead_response(&lead, correction, Outcome::Updated, &sources);
     Ok(JsonResponse::ok(&UpdateLeadResponse::Lead(Box::new(answer))))
 }
 
@@ -175,5 +175,5 @@ pub(crate) async fn list(
     let page = run_operation(&call.state, listing).await?;
     let next = page.next.map(|next| next.to_string());
     let sources = |id| call.state.keys.source_title(id);
-    Ok(protocol(call.context.dialect).leads_page(&page.data, next.as_deref(), &sources))
+    Ok(protocol(call.context.dialect).render_leads_page(&page.data, next.as_deref(), &sources))
 }

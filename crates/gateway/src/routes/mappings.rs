@@ -96,7 +96,7 @@ pub(crate) struct SuggestionQuery {
     last: Option<PageLimit>,
 }
 
-/// A proposed mapping as a TOML file.
+/// A suggested mapping as a TOML file.
 #[derive(Serialize)]
 pub(crate) struct SuggestionResponse {
     source: SourceId,
@@ -104,7 +104,7 @@ pub(crate) struct SuggestionResponse {
     mapping: String,
 }
 
-/// Proposes a mapping from the last bodies. It contains no values of leads.
+/// Suggests a mapping from the last bodies. It contains no values of leads.
 pub(crate) async fn suggest(
     call: &mut AuthorizedRequest<AdminAccess, SourceId, SuggestionQuery>,
 ) -> Result<JsonResponse<SuggestionResponse>, Refusal> {

@@ -37,7 +37,7 @@ use crate::refusal::Refusal;
 pub fn routes() -> &'static [HttpRoute] {
     static ROUTES: LazyLock<Vec<HttpRoute>> = LazyLock::new(|| {
         let intake = Dialect::ALL.iter().flat_map(|dialect| {
-            protocol(*dialect).intake.iter().map(|path| HttpRoute::intake(path, *dialect))
+            protocol(*dialect).intake_paths.iter().map(|path| HttpRoute::intake(path, *dialect))
         });
         own_routes().into_iter().chain(administration()).chain(intake).collect()
     });

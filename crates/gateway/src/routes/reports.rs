@@ -59,7 +59,7 @@ async fn report(
     match with_timeout.await {
         Err(Refusal::StoreTimeout) => {}
         Err(Refusal::Store(StoreError::Unavailable {
-            trouble: StoreFailure::Timeout | StoreFailure::NoAnswer,
+            failure: StoreFailure::Timeout | StoreFailure::NoAnswer,
             ..
         })) => {}
         result => return result,
@@ -73,6 +73,6 @@ fn day(query: &IntakeReportQuery) -> Result<Day, Refusal> {
     let zone = query.timezone.clone().unwrap_or(Zone::utc());
     match &query.day {
         Some(day) => Day::read(day, zone).map_err(|_| query::invalid("day")),
-        None => Ok(Day::of(Timestamp::now(), zone)),
+        None => Ok(Day::from_timestamp(Timestamp::now(), zone)),
     }
 }

@@ -14,7 +14,7 @@ pub(crate) async fn show(
 ) -> Result<JsonResponse<RetentionResponse>, Refusal> {
     let store = call.store();
     let retention = run_operation(&call.state, operations::show(&store, call.organization())).await?;
-    Ok(JsonResponse::ok(&native::retention(retention)))
+    Ok(JsonResponse::ok(&native::retention_response(retention)))
 }
 
 /// Changes the given ages. Absent ones keep their values. Workers erase data that is too old.
@@ -24,5 +24,5 @@ pub(crate) async fn update(
 ) -> Result<JsonResponse<RetentionResponse>, Refusal> {
     let store = call.store();
     let retention = run_operation(&call.state, operations::set(&store, call.organization(), changes)).await?;
-    Ok(JsonResponse::ok(&native::retention(retention)))
+    Ok(JsonResponse::ok(&native::retention_response(retention)))
 }

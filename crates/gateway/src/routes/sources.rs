@@ -28,7 +28,7 @@ pub(crate) async fn list(
     let listing = operations::page(&store, call.organization(), after, limit.get(), call.log());
     let page = run_operation(&call.state, listing).await?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
-    let data = page.data.iter().map(|source| native::source(source, &owner, &base, None)).collect();
+    let data = page.data.iter().map(|source| native::source_response(source, &owner, &base, None)).collect();
     Ok(JsonResponse::ok(&ListResponse { data, next: page.next.map(|next| next.to_string()) }))
 }
 
@@ -41,8 +41,8 @@ pub(crate) async fn create(
     let (store, keys) = (call.store(), &call.state.keys);
     let creating = operations::create(&store, call.organization(), new, &keys.pepper);
     let CreatedSource { source, token } = run_operation(&call.state, creating).await?;
-    let answer =
-        JsonResponse::created(&native::source(&source, &owner, &base, Some(token.text.expose_secret())));
+    let text = token.text.expose_secret();
+    let answer = JsonResponse::created(&native::source_response(&source, &owner, &base, Some(text)));
     keys.directory.insert_source(source);
     keys.directory.insert_key(token.key);
     Ok(answer)
@@ -65,7 +65,7 @@ pub(crate) async fn show(
     let (source, recent_leads) =
         shown.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::SourceRead))?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
-    let source = native::source(&source, &owner, &base, None);
+    let source = native::source_response(&source, &owner, &base, None);
     Ok(JsonResponse::ok(&SourceDetailsResponse { source, recent_leads }))
 }
 
@@ -100,7 +100,8 @@ pub(crate) async fn create_token(
     let source = found.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::KeyCreated))?;
     let creating = create_token_of(&store, &source, new, &keys.pepper);
     let CreatedKey { key, text } = run_operation(&call.state, creating).await?;
-    let answer = JsonResponse::created(&native::source(&source, &owner, &base, Some(text.expose_secret())));
+    let answer =
+        JsonResponse::created(&native::source_response(&source, &owner, &base, Some(text.expose_secret())));
     keys.directory.insert_source(source);
     keys.directory.insert_key(key);
     Ok(answer)
@@ -123,7 +124,7 @@ pub(crate) async fn set_signature(
     let (source, secret) =
         set.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::SourceUpdated))?;
     let secret = secret.as_ref().map(|secret| secret.expose_secret());
-    let answer = JsonResponse::ok(&native::signature(&source, secret));
+    let answer = JsonResponse::ok(&native::signature_response(&source, secret));
     call.state.keys.directory.insert_source(source);
     Ok(answer)
 }
@@ -162,7 +163,7 @@ fn changed_source(
 ) -> Result<JsonResponse<SourceResponse<'static>>, Refusal> {
     let source = source.map_err(|refusal| call.audit_refusal(refusal, call.id, action))?;
     let (owner, base) = (call.organization_name(), base_url(&call.request, &call.state)?);
-    let answer = JsonResponse::ok(&native::source(&source, &owner, &base, None));
+    let answer = JsonResponse::ok(&native::source_response(&source, &owner, &base, None));
     call.state.keys.directory.insert_source(source);
     Ok(answer)
 }

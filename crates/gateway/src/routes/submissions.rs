@@ -80,5 +80,6 @@ fn answer(
         trace: &trace,
         source,
     };
-    JsonResponse::ok(&SubmissionLookupResponse::Ended(Box::new(native::record(submission, ended))))
+    let response = native::submission_response(submission, ended);
+    JsonResponse::ok(&SubmissionLookupResponse::Ended(Box::new(response)))
 }

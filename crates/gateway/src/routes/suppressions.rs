@@ -78,7 +78,7 @@ pub(crate) async fn list(
 
 fn shown(entries: &[Suppression]) -> Vec<SuppressionResponse<'_>> {
     let now = Timestamp::now();
-    entries.iter().map(|entry| native::suppression(entry, now)).collect()
+    entries.iter().map(|entry| native::suppression_response(entry, now)).collect()
 }
 
 /// Adds one entry or several. Each entry is added or refused independently.
@@ -103,7 +103,9 @@ pub(crate) async fn add(
     }
     let (rescreening_complete, now) = (run_rescreen(&call.state, pending).await, Timestamp::now());
     let results = added.iter().map(|added| match added {
-        Ok((result, entry)) => EntryResult::Added { result: *result, entry: native::suppression(entry, now) },
+        Ok((result, entry)) => {
+            EntryResult::Added { result: *result, entry: native::suppression_response(entry, now) }
+        }
         Err(detail) => EntryResult::Refused { result: "refused", detail },
     });
     let status = if is_single { StatusCode::CREATED } else { StatusCode::OK };

@@ -138,7 +138,7 @@ fn restrict_to_access(preview: SubmissionPreview, source_access: SourceAccess) -
 
 fn shown<'t>(preview: &'t SubmissionPreview, state: &GatewayState) -> native::ValidationResponse<'t> {
     let sources = |id| state.keys.source_title(id);
-    native::validated(
+    native::validation_response(
         preview.ruling.outcome,
         preview.ruling.quarantine,
         preview.lead.as_ref(),
@@ -153,5 +153,5 @@ fn line(preview: &SubmissionPreview, state: &GatewayState) -> Vec<u8> {
 
 /// The line for a lead that would be refused.
 fn refused(refusal: Refusal) -> Vec<u8> {
-    protocol(Dialect::Native).refused(&refusal.problem()).body
+    protocol(Dialect::Native).render_problem(&refusal.problem()).body
 }

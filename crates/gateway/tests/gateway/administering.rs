@@ -203,7 +203,7 @@ async fn a_key_is_created_rotated_and_revoked_with_the_keys_created_with_it() {
     let world = World::start().await;
     let made = done(&world, "POST /v1/keys", 201, json!({ "name": "crm", "scopes": ["admin"] })).await;
     let (first, id) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
-    assert_eq!((&made["name"], &made["made_by"]), (&json!("crm"), &json!(id_of(&world.key))), "{made}");
+    assert_eq!((&made["name"], &made["created_by"]), (&json!("crm"), &json!(id_of(&world.key))), "{made}");
     let listed = ask(&world, first, "GET /v1/keys", Value::Null).await;
     assert_eq!(listed.status, 200, "the new key works at once: {}", listed.body);
     let ids: Vec<_> = listed.body["data"].as_array().unwrap().iter().map(|key| key["id"].clone()).collect();
@@ -228,7 +228,7 @@ async fn a_key_is_created_rotated_and_revoked_with_the_keys_created_with_it() {
     for (key, route, body) in [
         (world.key.as_str(), format!("POST {own}/revoke"), Value::Null),
         (&world.key, format!("PATCH {own}"), json!({ "scopes": ["write", "read"] })),
-        (second, format!("POST {own}/revoke"), json!({ "created_with_it": true })),
+        (second, format!("POST {own}/revoke"), json!({ "include_created_keys": true })),
     ] {
         let refused = ask(&world, key, &route, body).await;
         assert_eq!(refused.problem(), (422, "invalid_settings"), "{route}");
@@ -237,8 +237,9 @@ async fn a_key_is_created_rotated_and_revoked_with_the_keys_created_with_it() {
     done(&world, &format!("PATCH {own}"), 200, json!({ "scopes": ["admin"] })).await;
 
     let revoked =
-        done(&world, &format!("POST /v1/keys/{id}/revoke"), 200, json!({ "created_with_it": true })).await;
-    assert_eq!(revoked, json!({ "id": id, "revoked": true, "created_with_it": 2 }));
+        done(&world, &format!("POST /v1/keys/{id}/revoke"), 200, json!({ "include_created_keys": true }))
+            .await;
+    assert_eq!(revoked, json!({ "id": id, "revoked": true, "created_keys_revoked": 2 }));
     for text in [first, second, grandchild.body["key"].as_str().unwrap()] {
         let key = world.store.find_key(&id_of(text)).await.unwrap().unwrap();
         assert!(key.revoked_at.is_some(), "{key:?}");
@@ -282,7 +283,7 @@ async fn a_source_is_shown_changed_signed_and_gets_another_url() {
 }
 
 #[tokio::test]
-async fn a_mapping_is_proposed_previewed_and_activated() {
+async fn a_mapping_is_suggested_previewed_and_activated() {
     let world = World::start().await;
     let (source, key) = world.source_of(Dialect::Native, |_| {}).await;
     let of = |path: &str| format!("/v1/sources/{}{path}", source.id);

@@ -229,9 +229,10 @@ impl Stored {
         let one = &self.outcomes[&id];
         let (outcome, lead) =
             (one.outcome.expect("the worker has processed it"), &self.leads[&one.lead.unwrap()]);
-        let mut answer =
-            serde_json::to_value(native::lead(lead, id, outcome, &|id| self.titles.get(&id).cloned()))
-                .unwrap();
+        let mut answer = serde_json::to_value(native::lead_response(lead, id, outcome, &|id| {
+            self.titles.get(&id).cloned()
+        }))
+        .unwrap();
         answer["outcome"] = json!(outcome);
         answer
     }

@@ -147,7 +147,7 @@ async fn posts_with_public_credentials_are_counted_by_address() {
         let (source, key) = world.source_of(dialect, |_| {}).await;
         let token = world.credential(leadgate_domain::KeyKind::Token, |key| key.source = source.id).await;
         let path = leadgate_dialect::native::token_path(&source, &token);
-        let permits = u64::from(leadgate_dialect::protocol(dialect).limit.rate.permits);
+        let permits = u64::from(leadgate_dialect::protocol(dialect).default_limit.rate.permits);
         let body = r#"{"full_name":"Ann Lee","phone":"+14155550131"}"#;
         let by_form = async |address: &str| {
             let request = world.client.post(world.url(&path)).header("x-forwarded-for", address);

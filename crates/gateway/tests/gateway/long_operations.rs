@@ -108,11 +108,12 @@ async fn a_list_is_imported_and_its_refused_rows_are_named() {
     world.work().await;
     let list = "Phone;E-Mail;Farbe\n(415) 555-0184;;rot\n12;;\n;ann@example.com;\n";
     let query = "?list=dnc&reason=bought&expires_at=2100-01-01&phone_country=US";
-    for (added, kept) in [(2, 0), (0, 2)] {
+    for (added, already_listed) in [(2, 0), (0, 2)] {
         let imported = import(&world, &world.key, query, list).await;
         assert_eq!(imported.status, 200, "{}", imported.body);
-        let told = ["rows", "added", "kept", "refused"].map(|name| imported.body[name].as_u64().unwrap());
-        assert_eq!(told, [3, added, kept, 1], "{}", imported.body);
+        let told =
+            ["rows", "added", "already_listed", "refused"].map(|name| imported.body[name].as_u64().unwrap());
+        assert_eq!(told, [3, added, already_listed, 1], "{}", imported.body);
         assert_eq!(imported.body["refused_rows"][0]["row"], 3, "the header is row 1");
         assert_eq!(imported.body["ignored_columns"], json!(["Farbe"]));
     }

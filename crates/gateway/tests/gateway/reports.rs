@@ -7,7 +7,7 @@ use crate::world::{World, send};
 
 /// The current date, to detect a change of the day during a test.
 fn today() -> String {
-    Day::of(Timestamp::now(), Zone::utc()).to_string()
+    Day::from_timestamp(Timestamp::now(), Zone::utc()).to_string()
 }
 
 #[tokio::test]

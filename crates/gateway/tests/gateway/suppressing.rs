@@ -30,7 +30,7 @@ async fn an_entry_is_added_found_and_removed_and_leads_follow() {
     world.work().await;
     assert_eq!([reasons(&world, &ann).await, reasons(&world, &bob).await], [json!([]), json!([])]);
 
-    let digest = Sha256Digest::of(b"4155550152").to_string();
+    let digest = Sha256Digest::compute(b"4155550152").to_string();
     for (entry, kind) in [
         (json!({ "domain": "example.com", "list": "b2b", "reason": "asked by mail" }), "domain"),
         (json!({ "phone_sha256": digest, "expires_at": "2100-01-01" }), "phone"),
@@ -97,7 +97,10 @@ async fn entries_are_added_or_refused_independently() {
     let added = ask(&world, "/v1/suppressions", &entries).await;
     let results: Vec<_> =
         added.body["data"].as_array().unwrap().iter().map(|one| one["result"].as_str().unwrap()).collect();
-    assert_eq!((added.status, results), (200, vec!["added", "refused", "refused", "kept", "refused"]));
+    assert_eq!(
+        (added.status, results),
+        (200, vec!["added", "refused", "refused", "already_listed", "refused"])
+    );
     for wrong in [
         json!({}),
         json!({ "phone": "12" }),

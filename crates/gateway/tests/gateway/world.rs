@@ -108,7 +108,7 @@ impl World {
             export_signing_key: secret().export_signatures(),
             pepper: secret().api_keys(),
             id_key: secret().ids(),
-            geo_database: None,
+            geolocation: None,
             render_metrics: Arc::new(|| "leadgate_up 1\n".to_owned()),
         };
         let stop = CancellationToken::new();
@@ -244,7 +244,7 @@ impl World {
         let key = self
             .key_with(|key| {
                 key.source = source.id;
-                key.of_organization = source.name.is_none();
+                key.organization_wide = source.name.is_none();
                 key.rate = None;
             })
             .await;
@@ -257,7 +257,7 @@ impl World {
         let pepper = secret().api_keys();
         let mut key = ApiKey::new(&presented, self.organization, self.source, vec![Scope::Write], &pepper);
         change(&mut key);
-        key.of_organization = kind == KeyKind::Secret && key.source == self.source;
+        key.organization_wide = kind == KeyKind::Secret && key.source == self.source;
         self.store.create_key(&key).await.unwrap();
         text.expose_secret().to_owned()
     }
@@ -297,7 +297,7 @@ pub(crate) fn make_key(organization: OrganizationId, source: SourceId) -> (ApiKe
     let (presented, text) = PresentedKey::generate(KeyKind::Secret);
     let key = ApiKey {
         rate: "1000000/min".parse().ok(),
-        of_organization: true,
+        organization_wide: true,
         ..ApiKey::new(&presented, organization, source, Scope::ALL.to_vec(), &secret().api_keys())
     };
     (key, text.expose_secret().to_owned())

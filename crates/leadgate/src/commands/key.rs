@@ -47,7 +47,7 @@ pub(crate) enum KeyCommand {
         id: KeyId,
         /// Also revoke the keys and URL tokens created with it over HTTP
         #[arg(long)]
-        with_tokens: bool,
+        include_created_keys: bool,
     },
 }
 
@@ -148,15 +148,16 @@ pub(crate) async fn run(command: KeyCommand, config: &Config, output: &Output) -
         KeyCommand::Update { id, changes } => {
             let owner = owner(&store, &id).await?;
             let key = keys::update(&store, owner.id, &id, changes.into()).await?;
-            output.details(&native::key(&key, &owner.name));
+            output.details(&native::key_response(&key, &owner.name));
         }
-        KeyCommand::Revoke { id, with_tokens } => {
+        KeyCommand::Revoke { id, include_created_keys } => {
             let owner = owner(&store, &id).await?;
-            let RevokedKey { created_with_it, .. } = keys::revoke(&store, owner.id, &id, with_tokens).await?;
-            output.print(&native::revoked_key(&id, created_with_it), |line| {
+            let RevokedKey { created_keys_revoked, .. } =
+                keys::revoke(&store, owner.id, &id, include_created_keys).await?;
+            output.print(&native::revoked_key_response(&id, created_keys_revoked), |line| {
                 line(&format!("key {id} is revoked"));
-                if with_tokens {
-                    line(&format!("{created_with_it} keys and URL tokens created with it are revoked"));
+                if include_created_keys {
+                    line(&format!("{created_keys_revoked} keys and URL tokens created with it are revoked"));
                 }
             });
         }
@@ -193,14 +194,14 @@ async fn url(store: &Store, token: &CreatedKey, config: &Config) -> anyhow::Resu
 
 fn show_once(created: &CreatedKey, organization: &str, url: Option<&str>, output: &Output) {
     let CreatedKey { key, text } = created;
-    output.print(&native::created_key(key, organization, text.expose_secret(), url), |line| {
+    output.print(&native::created_key_response(key, organization, text.expose_secret(), url), |line| {
         line(&format!("key {} of {organization} (shown this once):", key.id));
         line(url.unwrap_or_else(|| text.expose_secret()));
     });
 }
 
 fn list(keys: &[ApiKey], organization: &str, output: &Output) {
-    let all: Vec<_> = keys.iter().map(|key| native::key(key, organization)).collect();
+    let all: Vec<_> = keys.iter().map(|key| native::key_response(key, organization)).collect();
     let headers = ["id", "kind", "state", "scopes", "rate", "source", "name"];
     output.list("keys", &all, headers, keys.iter().map(row));
 }

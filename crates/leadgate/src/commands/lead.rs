@@ -166,7 +166,7 @@ pub(crate) async fn run(command: LeadCommand, config: &Config, output: &Output) 
             let updated = leads::update(&store, owner.id, id, fields, &changes.reason, &context).await;
             let (lead, correction) = updated.map_err(with_hint(&owner))?;
             let title = source_title(&store, &lead).await?;
-            let shown = native::lead(&lead, correction, Outcome::Updated, &|_| title.clone());
+            let shown = native::lead_response(&lead, correction, Outcome::Updated, &|_| title.clone());
             output.details(&shown);
         }
         LeadCommand::Status { which, status } => {
@@ -206,7 +206,7 @@ async fn list(store: &Store, page: &Page<Lead, LeadCursor>, output: &Output) -> 
     }
     let next = page.next.map(|next| next.to_string());
     let title = |source| titles.get(&source).cloned().flatten();
-    let document = native::page(&page.data, next.as_deref(), &title);
+    let document = native::lead_list_response(&page.data, next.as_deref(), &title);
     let rows = page.data.iter().map(|lead| {
         let (phone, email) = (cell(lead.e164()), cell(lead.email_address()));
         let score = format!("{} {}", lead.score, lead.temperature.as_str());
@@ -226,10 +226,12 @@ async fn document(store: &Store, found: &SubmissionOrLead) -> anyhow::Result<Val
     Ok(match &found.lead {
         Some(lead) => {
             let title = source_title(store, lead).await?;
-            serde_json::to_value(native::lead(lead, found.submission, outcome, &|_| title.clone()))?
+            serde_json::to_value(native::lead_response(lead, found.submission, outcome, &|_| title.clone()))?
         }
-        None if found.erased_at.is_some() => serde_json::to_value(native::erased(found.submission, outcome))?,
-        None => serde_json::to_value(native::without_lead(found.submission, outcome, found.quarantine))?,
+        None if found.erased_at.is_some() => {
+            serde_json::to_value(native::erased_response(found.submission, outcome))?
+        }
+        None => serde_json::to_value(native::no_lead_response(found.submission, outcome, found.quarantine))?,
     })
 }
 

@@ -135,7 +135,7 @@ pub(crate) fn patch<T>(set: Option<T>, is_cleared: bool) -> Patch<T> {
 pub(crate) async fn judge_context(store: &Store, config: &Config) -> anyhow::Result<JudgeContext> {
     let directory = Directory::new(store.clone());
     directory.refresh().await?;
-    let pipeline = Pipeline::new(store.match_key().await?).with_geo_database(run::geo_database(config)?);
+    let pipeline = Pipeline::new(store.match_key().await?).with_geolocation(run::geolocation(config)?);
     let pipeline = Arc::new(pipeline);
     Ok(JudgeContext { known: directory.snapshot(), pipeline })
 }

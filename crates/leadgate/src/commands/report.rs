@@ -35,7 +35,7 @@ pub(crate) async fn run(command: ReportCommand, config: &Config, output: &Output
     let day = match day {
         Some(text) => Day::read(&text, timezone)
             .map_err(|error| UsageError::invalid_arguments(format!("--day: `{text}` is {error}")))?,
-        None => Day::of(Timestamp::now(), timezone),
+        None => Day::from_timestamp(Timestamp::now(), timezone),
     };
     let report = reports::intake(&store, owner.id, source, &day, &store).await;
     let report = report.map_err(with_hint(&owner))?;

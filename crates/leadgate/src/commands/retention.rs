@@ -99,7 +99,7 @@ async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
 }
 
 fn show(retention: Retention, output: &Output) {
-    let shown = native::retention(retention);
+    let shown = native::retention_response(retention);
     let RetentionResponse { submissions, leads, quarantine, audit } = &shown;
     let ages = [("submissions", submissions), ("leads", leads), ("quarantine", quarantine), ("audit", audit)];
     output.pairs(&shown, ages.map(|(name, age)| (name, age.clone())));

@@ -243,13 +243,14 @@ fn change(rotate: bool, off: bool) -> SignatureChange {
 
 fn print_signature(source: &Source, secret: Option<&SecretString>, output: &Output) {
     let secret = secret.map(|secret| secret.expose_secret());
-    output.print(&native::signature(source, secret), |line| {
+    output.print(&native::signature_response(source, secret), |line| {
         line(secret.unwrap_or("unsigned posts are accepted"))
     });
 }
 
 fn list(sources: &[Source], organization: &str, output: &Output) {
-    let all: Vec<_> = sources.iter().map(|source| native::source(source, organization, "", None)).collect();
+    let all: Vec<_> =
+        sources.iter().map(|source| native::source_response(source, organization, "", None)).collect();
     let rows = sources.iter().map(|source| {
         let (id, dialect, policy) = (source.id, source.dialect, source.policy);
         let name = source.name.clone().unwrap_or_else(|| "(default)".to_owned());
@@ -278,7 +279,7 @@ fn print(
 ) {
     let token = token.map(|token| token.text.expose_secret());
     let base = address_file::base_url(config);
-    let source = native::source(source, organization, base.as_deref().unwrap_or_default(), token);
+    let source = native::source_response(source, organization, base.as_deref().unwrap_or_default(), token);
     output.details(&SourceDetails { source, recent_leads });
     if let Some(RecentLeads { leads, no_contact: 1.. }) = recent_leads {
         output.note(&format!(

@@ -163,11 +163,12 @@ pub(crate) async fn run(command: SuppressionCommand, config: &Config, output: &O
             let (outcomes, pending) = suppressions::add(&store, owner.id, &requests, matching, judge).await?;
             rescreen(pending).await?;
             let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count();
-            let (added, extended, kept) =
-                (count(AddOutcome::Added), count(AddOutcome::Extended), count(AddOutcome::Kept));
-            output.print(&json!({ "added": added, "extended": extended, "kept": kept }), |line| {
+            let (added, extended, already_listed) =
+                (count(AddOutcome::Added), count(AddOutcome::Extended), count(AddOutcome::AlreadyListed));
+            let counts = json!({ "added": added, "extended": extended, "already_listed": already_listed });
+            output.print(&counts, |line| {
                 line(&format!(
-                    "{added} added, {extended} extended, {kept} already listed; stored leads with these values are held"
+                    "{added} added, {extended} extended, {already_listed} already listed; stored leads with these values are held"
                 ));
             });
         }
@@ -198,7 +199,7 @@ pub(crate) async fn run(command: SuppressionCommand, config: &Config, output: &O
 
 fn print(entries: &[Suppression], output: &Output) {
     let now = Timestamp::now();
-    let shown: Vec<_> = entries.iter().map(|entry| native::suppression(entry, now)).collect();
+    let shown: Vec<_> = entries.iter().map(|entry| native::suppression_response(entry, now)).collect();
     let headers = ["kind", "value", "list", "added_at", "expires_at", "reason"];
     output.list("entries", &shown, headers, entries.iter().map(|entry| row(entry, now)));
 }

@@ -26,20 +26,20 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
              policies"
         );
     }
-    let geo_database = components::geo_database(&config)?;
+    let geolocation = components::geolocation(&config)?;
     let store = ports::store(&config)?;
     let stop = components::stop_on_signal()?;
     let queue = ports::queue(&config, Role::AllInOne).await?;
 
     let gateway_stop = stop.child_token();
     let gateway =
-        components::gateway(&config, geo_database.clone(), &queue, &store, render, gateway_stop).await?;
+        components::gateway(&config, geolocation.clone(), &queue, &store, render, gateway_stop).await?;
     let worker_stop = tokio_util::sync::CancellationToken::new();
     let worker_store = ports::worker_store(&config)?;
     let directory = Arc::new(Directory::new(worker_store.clone()));
     let Some(matching) = components::match_key(&worker_store, &stop).await? else { return Ok(()) };
     let worker =
-        components::worker(&config, geo_database, &queue, directory, &worker_store, matching, &worker_stop);
+        components::worker(&config, geolocation, &queue, directory, &worker_store, matching, &worker_stop);
 
     empty_write_ahead_log(&store).await;
     let address = gateway.addresses().first().copied().unwrap_or(config.listen);

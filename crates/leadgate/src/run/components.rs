@@ -77,14 +77,14 @@ pub(super) async fn refuse_wrong_secret(store: &Store) -> anyhow::Result<()> {
 }
 
 /// The geolocation database, if one is configured.
-pub(crate) fn geo_database(config: &Config) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
+pub(crate) fn geolocation(config: &Config) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
     let file = config.geolocation.database.as_str();
     if file.is_empty() {
         return Ok(None);
     }
-    let geo_database =
+    let geolocation =
         GeoDatabase::open(Path::new(file)).with_context(|| format!("geolocation.database: {file}"))?;
-    Ok(Some(Arc::new(geo_database)))
+    Ok(Some(Arc::new(geolocation)))
 }
 
 /// The directory of the store. The queue gets the number of shards from it.
@@ -103,7 +103,7 @@ pub(super) fn observe(queue: &Queue, stop: &CancellationToken) {
 /// A gateway with these dependencies, with its address bound.
 pub(super) async fn gateway(
     config: &Config,
-    geo_database: Option<Arc<GeoDatabase>>,
+    geolocation: Option<Arc<GeoDatabase>>,
     queue: &Queue,
     store: &Store,
     render_metrics: RenderMetrics,
@@ -140,7 +140,7 @@ pub(super) async fn gateway(
         id_key: secret.ids(),
         source_signing_key: secret.signatures(),
         export_signing_key: secret.export_signatures(),
-        geo_database,
+        geolocation,
         render_metrics,
     };
     Gateway::bind(config.listen, dependencies, settings, stop)
@@ -150,7 +150,7 @@ pub(super) async fn gateway(
 /// A worker with these dependencies.
 pub(super) fn worker(
     config: &Config,
-    geo_database: Option<Arc<GeoDatabase>>,
+    geolocation: Option<Arc<GeoDatabase>>,
     queue: &Queue,
     directory: Arc<Directory>,
     store: &Store,
@@ -163,7 +163,7 @@ pub(super) fn worker(
         batch: config.worker.batch,
         unavailable_timeout: config.worker.unavailable_timeout,
     };
-    let pipeline = Arc::new(Pipeline::new(matching).with_geo_database(geo_database));
+    let pipeline = Arc::new(Pipeline::new(matching).with_geolocation(geolocation));
     let dependencies = leadgate_worker::WorkerDependencies {
         queue: queue.clone(),
         store: store.clone(),
@@ -181,7 +181,7 @@ mod tests {
     fn read(file: &str) -> anyhow::Result<Option<Arc<GeoDatabase>>> {
         let mut config = Config::default();
         file.clone_into(&mut config.geolocation.database);
-        geo_database(&config)
+        geolocation(&config)
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(super) async fn create_demo_organization(
     let pepper = secret::load(config)?.api_keys();
     let (presented, text) = PresentedKey::generate(KeyKind::Secret);
     let key = ApiKey {
-        of_organization: true,
+        organization_wide: true,
         ..ApiKey::new(&presented, owner.id, source.id, Scope::ALL.to_vec(), &pepper)
     };
     store.create_key(&key).await?;

@@ -11,14 +11,14 @@ pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);
     let render = telemetry::start_metrics()?;
-    let geo_database = components::geo_database(&config)?;
+    let geolocation = components::geolocation(&config)?;
     let stop = components::stop_on_signal()?;
     config.check_shared_queue()?;
     let queue = ports::queue(&config, Role::Gateway).await?;
     components::observe(&queue, &stop);
     let store = ports::store(&config)?;
     components::refuse_wrong_secret(&store).await?;
-    let gateway = components::gateway(&config, geo_database, &queue, &store, render, stop).await?;
+    let gateway = components::gateway(&config, geolocation, &queue, &store, render, stop).await?;
     let listen = gateway.addresses().first().copied().unwrap_or(config.listen);
     tracing::info!(%listen, "gateway started");
     gateway.run().await?;

@@ -102,7 +102,7 @@ async fn refuse_parameters(
         reasons: Vec::new(),
         retry_after_seconds: None,
     };
-    let refusal = protocol(Dialect::Native).refused(&problem);
+    let refusal = protocol(Dialect::Native).render_problem(&problem);
     let response =
         HttpResponse::build(StatusCode::BAD_REQUEST).content_type(refusal.content_type).body(refusal.body);
     Ok(request.into_response(response))

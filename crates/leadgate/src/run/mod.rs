@@ -9,7 +9,7 @@ mod store_health;
 mod worker;
 
 pub(crate) use all_in_one::all_in_one;
-pub(crate) use components::geo_database;
+pub(crate) use components::geolocation;
 pub(crate) use gateway::gateway;
 pub(crate) use worker::worker;
 

@@ -59,7 +59,7 @@ impl StoreHealth {
 fn explain(error: &StoreError) -> &'static str {
     match error {
         StoreError::NotMigrated => "this build cannot use its schema: run `leadgate migrate`",
-        error if error.failure() == Some(StoreFailure::Refused) => {
+        error if error.failure() == Some(StoreFailure::Misconfigured) => {
             "it refuses a required operation: see the log"
         }
         error if error.is_transient() => NO_ANSWER,

@@ -14,7 +14,7 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);
     let render = telemetry::start_metrics()?;
-    let geo_database = components::geo_database(&config)?;
+    let geolocation = components::geolocation(&config)?;
     let stop = components::stop_on_signal()?;
     config.check_shared_queue()?;
     let queue = ports::queue(&config, Role::Worker).await?;
@@ -27,7 +27,7 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     let store_health = StoreHealth::watch(health_store.clone(), stop.clone());
     let health = health::serve(listen, queue.clone(), store_health, health_directory, render, stop.clone())?;
     if let Some(matching) = components::match_key(&health_store, &stop).await? {
-        let worker = components::worker(&config, geo_database, &queue, directory, &store, matching, &stop);
+        let worker = components::worker(&config, geolocation, &queue, directory, &store, matching, &stop);
         tracing::info!(worker.concurrency = config.worker.concurrency, "worker started");
         worker.run().await;
     }

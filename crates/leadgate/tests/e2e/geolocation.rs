@@ -16,14 +16,14 @@ async fn post_with_user_agent(world: &World, path: &str, agent: &str) -> Value {
     request.send().await.unwrap().json().await.unwrap()
 }
 
-async fn a_browser_has_a_place(shape: Shape) {
-    let world = World::start_with(shape, "places", &[("LEADGATE_GEOLOCATION_DATABASE", RENO)]).await;
+async fn a_browser_has_a_location(shape: Shape) {
+    let world = World::start_with(shape, "geolocation", &[("LEADGATE_GEOLOCATION_DATABASE", RENO)]).await;
     let reno = json!({ "country": "US", "state": "NV", "city": "Reno", "timezone": "America/Los_Angeles" });
-    let place = json!({ "value": reno, "basis": "client_address" });
+    let location = json!({ "value": reno, "basis": "client_address" });
     let validated = post_with_user_agent(&world, "/v1/leads/validate", BROWSER).await;
-    assert_eq!(validated["inferred"]["place"], place, "{validated}");
+    assert_eq!(validated["inferred"]["location"], location, "{validated}");
     let program = post_with_user_agent(&world, "/v1/leads/validate", "curl/8.5.0").await;
-    assert_eq!(program["inferred"]["place"], Value::Null, "only browsers have a place: {program}");
+    assert_eq!(program["inferred"]["location"], Value::Null, "only browsers have a location: {program}");
 
     let posted = post_with_user_agent(&world, "/v1/leads", BROWSER).await;
     let path = format!("/v1/leads/{}", posted["id"].as_str().unwrap());
@@ -32,18 +32,18 @@ async fn a_browser_has_a_place(shape: Shape) {
         (shown["status"] != "queued").then_some(shown)
     })
     .await;
-    assert_eq!(lead["inferred"]["place"], place, "{lead}");
+    assert_eq!(lead["inferred"]["location"], location, "{lead}");
     assert_eq!((&lead["phone"]["e164"], &lead["phone"]["extension"]), (&json!("+14155550132"), &json!("89")));
 }
 
 #[tokio::test]
-async fn a_browser_has_a_place_embedded() {
-    a_browser_has_a_place(Shape::Embedded).await;
+async fn a_browser_has_a_location_embedded() {
+    a_browser_has_a_location(Shape::Embedded).await;
 }
 
 #[tokio::test]
-async fn a_browser_has_a_place_distributed() {
-    a_browser_has_a_place(Shape::Distributed).await;
+async fn a_browser_has_a_location_distributed() {
+    a_browser_has_a_location(Shape::Distributed).await;
 }
 
 #[tokio::test]

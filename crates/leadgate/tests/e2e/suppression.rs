@@ -35,7 +35,7 @@ async fn a_suppression_list_is_imported(shape: Shape) {
     let (code, result) = run_with_exit_code(world.environment(), &import).await;
     assert_eq!((code, &result["ignored_columns"]), (2, &json!([])), "some rows are refused");
     let counts = |result: &Value| {
-        ["rows", "added", "extended", "kept", "refused"].map(|name| result[name].as_u64().unwrap())
+        ["rows", "added", "extended", "already_listed", "refused"].map(|name| result[name].as_u64().unwrap())
     };
     assert_eq!(counts(&result), [10, 6, 0, 1, 4]);
     let results = std::fs::read_to_string(result["results"].as_str().unwrap()).unwrap();
@@ -51,7 +51,7 @@ async fn a_suppression_list_is_imported(shape: Shape) {
             "6,refused,,the row has neither a phone nor an email nor a domain",
             "7,refused,,`email`: the email is not an email address (expected name@domain)",
             "8,refused,,`expires_at` is in the past",
-            "9,kept,phone,",
+            "9,already_listed,phone,",
             "9,added,email,",
             "10,added,phone,",
             "11,added,phone,",
@@ -225,7 +225,7 @@ async fn an_import_waits_for_a_lock_and_needs_none_for_existing_entries() {
     lock.await.unwrap();
 
     let lock = lock_suppressions(&url, 600).await;
-    assert_eq!(world.cli(&import).await["kept"], 2_500);
+    assert_eq!(world.cli(&import).await["already_listed"], 2_500);
     assert!(!lock.is_finished());
     shared().postgres().await.unwrap().terminate_backends(&url).await.unwrap();
     lock.await.unwrap();

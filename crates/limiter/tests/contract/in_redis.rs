@@ -35,9 +35,9 @@ async fn a_marker_has_its_organization_as_hash_tag_and_lives_for_a_day_after_don
         let left = server.command(&format!("PTTL {name}")).await.unwrap();
         Duration::from_millis(left.trim().trim_start_matches(':').parse().unwrap())
     };
-    markers.reserve(key, submission, BodyHash::of(b"body")).await;
+    markers.reserve(key, submission, BodyHash::compute(b"body")).await;
     assert!(about(lifetime().await, MINUTE));
-    markers.complete(key, submission, BodyHash::of(b"body")).await;
+    markers.complete(key, submission, BodyHash::compute(b"body")).await;
     assert!(about(lifetime().await, Duration::from_secs(24 * 60 * 60)));
 }
 

@@ -27,11 +27,11 @@ impl MarkerClient {
     }
 
     async fn reserve(&self, key: u128, submission: u128, body: &str) -> IdempotencyState {
-        self.markers.reserve(self.key(key), id(submission), BodyHash::of(body.as_bytes())).await
+        self.markers.reserve(self.key(key), id(submission), BodyHash::compute(body.as_bytes())).await
     }
 
     async fn complete(&self, key: u128, submission: u128, body: &str) {
-        self.markers.complete(self.key(key), id(submission), BodyHash::of(body.as_bytes())).await;
+        self.markers.complete(self.key(key), id(submission), BodyHash::compute(body.as_bytes())).await;
     }
 }
 
@@ -69,7 +69,7 @@ pub(crate) async fn exactly_one_of_fifty_concurrent_calls_is_first(world: World)
     for number in 0..50 {
         let markers = gateways[number % 2].clone();
         let submission = id(u128::try_from(number).unwrap());
-        tasks.spawn(async move { markers.reserve(key, submission, BodyHash::of(b"body")).await });
+        tasks.spawn(async move { markers.reserve(key, submission, BodyHash::compute(b"body")).await });
     }
     let states = tasks.join_all().await;
     assert_eq!(

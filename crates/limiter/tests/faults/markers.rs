@@ -27,7 +27,7 @@ fn submission() -> SubmissionId {
 
 async fn reserve(markers: &IdempotencyMarkers, key: ClaimKey) -> IdempotencyState {
     let started = Instant::now();
-    let state = markers.reserve(key, submission(), BodyHash::of(b"body")).await;
+    let state = markers.reserve(key, submission(), BodyHash::compute(b"body")).await;
     assert!(started.elapsed() < MAX_WAIT, "{:?}", started.elapsed());
     state
 }
@@ -47,7 +47,7 @@ async fn a_key_that_redis_lost_is_new() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
     assert_eq!(reserve(&markers, key).await, IdempotencyState::FirstRequest);
-    markers.complete(key, submission(), BodyHash::of(b"body")).await;
+    markers.complete(key, submission(), BodyHash::compute(b"body")).await;
     redis.command("SCRIPT FLUSH").await.unwrap();
     assert!(
         matches!(reserve(&markers, key).await, IdempotencyState::Completed(_)),
@@ -69,7 +69,7 @@ async fn without_redis_the_state_is_unknown() {
         assert_eq!(reserve(&markers, key).await, IdempotencyState::Unknown);
     }
     assert!(matches!(markers.status(), LimiterStatus::Degraded(_)));
-    markers.complete(key, submission(), BodyHash::of(b"body")).await;
+    markers.complete(key, submission(), BodyHash::compute(b"body")).await;
     redis.start_again().await.unwrap();
     recovered(&markers).await;
     assert_eq!(reserve(&markers, key).await, IdempotencyState::FirstRequest);
@@ -90,11 +90,11 @@ async fn a_closed_connection_is_replaced_before_the_call_returns() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key) = (open(&redis).await, key());
     let first = submission();
-    assert_eq!(markers.reserve(key, first, BodyHash::of(b"body")).await, IdempotencyState::FirstRequest);
-    markers.complete(key, first, BodyHash::of(b"body")).await;
+    assert_eq!(markers.reserve(key, first, BodyHash::compute(b"body")).await, IdempotencyState::FirstRequest);
+    markers.complete(key, first, BodyHash::compute(b"body")).await;
     for _ in 0..5 {
         redis.command("CLIENT KILL TYPE normal").await.unwrap();
-        let calls = (0..20).map(|_| markers.reserve(key, submission(), BodyHash::of(b"another body")));
+        let calls = (0..20).map(|_| markers.reserve(key, submission(), BodyHash::compute(b"another body")));
         for state in futures_util::future::join_all(calls).await {
             assert_eq!(state, IdempotencyState::BodyMismatch);
         }
@@ -107,7 +107,10 @@ async fn a_submission_may_reserve_twice() {
     let redis = RedisServer::start().await.unwrap();
     let (markers, key, own) = (open(&redis).await, key(), submission());
     for _ in 0..2 {
-        assert_eq!(markers.reserve(key, own, BodyHash::of(b"body")).await, IdempotencyState::FirstRequest);
+        assert_eq!(
+            markers.reserve(key, own, BodyHash::compute(b"body")).await,
+            IdempotencyState::FirstRequest
+        );
     }
     assert_eq!(reserve(&markers, key).await, IdempotencyState::InFlight);
 }

@@ -119,7 +119,7 @@ pub fn draft_submission(source: &Source, body: &[u8], max_size: usize) -> Result
         )));
     }
     let protocol = protocol(source.dialect);
-    let document = protocol.document(&BodyFormat::Json, body, None);
+    let document = protocol.read_document(&BodyFormat::Json, body, None);
     let document = document.map_err(RepairError::Document).map_err(OperationError::Repair)?;
     let mapping = source.mapping.as_ref().map(|active| &active.mapping);
     let not_repairable = |why: DecodeError| OperationError::Repair(RepairError::Decode(why));

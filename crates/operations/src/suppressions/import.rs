@@ -63,7 +63,7 @@ pub struct ImportCounts {
     pub rows: u64,
     pub added: u64,
     pub extended: u64,
-    pub kept: u64,
+    pub already_listed: u64,
     pub refused: u64,
 }
 
@@ -71,7 +71,7 @@ pub struct ImportCounts {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct ImportRowResult {
     pub row: u64,
-    /// `added`, `extended`, `kept` or `refused`.
+    /// `added`, `extended`, `already_listed` or `refused`.
     pub result: &'static str,
     pub kind: &'static str,
     pub detail: String,
@@ -168,7 +168,7 @@ impl<'i> SuppressionImport<'i> {
             .with_max_times(RETRIES)
             .with_jitter();
         let listed = suppress.retry(wait).when(StoreError::is_transient).await?;
-        if listed.iter().any(|listed| *listed != AddOutcome::Kept) {
+        if listed.iter().any(|listed| *listed != AddOutcome::AlreadyListed) {
             tokio::time::sleep(begun.elapsed().min(MAX_CHUNK_PAUSE)).await;
         }
         Ok(listed)
@@ -180,7 +180,7 @@ impl ImportCounts {
         *match listed {
             AddOutcome::Added => &mut self.added,
             AddOutcome::Extended => &mut self.extended,
-            AddOutcome::Kept => &mut self.kept,
+            AddOutcome::AlreadyListed => &mut self.already_listed,
         } += 1;
     }
 }

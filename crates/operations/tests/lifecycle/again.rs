@@ -211,7 +211,7 @@ async fn a_body_is_validated_without_being_stored(world: World) {
 async fn a_report_covers_only_sources_of_the_organization(world: World) {
     let (store, organization, source) = (&world.store, world.organization, world.source.id);
     world.post(&json!({ "phone": "+14155550132" })).await;
-    let today = Day::of(Timestamp::now(), Zone::utc());
+    let today = Day::from_timestamp(Timestamp::now(), Zone::utc());
     let report = reports::intake(store, organization, Some(source), &today, store).await.unwrap();
     assert_eq!((report.whole.accepted, report.whole.created), (1, 1));
     assert_eq!(world.audited().await.last().unwrap(), "report.read");

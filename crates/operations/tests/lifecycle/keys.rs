@@ -102,7 +102,7 @@ async fn an_invalid_change_of_a_key_is_refused(world: World) {
 async fn a_new_key_may_do_what_its_kind_and_source_allow(world: World) {
     let named = world.source.id;
     let origins = json!(["https://example.com/"]);
-    for (document, kind, scopes, of_organization) in [
+    for (document, kind, scopes, organization_wide) in [
         (json!({}), KeyKind::Secret, vec![Scope::Write, Scope::Read], true),
         (json!({ "scopes": ["admin"] }), KeyKind::Secret, vec![Scope::Admin], true),
         (json!({ "source": named }), KeyKind::Secret, vec![Scope::Write], false),
@@ -111,14 +111,14 @@ async fn a_new_key_may_do_what_its_kind_and_source_allow(world: World) {
     ] {
         let CreatedKey { key, text } = create(&world, document.clone()).await.unwrap();
         assert_eq!(
-            (key.kind, &key.scopes, key.of_organization),
-            (kind, &scopes, of_organization),
+            (key.kind, &key.scopes, key.organization_wide),
+            (kind, &scopes, organization_wide),
             "{document}"
         );
         let presented = PresentedKey::parse(text.expose_secret()).unwrap();
         let stored = world.store.find_key(&key.id).await.unwrap().unwrap();
         assert!(presented.matches(&stored, &pepper()), "{document}");
-        assert_eq!(stored.made_by, None);
+        assert_eq!(stored.created_by, None);
     }
 }
 
@@ -175,12 +175,12 @@ async fn keys_created_with_a_key_are_revoked_with_it(world: World) {
     let acting = store.as_actor(Actor::Key(admin.id.clone()));
     let token = keys::create_token(&acting, &world.source, NewToken::default(), &pepper()).await.unwrap().key;
     let key = keys::create(&acting, organization, NewKey::default(), &pepper()).await.unwrap().key;
-    assert_eq!((&token.made_by, &key.made_by), (&Some(admin.id.clone()), &Some(admin.id.clone())));
+    assert_eq!((&token.created_by, &key.created_by), (&Some(admin.id.clone()), &Some(admin.id.clone())));
     let rotated = keys::rotate(&acting, organization, &key.id, Duration::ZERO, &pepper()).await.unwrap().key;
     let by_rotated = store.as_actor(Actor::Key(rotated.id.clone()));
     let grandchild = keys::create(&by_rotated, organization, NewKey::default(), &pepper()).await.unwrap().key;
     let revoked = keys::revoke(store, organization, &admin.id, true).await.unwrap();
-    assert_eq!((revoked.key.id, revoked.created_with_it), (admin.id, 4));
+    assert_eq!((revoked.key.id, revoked.created_keys_revoked), (admin.id, 4));
     for made in [token, key, rotated, grandchild] {
         assert!(store.find_key(&made.id).await.unwrap().unwrap().revoked_at.is_some());
     }

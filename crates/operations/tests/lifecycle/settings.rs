@@ -10,7 +10,7 @@ use crate::world::{World, over_both};
 
 over_both!(
     a_mapping_is_set_previewed_and_deactivated,
-    a_mapping_is_proposed_from_bodies,
+    a_mapping_is_suggested_from_bodies,
     a_tag_is_created_once,
     a_scoring_is_set_previewed_and_reset,
     absent_retention_ages_keep_their_values,
@@ -70,14 +70,14 @@ async fn a_mapping_is_set_previewed_and_deactivated(world: World) {
     }
 }
 
-async fn a_mapping_is_proposed_from_bodies(world: World) {
+async fn a_mapping_is_suggested_from_bodies(world: World) {
     let (store, organization, source) = (&world.store, world.organization, world.source.id);
     let none = mappings::suggest(store, organization, source, PageLimit::MAX, store).await.unwrap();
     assert_eq!(none.bodies(), 0);
     world.post(&json!({ "phone": "+14155550132", "kontakt": "ann@example.com" })).await;
-    let proposed = mappings::suggest(store, organization, source, PageLimit::MAX, store).await.unwrap();
-    assert_eq!(proposed.bodies(), 1);
-    assert!(proposed.has_contact() && !proposed.to_string().contains("ann@"), "{proposed}");
+    let suggested = mappings::suggest(store, organization, source, PageLimit::MAX, store).await.unwrap();
+    assert_eq!(suggested.bodies(), 1);
+    assert!(suggested.has_contact() && !suggested.to_string().contains("ann@"), "{suggested}");
     assert_eq!(world.audited().await.last().unwrap(), "mapping.suggested");
 }
 

@@ -65,7 +65,7 @@ impl World {
     pub(crate) async fn post_with(&self, trust: Trust, body: &Value) -> SettledSubmission {
         let text = body.to_string();
         let document =
-            protocol(Dialect::Native).document(&Default::default(), text.as_bytes(), None).unwrap();
+            protocol(Dialect::Native).read_document(&Default::default(), text.as_bytes(), None).unwrap();
         let fields = protocol(Dialect::Native).decode(&document, None).unwrap();
         let id = SubmissionId::from_uuid(Uuid::now_v7());
         let submission = Submission::new(id, &self.source, Timestamp::now(), fields, text.as_bytes());

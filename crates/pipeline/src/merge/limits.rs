@@ -22,17 +22,21 @@ pub(super) fn enforce_limits(lead: &mut Lead) -> MergeTrace {
 }
 
 fn keep_custom_fields(lead: &mut Lead) -> usize {
-    let versioned = lead.clocks.own.keys().filter_map(|name| name.strip_prefix(CUSTOM));
+    let versioned = lead.field_versions.by_field.keys().filter_map(|name| name.strip_prefix(CUSTOM));
     let nulls: Vec<_> = versioned.filter(|name| !lead.custom_fields.contains_key(*name)).collect();
     let size = |name: &str| name.len() + lead.custom_fields.get(name).map_or(0, estimated_size);
     let names = || lead.custom_fields.keys().map(String::as_str).chain(nulls.iter().copied());
     let (count, total) = (names().count(), names().map(size).sum::<usize>());
-    let previous_limit = lead.clocks.left_out;
+    let previous_limit = lead.field_versions.custom_fields_dropped_up_to;
     if previous_limit.is_none() && count <= MAX_CUSTOM_FIELDS && total <= MAX_CUSTOM_FIELDS_SIZE {
         return 0;
     }
     let version = |name: &str| -> FieldVersion {
-        lead.clocks.own.get(&format!("{CUSTOM}{name}")).copied().unwrap_or(lead.clocks.base)
+        lead.field_versions
+            .by_field
+            .get(&format!("{CUSTOM}{name}"))
+            .copied()
+            .unwrap_or(lead.field_versions.base)
     };
     let mut newest_first: Vec<_> = names().map(|name| (version(name), name, size(name))).collect();
     newest_first.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
@@ -48,16 +52,16 @@ fn keep_custom_fields(lead: &mut Lead) -> usize {
     let removed: Vec<String> = removed.map(|(_, name, _)| (*name).to_owned()).collect();
     for name in &removed {
         lead.custom_fields.remove(name);
-        lead.clocks.own.remove(&format!("{CUSTOM}{name}"));
+        lead.field_versions.by_field.remove(&format!("{CUSTOM}{name}"));
     }
-    lead.clocks.left_out = limit;
+    lead.field_versions.custom_fields_dropped_up_to = limit;
     removed.len()
 }
 
 fn keep_tags(lead: &mut Lead) -> usize {
     let excess = lead.tags.len().saturating_sub(MAX_TAGS);
     for _ in 0..excess {
-        match lead.clocks.public_tags.pop_last() {
+        match lead.field_versions.public_tags.pop_last() {
             Some(tag) => drop(lead.tags.remove(&tag)),
             None => drop(lead.tags.pop_last()),
         }

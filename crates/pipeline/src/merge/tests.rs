@@ -110,9 +110,9 @@ fn versions(lead: &Lead) -> BTreeMap<String, FieldVersion> {
     let fields = fields.into_iter().filter(|(_, has_value)| *has_value).map(|(name, _)| name.to_owned());
     let texts = lead.texts.keys().map(|field| field.as_str().to_owned());
     let custom = lead.custom_fields.keys().map(|key| format!("custom_fields/{key}"));
-    let with_base = fields.chain(texts).chain(custom).map(|name| (name, lead.clocks.base));
+    let with_base = fields.chain(texts).chain(custom).map(|name| (name, lead.field_versions.base));
     let mut all: BTreeMap<_, _> = with_base.collect();
-    all.extend(lead.clocks.own.clone());
+    all.extend(lead.field_versions.by_field.clone());
     all
 }
 
@@ -142,14 +142,14 @@ proptest! {
             // Only the creating submission depends on the order.
             let lead = lead.unwrap();
             let base = FieldVersions {
-                base: submissions[0].0.clock(),
+                base: submissions[0].0.field_version(),
                 first: None,
-                own: BTreeMap::new(),
-                left_out: None,
-                public_tags: lead.clocks.public_tags.clone(),
+                by_field: BTreeMap::new(),
+                custom_fields_dropped_up_to: None,
+                public_tags: lead.field_versions.public_tags.clone(),
             };
             let versions = versions(&lead);
-            (Lead { id: submissions[0].0.id.into(), clocks: base, ..lead }, versions)
+            (Lead { id: submissions[0].0.id.into(), field_versions: base, ..lead }, versions)
         };
         let in_order: Vec<_> = (0..submissions.len()).collect();
         prop_assert_eq!(merged(&in_order), merged(&order));
@@ -223,7 +223,8 @@ fn the_size_of_a_lead_is_limited() {
             lead
         });
         let custom_fields = |lead: &Lead| {
-            let versioned = lead.clocks.own.keys().filter_map(|name| name.strip_prefix("custom_fields/"));
+            let versioned =
+                lead.field_versions.by_field.keys().filter_map(|name| name.strip_prefix("custom_fields/"));
             versioned
                 .map(str::to_owned)
                 .chain(lead.custom_fields.keys().cloned())
@@ -273,7 +274,7 @@ fn a_public_submission_displaces_no_value_of_a_secret_one() {
         for tag in ["zz server", "configured", "0010", "0990"] {
             assert!(lead.tags.contains(tag), "{tag}");
         }
-        assert!(lead.clocks.public_tags.is_subset(&lead.tags));
+        assert!(lead.field_versions.public_tags.is_subset(&lead.tags));
         assert_eq!(lead.custom_fields["zz server"], "sent by a server");
         assert_eq!(lead.custom_fields["0990"], "sent by a server");
     }

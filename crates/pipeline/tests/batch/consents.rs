@@ -84,7 +84,7 @@ fn a_time_without_a_zone_is_read_in_the_zone_of_the_source() {
         let mut world = World::new(DuplicatePolicy::ReturnExisting);
         world.source.timezone = zone.map(|zone| zone.parse().unwrap());
         let mut submission = with_consent(&mut world, received, 0);
-        submission.fields.consent.get_or_insert_with(|consent| {
+        submission.fields.consent.modify_or_default(|consent| {
             consent.consent_timestamp = Some(time.to_owned());
             // A client can send this member; it must be ignored.
             consent.timestamp_read_as = read_as.and_then(Timestamp::parse);

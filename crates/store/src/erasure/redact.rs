@@ -113,8 +113,8 @@ pub(crate) fn redact(
         erased.claims += execute(session, session.sql.erasure.release_taken, &claims_to_release(&targets))?;
         execute(session, session.sql.erasure.to_rebuild, &leads_to_rebuild(&targets, now))?;
     }
-    let retold: Vec<_> = targets.into_iter().flat_map(|target| redact_traces(target, now)).collect();
-    erased.traces = execute(session, session.sql.erasure.retell, &retold)?;
+    let traces: Vec<_> = targets.into_iter().flat_map(|target| redact_traces(target, now)).collect();
+    erased.traces = execute(session, session.sql.erasure.update_traces, &traces)?;
     Ok(erased)
 }
 
@@ -147,9 +147,10 @@ pub(super) fn remove_inferred(
     session: &mut StoreConnection,
     lead: ScopedId<LeadId>,
 ) -> Result<(), TransactionError> {
-    let told: Vec<TraceRedaction> = load(session, session.sql.erasure.traces, &[lead])?;
-    let retold = told.into_iter().map(|told| TraceRedaction { trace: told.trace.without_inferred(), ..told });
-    execute(session, session.sql.erasure.retell, &retold.collect::<Vec<_>>()).map(drop)
+    let stored: Vec<TraceRedaction> = load(session, session.sql.erasure.traces, &[lead])?;
+    let redacted =
+        stored.into_iter().map(|row| TraceRedaction { trace: row.trace.without_inferred(), ..row });
+    execute(session, session.sql.erasure.update_traces, &redacted.collect::<Vec<_>>()).map(drop)
 }
 
 fn requests(targets: &[RedactionTarget]) -> Vec<ErasureRequestRow> {
@@ -163,7 +164,7 @@ fn requests(targets: &[RedactionTarget]) -> Vec<ErasureRequestRow> {
 fn claims_to_release(targets: &[RedactionTarget]) -> Vec<ReleasedClaims> {
     let taken = targets.iter().flat_map(|target| {
         let RedactionTarget { organization, submission, .. } = *target;
-        let leads: BTreeSet<_> = target.outcomes.iter().filter_map(|told| told.lead).collect();
+        let leads: BTreeSet<_> = target.outcomes.iter().filter_map(|row| row.lead).collect();
         leads.into_iter().map(move |lead| ReleasedClaims { organization, lead, submission })
     });
     taken.collect()
@@ -171,8 +172,8 @@ fn claims_to_release(targets: &[RedactionTarget]) -> Vec<ReleasedClaims> {
 
 fn leads_to_rebuild(targets: &[RedactionTarget], since: Timestamp) -> Vec<RebuildRow> {
     let leads = targets.iter().flat_map(|target| {
-        let changed = |told: &&ErasedOutcome| matches!(told.outcome, Outcome::Created | Outcome::Updated);
-        target.outcomes.iter().filter(changed).filter_map(|told| Some((target.organization, told.lead?)))
+        let changed = |row: &&ErasedOutcome| matches!(row.outcome, Outcome::Created | Outcome::Updated);
+        target.outcomes.iter().filter(changed).filter_map(|row| Some((target.organization, row.lead?)))
     });
     let leads: BTreeSet<_> = leads.collect();
     leads.into_iter().map(|(organization, id)| RebuildRow { organization, id, since }).collect()
@@ -180,10 +181,10 @@ fn leads_to_rebuild(targets: &[RedactionTarget], since: Timestamp) -> Vec<Rebuil
 
 fn redact_traces(target: RedactionTarget, now: Timestamp) -> impl Iterator<Item = TraceRedaction> {
     let RedactionTarget { organization, submission, outcomes, .. } = target;
-    outcomes.into_iter().map(move |told| TraceRedaction {
+    outcomes.into_iter().map(move |row| TraceRedaction {
         organization,
         submission,
-        revision: told.revision,
-        trace: told.trace.erased(now),
+        revision: row.revision,
+        trace: row.trace.erased(now),
     })
 }

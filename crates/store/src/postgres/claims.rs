@@ -5,12 +5,12 @@ pub(super) const CLAIMS: ClaimSql = ClaimSql {
     // locked in the given order, which is the same for all writers.
     lock: "
         INSERT INTO claims (organization, kind, key, lead, submission, trust, body_hash, last_seen,
-                            held_until)
+                            protected_until)
         SELECT organization, kind, decode(key, 'hex'), lead, submission, trust, decode(body_hash, 'hex'), last_seen,
-               held_until
+               protected_until
         FROM json_to_recordset($1::json) AS r (organization uuid, kind text, key text, lead uuid,
                                                submission uuid, trust text, body_hash text,
-                                               last_seen timestamptz, held_until timestamptz)
+                                               last_seen timestamptz, protected_until timestamptz)
         ON CONFLICT (organization, kind, key) DO UPDATE SET lead = claims.lead WHERE false",
     // Not by RETURNING of the above: that gives no rows that were not written, and its snapshot is older than
     // what it waited for.
@@ -18,17 +18,17 @@ pub(super) const CLAIMS: ClaimSql = ClaimSql {
         SELECT json_build_object('organization', c.organization, 'kind', c.kind, 'key', encode(c.key, 'hex'),
                                  'lead', c.lead, 'submission', c.submission, 'trust', c.trust,
                                  'body_hash', encode(c.body_hash, 'hex'), 'last_seen', c.last_seen,
-                                 'held_until', c.held_until)::text
+                                 'protected_until', c.protected_until)::text
         FROM json_to_recordset($1::json) AS r (organization uuid, kind text, key text)
         JOIN claims AS c
           ON c.organization = r.organization AND c.kind = r.kind AND c.key = decode(r.key, 'hex')",
     write: "
         UPDATE claims AS c
         SET lead = r.lead, submission = r.submission, trust = r.trust, body_hash = decode(r.body_hash, 'hex'),
-            last_seen = r.last_seen, held_until = r.held_until
+            last_seen = r.last_seen, protected_until = r.protected_until
         FROM json_to_recordset($1::json) AS r (organization uuid, kind text, key text, lead uuid,
                                                submission uuid, trust text, body_hash text,
-                                               last_seen timestamptz, held_until timestamptz)
+                                               last_seen timestamptz, protected_until timestamptz)
         WHERE c.organization = r.organization AND c.kind = r.kind AND c.key = decode(r.key, 'hex')",
     // Rows that a commit has locked are skipped: neither waits for the other.
     purge: "

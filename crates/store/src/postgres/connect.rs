@@ -74,7 +74,7 @@ impl PostgresAddress {
         // libpq's message names host, port, user and database. It quotes a part of the password where that is
         // not encoded.
         let unreachable = |error: diesel::ConnectionError| StoreError::Unavailable {
-            trouble: StoreFailure::Connection,
+            failure: StoreFailure::Connection,
             detail: Some(without_password(error.to_string().trim(), &self.url)),
         };
         let connection = PgConnection::establish(&self.url).map_err(unreachable)?;
@@ -160,7 +160,7 @@ mod tests {
             session.batch("RESET ALL").unwrap();
             let lost = session.ping();
             assert!(
-                matches!(&lost, Err(StoreError::Config(told)) if told.contains("session mode")),
+                matches!(&lost, Err(StoreError::Config(message)) if message.contains("session mode")),
                 "{lost:?}"
             );
         };

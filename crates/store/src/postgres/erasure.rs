@@ -113,7 +113,7 @@ pub(super) const ERASURE: ErasureSql = ErasureSql {
         one!(),
         " JOIN outcomes AS o ON o.organization = r.organization AND o.lead = r.id"
     ),
-    retell: "
+    update_traces: "
         UPDATE outcomes AS o SET trace = r.trace
         FROM json_to_recordset($1::json) AS r (organization uuid, submission uuid, revision integer, trace jsonb)
         WHERE o.organization = r.organization AND o.submission = r.submission AND o.revision = r.revision",
@@ -186,8 +186,8 @@ macro_rules! row {
     () => {
         "json_build_object('organization', t.organization, 'submissions_seconds', t.submissions_seconds,
                            'leads_seconds', t.leads_seconds, 'quarantine_seconds', t.quarantine_seconds,
-                           'audit_seconds', t.audit_seconds, 'swept_to', t.swept_to,
-                           'swept_whole_at', t.swept_whole_at, 'leads_swept_to', t.leads_swept_to)::text
+                           'audit_seconds', t.audit_seconds, 'submissions_swept_to', t.submissions_swept_to,
+                           'last_full_sweep_at', t.last_full_sweep_at, 'leads_swept_to', t.leads_swept_to)::text
          FROM retention AS t"
     };
 }
@@ -202,15 +202,17 @@ pub(super) const RETENTION: RetentionSql = RetentionSql {
         ON CONFLICT (organization) DO UPDATE
         SET submissions_seconds = excluded.submissions_seconds, leads_seconds = excluded.leads_seconds,
             quarantine_seconds = excluded.quarantine_seconds, audit_seconds = excluded.audit_seconds",
-    of: concat!(
+    by_organization: concat!(
         "WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid)) SELECT ",
         row!(),
         " WHERE t.organization = (SELECT organization FROM p)"
     ),
     all: concat!("SELECT ", row!()),
     progress: "
-        UPDATE retention AS t SET swept_to = r.swept_to, swept_whole_at = r.swept_whole_at
-        FROM json_to_recordset($1::json) AS r (organization uuid, swept_to uuid, swept_whole_at timestamptz)
+        UPDATE retention AS t
+        SET submissions_swept_to = r.submissions_swept_to, last_full_sweep_at = r.last_full_sweep_at
+        FROM json_to_recordset($1::json) AS r (organization uuid, submissions_swept_to uuid,
+                                               last_full_sweep_at timestamptz)
         WHERE t.organization = r.organization",
     leads_progress: "
         UPDATE retention AS t SET leads_swept_to = r.leads_swept_to

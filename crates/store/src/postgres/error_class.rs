@@ -92,7 +92,7 @@ fn read(code: &str, information: &dyn DatabaseErrorInformation) -> ErrorClass {
         // No value of a row causes these: missing rights and objects, logins, features, states of session and
         // transaction.
         Some("42" | "28" | "0A" | "25" | "26" | "3D" | "3F") => ErrorClass::Final(StoreError::Unavailable {
-            trouble: StoreFailure::Refused,
+            failure: StoreFailure::Misconfigured,
             detail: Some(format!(
                 "SQLSTATE {code}: the database refuses this for every row; check grants, roles and the schema"
             )),
@@ -106,8 +106,8 @@ fn refused(code: &str, information: &dyn DatabaseErrorInformation) -> ErrorClass
     ErrorClass::Final(StoreError::RowRefused { code: code.to_owned(), constraint })
 }
 
-fn unavailable(trouble: StoreFailure) -> ErrorClass {
-    ErrorClass::Final(StoreError::unavailable(trouble))
+fn unavailable(failure: StoreFailure) -> ErrorClass {
+    ErrorClass::Final(StoreError::unavailable(failure))
 }
 
 fn bug(what: &str) -> ErrorClass {

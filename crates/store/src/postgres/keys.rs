@@ -5,7 +5,7 @@ macro_rules! key {
         "json_build_object(
             'id', k.id, 'kind', k.kind, 'organization', k.organization, 'source', k.source, 'name', k.name,
             'scopes', k.scopes, 'rate', k.rate, 'test', k.test, 'origins', k.origins, 'tags', k.tags,
-            'label', k.label, 'made_by', k.made_by, 'of_organization', k.of_organization, 'hash', k.hash, 'created_at', k.created_at, 'expires_at', k.expires_at,
+            'label', k.label, 'created_by', k.created_by, 'organization_wide', k.organization_wide, 'hash', k.hash, 'created_at', k.created_at, 'expires_at', k.expires_at,
             'revoked_at', k.revoked_at)::text"
     };
 }
@@ -26,15 +26,15 @@ macro_rules! keys {
 pub(super) const KEYS: KeySql = KeySql {
     insert: "
         INSERT INTO api_keys (id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
-                              made_by, of_organization, hash, created_at, expires_at, revoked_at, generation)
+                              created_by, organization_wide, hash, created_at, expires_at, revoked_at, generation)
         SELECT id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
-               made_by, of_organization, hash, created_at, expires_at, revoked_at, generation
+               created_by, organization_wide, hash, created_at, expires_at, revoked_at, generation
         FROM json_to_recordset($1::json) AS r (
             id text, kind text, organization uuid, source uuid, name text, scopes text[], rate text,
-            test boolean, origins text[], tags text[], label text, made_by text, of_organization boolean,
+            test boolean, origins text[], tags text[], label text, created_by text, organization_wide boolean,
             hash text, created_at timestamptz,
             expires_at timestamptz, revoked_at timestamptz, generation bigint)",
-    of: keys!("organization uuid", "k.organization = r.organization ORDER BY k.id"),
+    by_organization: keys!("organization uuid", "k.organization = r.organization ORDER BY k.id"),
     count: "
         SELECT count(*)::text FROM json_to_recordset($1::json) AS r (organization uuid)
         JOIN api_keys AS k ON k.organization = r.organization
@@ -49,11 +49,11 @@ pub(super) const KEYS: KeySql = KeySql {
          RETURNING ",
         key!()
     ),
-    revoke_made_by: concat!(
+    revoke_created_by: concat!(
         "UPDATE api_keys AS k SET revoked_at = r.revoked_at, generation = r.generation
          FROM json_to_recordset($1::json) AS r (id text, organization uuid, revoked_at timestamptz,
                                                 generation bigint)
-         WHERE k.organization = r.organization AND k.made_by = r.id AND k.revoked_at IS NULL
+         WHERE k.organization = r.organization AND k.created_by = r.id AND k.revoked_at IS NULL
          RETURNING ",
         key!()
     ),
@@ -121,7 +121,7 @@ pub(super) const TAGS: TagSql = TagSql {
         ON CONFLICT (organization, name) DO NOTHING",
     named: tags!("organization uuid, name text", "AND t.name = r.name"),
     by_id: tags!("organization uuid, id bigint", "AND t.id = r.id"),
-    of: tags!(
+    by_organization: tags!(
         "organization uuid, id bigint, most bigint",
         "AND t.id > r.id ORDER BY t.id LIMIT (SELECT most FROM json_to_recordset($1::json) AS p (most bigint))"
     ),

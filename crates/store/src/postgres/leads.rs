@@ -48,9 +48,9 @@ macro_rules! with_value {
     };
 }
 
-/// A page of leads, the newest first; `$of` and `$column` restrict it to a source.
+/// A page of leads, the newest first; `$condition` and `$column` restrict it to a source.
 macro_rules! page {
-    ($of:literal, $column:literal) => {
+    ($condition:literal, $column:literal) => {
         concat!(
             "WITH p AS MATERIALIZED (
                  SELECT * FROM json_to_recordset($1::json) AS p (",
@@ -59,7 +59,7 @@ macro_rules! page {
              page AS MATERIALIZED (
                  SELECT l.organization, l.id, l.received_at, octet_length(l.document::text) AS size FROM leads AS l
                  WHERE l.organization = (SELECT organization FROM p) ",
-            $of,
+            $condition,
             " AND (l.received_at, l.id) < ((SELECT at FROM p), (SELECT id FROM p))
                  ORDER BY l.received_at DESC, l.id DESC
                  LIMIT (SELECT most FROM p)),
@@ -76,7 +76,7 @@ macro_rules! page {
 
 /// The same by the number of leads before it.
 macro_rules! page_at {
-    ($of:literal, $column:literal) => {
+    ($condition:literal, $column:literal) => {
         concat!(
             "WITH p AS MATERIALIZED (
                  SELECT * FROM json_to_recordset($1::json) AS p (",
@@ -84,7 +84,7 @@ macro_rules! page_at {
             "organization uuid, \"offset\" bigint, most int))
              SELECT l.document::text FROM leads AS l
              WHERE l.organization = (SELECT organization FROM p) ",
-            $of,
+            $condition,
             " ORDER BY l.received_at DESC, l.id DESC
              LIMIT (SELECT most FROM p) OFFSET (SELECT \"offset\" FROM p)"
         )
@@ -92,12 +92,12 @@ macro_rules! page_at {
 }
 
 macro_rules! count {
-    ($of:literal, $column:literal) => {
+    ($condition:literal, $column:literal) => {
         concat!(
             "WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid",
             $column,
             ")) SELECT count(*)::text FROM leads AS l WHERE l.organization = (SELECT organization FROM p) ",
-            $of
+            $condition
         )
     };
 }

@@ -34,7 +34,7 @@ pub(crate) static SQL: Sql = Sql {
     leads: leads::LEADS,
     quarantine: quarantine::QUARANTINE,
     suppressions: suppressions::SUPPRESSIONS,
-    attempts: quarantine::ATTEMPTS,
+    crash_attempts: quarantine::CRASH_ATTEMPTS,
     sweeps: suppressions::SWEEPS,
     consents: consents::CONSENTS,
     erasure: erasure::ERASURE,

@@ -1,5 +1,5 @@
 use super::submissions::submission;
-use crate::sql::{AttemptSql, QuarantineSql};
+use crate::sql::{CrashAttemptSql, QuarantineSql};
 
 macro_rules! rows {
     () => {
@@ -105,16 +105,16 @@ pub(super) const QUARANTINE: QuarantineSql = QuarantineSql {
         WHERE q.organization = r.organization AND q.id = r.id AND q.state = 'open'",
 };
 
-pub(super) const ATTEMPTS: AttemptSql = AttemptSql {
-    begin: "
-        INSERT INTO attempts (submission, attempts, last_at)
+pub(super) const CRASH_ATTEMPTS: CrashAttemptSql = CrashAttemptSql {
+    count: "
+        INSERT INTO crash_attempts (submission, attempts, last_at)
         SELECT submission, 1, last_at
         FROM json_to_recordset($1::json) AS r (submission uuid, last_at timestamptz)
-        ON CONFLICT (submission) DO UPDATE SET attempts = attempts.attempts + 1, last_at = excluded.last_at
+        ON CONFLICT (submission) DO UPDATE SET attempts = crash_attempts.attempts + 1, last_at = excluded.last_at
         RETURNING attempts::text",
-    forget: "
-        DELETE FROM attempts USING json_to_recordset($1::json) AS r (id uuid) WHERE submission = r.id",
+    delete: "
+        DELETE FROM crash_attempts USING json_to_recordset($1::json) AS r (id uuid) WHERE submission = r.id",
     purge: "
-        DELETE FROM attempts USING json_to_recordset($1::json) AS r (last_at timestamptz)
-        WHERE attempts.last_at < r.last_at",
+        DELETE FROM crash_attempts USING json_to_recordset($1::json) AS r (last_at timestamptz)
+        WHERE crash_attempts.last_at < r.last_at",
 };

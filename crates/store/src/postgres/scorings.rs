@@ -21,7 +21,7 @@ pub(super) const SCORINGS: ScoringSql = ScoringSql {
         DELETE FROM scorings AS s
         USING json_to_recordset($1::json) AS r (organization uuid, version integer)
         WHERE s.organization = r.organization AND s.version <= r.version",
-    of: "
+    by_organization: "
         SELECT json_build_object('version', s.version, 'document', s.document, 'created_at', s.created_at,
                                  'active', o.scoring_version IS NOT DISTINCT FROM s.version)::text
         FROM json_to_recordset($1::json) AS r (organization uuid)

@@ -60,7 +60,7 @@ pub(super) const SOURCES: SourceSql = SourceSql {
         "organization uuid, dialect text",
         "s.organization = r.organization AND s.dialect = r.dialect AND s.name IS NULL"
     ),
-    of: sources!(
+    by_organization: sources!(
         "organization uuid, id uuid, most bigint",
         "s.organization = r.organization AND s.id > r.id ORDER BY s.id
          LIMIT (SELECT most FROM json_to_recordset($1::json) AS p (most bigint))"
@@ -118,7 +118,7 @@ pub(super) const MAPPINGS: MappingSql = MappingSql {
                ON m.organization = r.organization AND m.source = r.source AND m.version = r.version
         WHERE s.organization = r.organization AND s.id = r.source
           AND (r.version IS NULL OR m.version IS NOT NULL)",
-    of: "
+    by_source: "
         SELECT json_build_object('version', m.version, 'mapping', m.document, 'created_at', m.created_at,
                                  'active', s.mapping_version IS NOT DISTINCT FROM m.version)::text
         FROM json_to_recordset($1::json) AS r (organization uuid, source uuid)

@@ -16,7 +16,7 @@ macro_rules! submission {
 pub(super) use submission;
 
 /// The outcomes `o` that are current ones and made or changed one of the leads.
-macro_rules! makers {
+macro_rules! contributors {
     () => {
         "json_to_recordset($1::json) AS r (organization uuid, id uuid)
          JOIN outcomes AS o ON o.organization = r.organization AND o.lead = r.id
@@ -115,11 +115,11 @@ pub(super) const SUBMISSIONS: SubmissionSql = SubmissionSql {
         submission!(),
         "))::text
          FROM ",
-        makers!(),
+        contributors!(),
         " JOIN submissions AS s ON s.organization = o.organization AND s.id = o.submission
           LEFT JOIN quarantine AS q ON q.organization = s.organization AND q.id = s.id"
     ),
-    makers: concat!("SELECT json_build_array(o.lead, o.submission)::text FROM ", makers!()),
+    contributors: concat!("SELECT json_build_array(o.lead, o.submission)::text FROM ", contributors!()),
     find: "
         WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
         SELECT json_build_object('submission', s.id, 'source', s.source, 'outcome', o.outcome, 'lead', l.document,

@@ -37,10 +37,10 @@ impl Store {
         loop {
             let (now, page) = self.pending(organization, after, PAGE, PendingFilter::ContactEntries).await?;
             let Some(last) = page.last() else { return Ok(left) };
-            after = Some(SuppressionCursor::of(&last.entry));
+            after = Some(SuppressionCursor::from_entry(&last.entry));
             self.wait_for_running_commits(organization).await?;
             let entries = page.into_iter().map(|pending| {
-                let row = SettledRow::of(&pending, now);
+                let row = SettledRow::from_pending(&pending, now);
                 (pending.entry, row)
             });
             left |= !self.rescreen_few(organization, entries.collect(), &judge).await?.is_empty();

@@ -38,14 +38,14 @@ impl Store {
         let mut page = UuidRangePage { organization, id, before: first_id_at(limit), most: PAGE };
         loop {
             if swept.is_past_deadline(deadline) {
-                return self.leads_swept_to(organization, Some(page.id)).await;
+                return self.save_lead_progress(organization, Some(page.id)).await;
             }
             match self.sweep_some_leads(page, limit, deadline, swept).await? {
                 Some(last) => page.id = last,
                 None => break,
             }
         }
-        if row.leads_swept_to.is_some() { self.leads_swept_to(organization, None).await } else { Ok(()) }
+        if row.leads_swept_to.is_some() { self.save_lead_progress(organization, None).await } else { Ok(()) }
     }
 
     /// The last one that was looked at; the one before this page, if there is more to do on it.
@@ -90,8 +90,8 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let leads = Arc::new(leads);
         loop {
-            let of = Arc::clone(&leads);
-            let found = self.read(move |session| session.load(session.sql.retention.submissions_of, &of));
+            let scope = Arc::clone(&leads);
+            let found = self.read(move |session| session.load(session.sql.retention.submissions_of, &scope));
             let found: Vec<SubmissionId> = found.await?;
             if found.is_empty() {
                 return Ok(true);
@@ -134,7 +134,7 @@ impl Store {
         .await
     }
 
-    async fn leads_swept_to(
+    async fn save_lead_progress(
         &self,
         organization: OrganizationId,
         leads_swept_to: Option<Uuid>,

@@ -5,17 +5,17 @@ pub(super) const CLAIMS: ClaimSql = ClaimSql {
     // `ON CONFLICT` as part of a join.
     lock: "
         INSERT INTO claims (organization, kind, key, lead, submission, trust, body_hash, last_seen,
-                            held_until)
+                            protected_until)
         SELECT value->>'organization', value->>'kind', unhex(value->>'key'), value->>'lead',
                value->>'submission', value->>'trust', unhex(value->>'body_hash'), value->>'last_seen',
-               value->>'held_until'
+               value->>'protected_until'
         FROM json_each($1) WHERE true
         ON CONFLICT (organization, kind, key) DO NOTHING",
     read: "
         SELECT json_object('organization', c.organization, 'kind', c.kind, 'key', lower(hex(c.key)),
                            'lead', c.lead, 'submission', c.submission, 'trust', c.trust,
                            'body_hash', iif(c.body_hash IS NULL, NULL, lower(hex(c.body_hash))),
-                           'last_seen', c.last_seen, 'held_until', c.held_until)
+                           'last_seen', c.last_seen, 'protected_until', c.protected_until)
         FROM json_each($1) AS r CROSS JOIN claims AS c
         WHERE c.organization = r.value->>'organization' AND c.kind = r.value->>'kind'
           AND c.key = unhex(r.value->>'key')",
@@ -23,7 +23,7 @@ pub(super) const CLAIMS: ClaimSql = ClaimSql {
         UPDATE claims
         SET lead = r.value->>'lead', submission = r.value->>'submission', trust = r.value->>'trust',
             body_hash = unhex(r.value->>'body_hash'), last_seen = r.value->>'last_seen',
-            held_until = r.value->>'held_until'
+            protected_until = r.value->>'protected_until'
         FROM json_each($1) AS r
         WHERE claims.organization = r.value->>'organization' AND claims.kind = r.value->>'kind'
           AND claims.key = unhex(r.value->>'key')",

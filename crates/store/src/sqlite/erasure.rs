@@ -99,7 +99,7 @@ pub(super) const ERASURE: ErasureSql = ErasureSql {
                            'trace', json(o.trace))
         FROM json_each($1) AS r CROSS JOIN outcomes AS o
         WHERE o.organization = r.value->>'organization' AND o.lead = r.value->>'id'",
-    retell: "
+    update_traces: "
         UPDATE outcomes SET trace = r.value->'trace'
         FROM json_each($1) AS r
         WHERE outcomes.organization = r.value->>'organization'
@@ -155,8 +155,8 @@ macro_rules! row {
     () => {
         "json_object('organization', r.organization, 'submissions_seconds', r.submissions_seconds,
                      'leads_seconds', r.leads_seconds, 'quarantine_seconds', r.quarantine_seconds,
-                     'audit_seconds', r.audit_seconds, 'swept_to', r.swept_to, 'swept_whole_at', r.swept_whole_at,
-                     'leads_swept_to', r.leads_swept_to)
+                     'audit_seconds', r.audit_seconds, 'submissions_swept_to', r.submissions_swept_to,
+                     'last_full_sweep_at', r.last_full_sweep_at, 'leads_swept_to', r.leads_swept_to)
          FROM retention AS r"
     };
 }
@@ -170,14 +170,15 @@ pub(super) const RETENTION: RetentionSql = RetentionSql {
         ON CONFLICT (organization) DO UPDATE
         SET submissions_seconds = excluded.submissions_seconds, leads_seconds = excluded.leads_seconds,
             quarantine_seconds = excluded.quarantine_seconds, audit_seconds = excluded.audit_seconds",
-    of: concat!(
+    by_organization: concat!(
         "SELECT ",
         row!(),
         " WHERE r.organization IN (SELECT value->>'organization' FROM json_each($1))"
     ),
     all: concat!("SELECT ", row!()),
     progress: "
-        UPDATE retention SET swept_to = r.value->>'swept_to', swept_whole_at = r.value->>'swept_whole_at'
+        UPDATE retention SET submissions_swept_to = r.value->>'submissions_swept_to',
+                             last_full_sweep_at = r.value->>'last_full_sweep_at'
         FROM json_each($1) AS r WHERE organization = r.value->>'organization'",
     leads_progress: "
         UPDATE retention SET leads_swept_to = r.value->>'leads_swept_to'

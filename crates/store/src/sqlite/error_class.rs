@@ -64,7 +64,7 @@ fn read(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInformation) ->
         return (StoreError::NotMigrated, false);
     }
     match TRANSIENT.iter().find(|(begin, ..)| message.starts_with(begin)) {
-        Some((_, trouble, good)) => (StoreError::unavailable(*trouble), !good),
+        Some((_, failure, good)) => (StoreError::unavailable(*failure), !good),
         None => (StoreError::Bug("SQLite refused a statement".to_owned()), true),
     }
 }
@@ -80,14 +80,14 @@ mod tests {
     /// The messages are those of `sqlite3_errstr` and of SQLite's checks of values.
     #[test]
     fn messages_ask_for_what_they_should() {
-        for (message, trouble, spoiled) in [
+        for (message, failure, spoiled) in [
             ("database is locked", StoreFailure::Locked, false),
             ("disk I/O error", StoreFailure::Resources, true),
             ("database or disk is full", StoreFailure::Resources, true),
             ("attempt to write a readonly database", StoreFailure::ReadOnly, true),
             ("database disk image is malformed", StoreFailure::Internal, true),
         ] {
-            let expected = ErrorClass::Final(StoreError::unavailable(trouble));
+            let expected = ErrorClass::Final(StoreError::unavailable(failure));
             assert_eq!(judged(message), (expected, spoiled), "{message}");
         }
         for message in ["cannot store TEXT value in INTEGER column leads.score", "string or blob too big"] {

@@ -8,8 +8,8 @@ macro_rules! key {
             'source', api_keys.source, 'name', api_keys.name, 'scopes', json(api_keys.scopes),
             'rate', api_keys.rate, 'test', json(iif(api_keys.test, 'true', 'false')),
             'origins', json(api_keys.origins), 'tags', json(api_keys.tags), 'label', api_keys.label,
-            'made_by', api_keys.made_by,
-            'of_organization', json(iif(api_keys.of_organization, 'true', 'false')), 'hash', api_keys.hash, 'created_at', api_keys.created_at, 'expires_at', api_keys.expires_at,
+            'created_by', api_keys.created_by,
+            'organization_wide', json(iif(api_keys.organization_wide, 'true', 'false')), 'hash', api_keys.hash, 'created_at', api_keys.created_at, 'expires_at', api_keys.expires_at,
             'revoked_at', api_keys.revoked_at)"
     };
 }
@@ -23,13 +23,13 @@ macro_rules! keys {
 pub(super) const KEYS: KeySql = KeySql {
     insert: "
         INSERT INTO api_keys (id, kind, organization, source, name, scopes, rate, test, origins, tags, label,
-                              made_by, of_organization, hash, created_at, expires_at, revoked_at, generation)
+                              created_by, organization_wide, hash, created_at, expires_at, revoked_at, generation)
         SELECT value->>'id', value->>'kind', value->>'organization', value->>'source', value->>'name',
                value->'scopes', value->>'rate', value->>'test', value->'origins', value->'tags',
-               value->>'label', value->>'made_by', value->>'of_organization', value->>'hash', value->>'created_at', value->>'expires_at',
+               value->>'label', value->>'created_by', value->>'organization_wide', value->>'hash', value->>'created_at', value->>'expires_at',
                value->>'revoked_at', value->>'generation'
         FROM json_each($1)",
-    of: keys!("api_keys.organization = r.value->>'organization' ORDER BY api_keys.id"),
+    by_organization: keys!("api_keys.organization = r.value->>'organization' ORDER BY api_keys.id"),
     count: "
         SELECT json_quote(count(*)) FROM json_each($1) AS r CROSS JOIN api_keys
         WHERE api_keys.organization = r.value->>'organization' AND api_keys.revoked_at IS NULL",
@@ -44,10 +44,10 @@ pub(super) const KEYS: KeySql = KeySql {
          RETURNING ",
         key!()
     ),
-    revoke_made_by: concat!(
+    revoke_created_by: concat!(
         "UPDATE api_keys SET revoked_at = r.value->>'revoked_at', generation = r.value->>'generation'
          FROM json_each($1) AS r
-         WHERE api_keys.organization = r.value->>'organization' AND api_keys.made_by = r.value->>'id'
+         WHERE api_keys.organization = r.value->>'organization' AND api_keys.created_by = r.value->>'id'
            AND api_keys.revoked_at IS NULL
          RETURNING ",
         key!()
@@ -117,5 +117,7 @@ pub(super) const TAGS: TagSql = TagSql {
         ON CONFLICT (organization, name) DO NOTHING",
     named: tags!("AND t.name = r.value->>'name'"),
     by_id: tags!("AND t.id = r.value->>'id'"),
-    of: tags!("AND t.id > r.value->>'id' ORDER BY t.id LIMIT (SELECT value->>'most' FROM json_each($1))"),
+    by_organization: tags!(
+        "AND t.id > r.value->>'id' ORDER BY t.id LIMIT (SELECT value->>'most' FROM json_each($1))"
+    ),
 };

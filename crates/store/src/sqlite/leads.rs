@@ -8,15 +8,15 @@ macro_rules! with_value {
     };
 }
 
-/// A page of leads, the newest first; `$of` restricts it to a source.
+/// A page of leads, the newest first; `$condition` restricts it to a source.
 macro_rules! page {
-    ($of:literal) => {
+    ($condition:literal) => {
         concat!(
             "WITH p AS MATERIALIZED (SELECT value FROM json_each($1)),
              page AS MATERIALIZED (
                  SELECT l.organization, l.id, l.received_at, octet_length(l.document) AS size FROM leads AS l
                  WHERE l.organization = (SELECT value->>'organization' FROM p) ",
-            $of,
+            $condition,
             " AND (l.received_at, l.id) < ((SELECT value->>'at' FROM p), (SELECT value->>'id' FROM p))
                  ORDER BY l.received_at DESC, l.id DESC
                  LIMIT (SELECT value->>'most' FROM p)),
@@ -33,12 +33,12 @@ macro_rules! page {
 
 /// The same by the number of leads before it.
 macro_rules! page_at {
-    ($of:literal) => {
+    ($condition:literal) => {
         concat!(
             "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
              SELECT l.document FROM leads AS l
              WHERE l.organization = (SELECT value->>'organization' FROM p) ",
-            $of,
+            $condition,
             " ORDER BY l.received_at DESC, l.id DESC
              LIMIT (SELECT value->>'most' FROM p) OFFSET (SELECT value->>'offset' FROM p)"
         )
@@ -46,12 +46,12 @@ macro_rules! page_at {
 }
 
 macro_rules! count {
-    ($of:literal) => {
+    ($condition:literal) => {
         concat!(
             "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
              SELECT json_quote(count(*)) FROM leads AS l
              WHERE l.organization = (SELECT value->>'organization' FROM p) ",
-            $of
+            $condition
         )
     };
 }

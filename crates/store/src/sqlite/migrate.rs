@@ -35,7 +35,7 @@ impl SqliteAddress {
         let begun = Instant::now();
         loop {
             match self.connect() {
-                Err(StoreError::Unavailable { trouble: StoreFailure::Locked, .. })
+                Err(StoreError::Unavailable { failure: StoreFailure::Locked, .. })
                     if begun.elapsed() < self.busy_timeout =>
                 {
                     std::thread::sleep(Duration::from_millis(rand::random_range(5..50)));

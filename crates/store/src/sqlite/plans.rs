@@ -29,7 +29,7 @@ const OWN: [&str; 14] = [
 /// Statements that may read a whole table or index.
 const WHOLE: [&str; 10] = [
     // Submissions that crashed a worker in the last days.
-    "attempts.purge",
+    "crash_attempts.purge",
     // One row, and one for each migration.
     "installation.advance",
     "installation.migrations",

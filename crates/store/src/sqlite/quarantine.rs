@@ -1,5 +1,5 @@
 use super::submissions::submission;
-use crate::sql::{AttemptSql, QuarantineSql};
+use crate::sql::{CrashAttemptSql, QuarantineSql};
 
 macro_rules! entry {
     () => {
@@ -87,12 +87,12 @@ pub(super) const QUARANTINE: QuarantineSql = QuarantineSql {
           AND quarantine.state = 'open'",
 };
 
-pub(super) const ATTEMPTS: AttemptSql = AttemptSql {
-    begin: "
-        INSERT INTO attempts (submission, attempts, last_at)
+pub(super) const CRASH_ATTEMPTS: CrashAttemptSql = CrashAttemptSql {
+    count: "
+        INSERT INTO crash_attempts (submission, attempts, last_at)
         SELECT value->>'submission', 1, value->>'last_at' FROM json_each($1) WHERE true
-        ON CONFLICT (submission) DO UPDATE SET attempts = attempts.attempts + 1, last_at = excluded.last_at
+        ON CONFLICT (submission) DO UPDATE SET attempts = crash_attempts.attempts + 1, last_at = excluded.last_at
         RETURNING json_quote(attempts)",
-    forget: "DELETE FROM attempts WHERE submission IN (SELECT value->>'id' FROM json_each($1))",
-    purge: "DELETE FROM attempts WHERE last_at < (SELECT value->>'last_at' FROM json_each($1))",
+    delete: "DELETE FROM crash_attempts WHERE submission IN (SELECT value->>'id' FROM json_each($1))",
+    purge: "DELETE FROM crash_attempts WHERE last_at < (SELECT value->>'last_at' FROM json_each($1))",
 };

@@ -21,7 +21,7 @@ pub(super) const SCORINGS: ScoringSql = ScoringSql {
         DELETE FROM scorings
         WHERE organization = (SELECT value->>'organization' FROM p)
           AND version <= (SELECT value->>'version' FROM p)",
-    of: "
+    by_organization: "
         SELECT json_object('version', s.version, 'document', json(s.document), 'created_at', s.created_at,
                            'active', json(iif(o.scoring_version IS s.version, 'true', 'false')))
         FROM json_each($1) AS r CROSS JOIN organizations AS o CROSS JOIN scorings AS s

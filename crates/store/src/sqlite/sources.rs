@@ -47,7 +47,7 @@ pub(super) const SOURCES: SourceSql = SourceSql {
         "sources.organization = r.value->>'organization' AND sources.dialect = r.value->>'dialect'
          AND sources.name IS NULL"
     ),
-    of: sources!(
+    by_organization: sources!(
         "sources.organization = r.value->>'organization' AND sources.id > r.value->>'id' ORDER BY sources.id
          LIMIT (SELECT value->>'most' FROM json_each($1))"
     ),
@@ -104,7 +104,7 @@ pub(super) const MAPPINGS: MappingSql = MappingSql {
               AND m.version = r.value->>'version'
         WHERE s.organization = r.value->>'organization' AND s.id = r.value->>'source'
           AND (r.value->>'version' IS NULL OR m.version IS NOT NULL)",
-    of: "
+    by_source: "
         SELECT json_object('version', m.version, 'mapping', json(m.document), 'created_at', m.created_at,
                            'active', json(iif(s.mapping_version IS m.version, 'true', 'false')))
         FROM json_each($1) AS r CROSS JOIN sources AS s CROSS JOIN mappings AS m

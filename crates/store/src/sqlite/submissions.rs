@@ -18,7 +18,7 @@ macro_rules! submission {
 pub(super) use submission;
 
 /// Which outcomes of a lead `r` are current ones that made or changed it.
-macro_rules! makers {
+macro_rules! contributors {
     () => {
         "o.organization = r.value->>'organization' AND o.lead = r.value->>'id'
            AND o.outcome IN ('created', 'updated')
@@ -106,11 +106,11 @@ pub(super) const SUBMISSIONS: SubmissionSql = SubmissionSql {
          JOIN submissions AS s ON s.organization = o.organization AND s.id = o.submission
          LEFT JOIN quarantine AS q ON q.organization = s.organization AND q.id = s.id
          WHERE ",
-        makers!()
+        contributors!()
     ),
-    makers: concat!(
+    contributors: concat!(
         "SELECT json_array(o.lead, o.submission) FROM json_each($1) AS r CROSS JOIN outcomes AS o WHERE ",
-        makers!()
+        contributors!()
     ),
     find: "
         SELECT json_object('submission', s.id, 'source', s.source, 'outcome', o.outcome, 'lead', json(l.document),

@@ -247,7 +247,7 @@ fn value(entry: &Entry) -> SuppressedValue {
             SuppressedValue::parse_kind(entry.kind, text, region.map(|region| region.parse().unwrap()))
         }
         ListedValue::DigestOf(text) => {
-            SuppressedValue::digest(entry.kind, &Sha256Digest::of(text.as_bytes()).to_string())
+            SuppressedValue::digest(entry.kind, &Sha256Digest::compute(text.as_bytes()).to_string())
         }
     };
     value.unwrap_or_else(|problem| panic!("{}: {problem}", entry.words))

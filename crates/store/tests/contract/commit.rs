@@ -100,7 +100,7 @@ async fn a_redelivery_changes_nothing(world: World) {
 }
 
 pub(crate) fn with_body(submission: &Submission, body: &[u8]) -> Submission {
-    Submission { raw: RawBody::new(body), body_hash: BodyHash::of(body), ..submission.clone() }
+    Submission { raw: RawBody::new(body), body_hash: BodyHash::compute(body), ..submission.clone() }
 }
 
 async fn a_reused_id_with_another_body_is_quarantined(world: World) {

@@ -71,7 +71,7 @@ async fn evidence_contains_the_consent_and_the_person(world: World) {
     let mut submission = world.eligible("+14155550132", "Ann.Lee@example.com");
     submission.client.user_agent = Some("curl/8 'quoted' \\ \u{1F600}".into());
     submission.fields.texts.insert(TextField::FullName, Some("O'Brien \"李\" 👩‍👩‍👧".into()));
-    submission.fields.consent.get_or_insert_with(|consent| {
+    submission.fields.consent.modify_or_default(|consent| {
         consent.source_url = Some("https://acme.example/quote?email=ann@acme.example".into());
         consent.more = serde_json::from_str(
             r#"{"xxTrustedFormCertUrl":"https://cert.trustedform.com/1a2b?shared_token=x",

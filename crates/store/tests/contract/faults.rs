@@ -18,7 +18,7 @@ use crate::world::{World, postgres};
 
 fn failure<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreFailure {
     match result {
-        Err(StoreError::Unavailable { trouble, .. }) => trouble,
+        Err(StoreError::Unavailable { failure, .. }) => failure,
         other => panic!("{other:?}"),
     }
 }
@@ -215,12 +215,12 @@ async fn every_sqlstate_has_its_error_class() {
         ("25006", StoreFailure::ReadOnly),
         ("XX001", StoreFailure::Internal),
         // An operator must act. A missing grant, function or feature is never attributed to a row.
-        ("42501", StoreFailure::Refused),
-        ("42883", StoreFailure::Refused),
-        ("28000", StoreFailure::Refused),
-        ("0A000", StoreFailure::Refused),
-        ("25001", StoreFailure::Refused),
-        ("26000", StoreFailure::Refused),
+        ("42501", StoreFailure::Misconfigured),
+        ("42883", StoreFailure::Misconfigured),
+        ("28000", StoreFailure::Misconfigured),
+        ("0A000", StoreFailure::Misconfigured),
+        ("25001", StoreFailure::Misconfigured),
+        ("26000", StoreFailure::Misconfigured),
     ] {
         sql(&format!("truncate trip; insert into trip values ('{code}')")).await;
         assert_eq!(failure(commit().await), expected, "{code}");

@@ -32,7 +32,7 @@ async fn every_kind_is_read_as_it_was_created(world: World) {
             origins: vec!["https://a.example".into(), "https://{b},\"c\".example".into()],
             tags: vec!["web, shop".into(), "NULL".into()],
             label: Some("shop".into()),
-            made_by: KeyId::parse("abcdefghij"),
+            created_by: KeyId::parse("abcdefghij"),
             expires_at: Some(Timestamp::now().plus(Duration::from_secs(60))),
             ..key(kind, &world.source)
         };
@@ -50,8 +50,8 @@ async fn every_kind_is_read_as_it_was_created(world: World) {
 
 async fn tokens_can_be_revoked_with_the_key_that_created_them(world: World) {
     let creator = key(KeyKind::Secret, &world.source);
-    let token = ApiKey { made_by: Some(creator.id.clone()), ..key(KeyKind::Token, &world.source) };
-    let other = ApiKey { made_by: Some(token.id.clone()), ..key(KeyKind::Token, &world.source) };
+    let token = ApiKey { created_by: Some(creator.id.clone()), ..key(KeyKind::Token, &world.source) };
+    let other = ApiKey { created_by: Some(token.id.clone()), ..key(KeyKind::Token, &world.source) };
     for key in [&creator, &token, &other] {
         world.store.create_key(key).await.unwrap();
     }

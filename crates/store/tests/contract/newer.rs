@@ -23,7 +23,7 @@ fn by_newer_build(lead: &Lead) -> Value {
     document["phone"]["carrier"] = json!("x");
     document["email"]["kind"] = json!("relay");
     document["consent"]["proof"] = json!("y");
-    document["clocks"]["base"][0] = json!("notarized");
+    document["field_versions"]["base"][0] = json!("notarized");
     document["inferred"]["mood"] = json!({ "value": 1, "basis": "guess" });
     document
 }

@@ -22,7 +22,7 @@ over_both!(
 async fn concurrent_migrations_run_once(world: World) {
     let key_of = async |store: &Store| {
         let match_key = store.match_key().await.unwrap();
-        leadgate_domain::SuppressionKey::of(
+        leadgate_domain::SuppressionKey::new(
             &match_key,
             world.organization.id,
             leadgate_domain::SuppressionKind::Phone,
@@ -52,7 +52,7 @@ fn with_secret(world: &World, current: &str, previous: Option<&str>) -> Store {
 
 async fn key_of(store: &Store, organization: OrganizationId) -> SuppressionKey {
     let match_key = store.match_key().await.unwrap();
-    SuppressionKey::of(&match_key, organization, SuppressionKind::Phone, "+14155550132")
+    SuppressionKey::new(&match_key, organization, SuppressionKind::Phone, "+14155550132")
 }
 
 /// With a copy of the database alone, phone numbers cannot be tried against the key of an erased phone.
@@ -68,7 +68,7 @@ async fn the_match_key_is_not_in_the_database(world: World) {
     for candidate in candidates {
         let match_key = MatchKey::new(candidate.try_into().unwrap());
         let candidate_key =
-            SuppressionKey::of(&match_key, organization, SuppressionKind::Phone, "+14155550132");
+            SuppressionKey::new(&match_key, organization, SuppressionKind::Phone, "+14155550132");
         assert_ne!(candidate_key, key);
         count += 1;
     }

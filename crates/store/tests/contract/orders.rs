@@ -120,15 +120,15 @@ async fn commit(world: &World, all: &[(Submission, Arc<Source>)], random: &mut S
 fn comparable(lead: &Lead) -> (Value, BTreeMap<String, FieldVersion>) {
     let mut document = serde_json::to_value(lead).unwrap();
     document["id"] = Value::Null;
-    document["clocks"] = Value::Null;
+    document["field_versions"] = Value::Null;
     let names = ["phone", "email", "consent", "attribution", "automations", "user_assignments", "observed"];
     let names = names.into_iter().filter(|name| !document[*name].is_null()).map(str::to_owned);
     let texts = lead.texts.keys().map(|field| field.as_str().to_owned());
     let custom = lead.custom_fields.keys().map(|key| format!("custom_fields/{key}"));
-    let versions = names.chain(texts).chain(custom).map(|name| (name, lead.clocks.base));
-    let mut clocks: BTreeMap<_, _> = versions.collect();
-    clocks.extend(lead.clocks.own.clone());
-    (document, clocks)
+    let versions = names.chain(texts).chain(custom).map(|name| (name, lead.field_versions.base));
+    let mut versions: BTreeMap<_, _> = versions.collect();
+    versions.extend(lead.field_versions.by_field.clone());
+    (document, versions)
 }
 
 async fn the_order_of_processing_does_not_change_the_lead(world: World) {
@@ -153,13 +153,13 @@ async fn the_order_of_processing_does_not_change_the_lead(world: World) {
             .await;
     }
     assert!(creators.len() > 6, "the orders differ: {creators:?}");
-    let (lead, clocks) = expected.unwrap();
+    let (lead, versions) = expected.unwrap();
     assert_last_values(&lead);
-    let clock = |index: usize| -> FieldVersion { all[index].0.clock() };
+    let version = |index: usize| -> FieldVersion { all[index].0.field_version() };
     for (field, index) in
         [("phone", 7), ("full_name", 9), ("consent", 10), ("custom_fields/x", 10), ("company", 4)]
     {
-        assert_eq!(clocks[field], clock(index), "{field}");
+        assert_eq!(versions[field], version(index), "{field}");
     }
     assert_eq!(lead["source"], json!(sources[0].id), "the source of the earliest submission");
 }

@@ -90,10 +90,10 @@ async fn a_panic_of_the_judge_rolls_back_and_keeps_the_pool_usable(world: World)
 async fn attempts_are_counted_and_deleted(world: World) {
     let (first, second) = (world.phone("+14155550132").id, world.phone("+14155550132").id);
     for attempt in 1..=3 {
-        assert_eq!(world.store.begin_attempt(first).await.unwrap(), attempt);
+        assert_eq!(world.store.count_crash_attempt(first).await.unwrap(), attempt);
     }
-    assert_eq!(world.store.begin_attempt(second).await.unwrap(), 1);
-    world.store.forget_attempts(vec![first]).await.unwrap();
-    assert_eq!(world.store.begin_attempt(first).await.unwrap(), 1);
-    assert_eq!(world.store.begin_attempt(second).await.unwrap(), 2);
+    assert_eq!(world.store.count_crash_attempt(second).await.unwrap(), 1);
+    world.store.delete_crash_attempts(vec![first]).await.unwrap();
+    assert_eq!(world.store.count_crash_attempt(first).await.unwrap(), 1);
+    assert_eq!(world.store.count_crash_attempt(second).await.unwrap(), 2);
 }

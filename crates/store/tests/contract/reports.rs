@@ -74,7 +74,7 @@ async fn a_report_keeps_its_permit_until_its_query_ends() {
             .intake_report_without_timeout(
                 organization,
                 None,
-                &Day::of(Timestamp::now(), Zone::utc()),
+                &Day::from_timestamp(Timestamp::now(), Zone::utc()),
                 permit,
             )
             .await
@@ -88,7 +88,7 @@ async fn a_report_keeps_its_permit_until_its_query_ends() {
 }
 
 fn day_of(submission: &Submission) -> Day {
-    Day::of(submission.received_at, Zone::utc())
+    Day::from_timestamp(submission.received_at, Zone::utc())
 }
 
 async fn report(world: &World, source: Option<&Source>, day: &Day) -> IntakeReport {
@@ -224,7 +224,8 @@ async fn a_submission_with_a_reused_id_is_counted(world: World) {
     assert_eq!(world.commit(std::slice::from_ref(&reused)).await.reused, 1);
     let all = world.store.quarantine_entries(world.organization.id, None, None, 10).await.unwrap().data;
     let entry = all[0].id;
-    let quarantined_on = Day::of(SubmissionId::from_uuid(entry).created_at().unwrap(), Zone::utc());
+    let quarantined_on =
+        Day::from_timestamp(SubmissionId::from_uuid(entry).created_at().unwrap(), Zone::utc());
     for source in [None, Some(&*world.source)] {
         let counts = report(&world, source, &quarantined_on).await.whole;
         assert_eq!((counts.accepted, counts.quarantined_by_reason), (1, by([("id_reused", 1)])));

@@ -245,7 +245,7 @@ async fn a_late_submission_is_erased_by_the_next_full_pass(world: World) {
     assert_eq!(world.sweep().await.submissions, 1);
     world.commit(&[late]).await;
     assert_eq!(world.sweep().await.submissions, 0, "its id is before the swept position");
-    world.sql("UPDATE retention SET swept_whole_at = '2026-09-21T14:13:20.000000Z'").await;
+    world.sql("UPDATE retention SET last_full_sweep_at = '2026-09-21T14:13:20.000000Z'").await;
     assert_eq!(world.sweep().await.submissions, 1);
 }
 
@@ -275,10 +275,10 @@ async fn an_unfinished_pass_is_continued(world: World) {
     let [old, _] = world.old_and_new().await;
     world.keep(Retention { submissions: Some(DAY * 30), ..Retention::default() }).await;
     // A pass began long ago and is not finished. It continues at its position.
-    let set_position = format!("UPDATE retention SET swept_to = '{}'", old.id);
+    let set_position = format!("UPDATE retention SET submissions_swept_to = '{}'", old.id);
     world.sql(&set_position).await;
     assert_eq!(world.sweep().await.submissions, 0);
-    let finished_at = world.lines("SELECT CAST(swept_whole_at AS text) AS line FROM retention");
+    let finished_at = world.lines("SELECT CAST(last_full_sweep_at AS text) AS line FROM retention");
     assert!(finished_at[0].starts_with("20"), "{finished_at:?}");
 }
 

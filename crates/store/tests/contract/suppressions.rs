@@ -52,7 +52,7 @@ impl World {
 
     pub(crate) async fn digest(&self, kind: SuppressionKind, text: &str) -> Suppression {
         let match_key = self.store.match_key().await.unwrap();
-        let digest = Sha256Digest::of(text.as_bytes()).to_string();
+        let digest = Sha256Digest::compute(text.as_bytes()).to_string();
         let value = SuppressedValue::digest(kind, &digest).unwrap();
         Suppression::new(&match_key, self.organization.id, &value, Timestamp::now())
     }
@@ -68,7 +68,7 @@ async fn an_entry_holds_stored_leads_until_it_is_removed(world: World) {
 
     let email = suppression(&world, SuppressionKind::Email, "ann.lee@example.com").await;
     assert_eq!(world.suppress(std::slice::from_ref(&email)).await, [AddOutcome::Added]);
-    assert_eq!(world.suppress(std::slice::from_ref(&email)).await, [AddOutcome::Kept]);
+    assert_eq!(world.suppress(std::slice::from_ref(&email)).await, [AddOutcome::AlreadyListed]);
     assert_eq!(world.reasons(&submissions[0]).await, [Reason::SuppressedEmail]);
     assert_eq!(world.reasons(&submissions[1]).await, []);
 
@@ -188,9 +188,9 @@ async fn an_entry_is_never_shortened(world: World) {
         ..for_ever.clone()
     };
     let listed = world.suppress(&[until(5), until(3), until(9), for_ever.clone(), until(20)]).await;
-    use AddOutcome::{Added, Extended, Kept};
-    assert_eq!(listed, [Added, Kept, Extended, Extended, Kept]);
-    assert_eq!(world.suppress(&[until(5)]).await, [Kept]);
+    use AddOutcome::{Added, AlreadyListed, Extended};
+    assert_eq!(listed, [Added, AlreadyListed, Extended, Extended, AlreadyListed]);
+    assert_eq!(world.suppress(&[until(5)]).await, [AlreadyListed]);
     let stored = world.store.suppressions_under(world.organization.id, vec![for_ever.key]).await.unwrap();
     assert_eq!(stored, [for_ever]);
 }

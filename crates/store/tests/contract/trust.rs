@@ -205,7 +205,7 @@ async fn a_rebuild_extends_a_claim_by_every_submission(world: World) {
         assert_eq!(commit(&world, &source, vec![post]).await, [outcome]);
     }
     let lead = all_leads(&world).await.remove(0).id;
-    let query = "SELECT kind || ' ' || last_seen || ' ' || held_until AS line FROM claims ORDER BY kind";
+    let query = "SELECT kind || ' ' || last_seen || ' ' || protected_until AS line FROM claims ORDER BY kind";
     let before = world.lines(query);
     assert_eq!(before.len(), 2);
     world.sql("DELETE FROM claims").await;

@@ -24,7 +24,7 @@ impl World {
         let mut submission = self.submission("");
         submission.fields = Fields::default();
         submission.raw = leadgate_domain::RawBody::new(body.as_bytes());
-        submission.body_hash = leadgate_domain::BodyHash::of(body.as_bytes());
+        submission.body_hash = leadgate_domain::BodyHash::compute(body.as_bytes());
         submission.mapping_version = Some(1);
         submission.mapping_fault = Some(MappingFault { to: "email".into(), code: MappingFaultCode::Missing });
         self.publish(&submission).await;

@@ -38,7 +38,7 @@ async fn an_opt_out_does_not_wait_for_a_pass_over_all_leads() {
 
     // An entry with a digest is compared with all leads. So is an opt-out that concerns this many leads.
     let match_key = world.store.match_key().await.unwrap();
-    let digest = Sha256Digest::of(b"bob@example.com").to_string();
+    let digest = Sha256Digest::compute(b"bob@example.com").to_string();
     let digest = SuppressedValue::digest(SuppressionKind::Email, &digest).unwrap();
     let organization = world.source.organization;
     let digest = Suppression::new(&match_key, organization, &digest, Timestamp::now());

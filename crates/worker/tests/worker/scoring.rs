@@ -22,7 +22,7 @@ async fn a_changed_scoring_is_used_for_later_submissions() {
     let organization = world.source.organization;
     let before = scored(&mut world, "a").await;
     assert_eq!(before.2, 0, "the standard scoring");
-    let text = "hot = 90\nwarm = 50\n[[rules]]\nname = \"known\"\npoints = 90\nwhen = { field = \"external_id\", said = true }";
+    let text = "hot = 90\nwarm = 50\n[[rules]]\nname = \"known\"\npoints = 90\nwhen = { field = \"external_id\", submitted = true }";
     let scoring = Scoring::from_toml(text).unwrap();
     world.store.add_scoring(organization, &scoring).await.unwrap();
     // A running worker does this every two seconds.

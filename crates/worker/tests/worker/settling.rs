@@ -50,8 +50,13 @@ async fn only_the_crashing_submission_is_quarantined() {
     submissions.extend(world.publish_all(&["c"]).await);
     world.drain().await;
     world.assert_all_created_except_poison(&submissions, QuarantineReason::Crashed).await;
-    let attempts =
-        shared().postgres().await.unwrap().sql(&world.url, "select count(*) from attempts").await.unwrap();
+    let attempts = shared()
+        .postgres()
+        .await
+        .unwrap()
+        .sql(&world.url, "select count(*) from crash_attempts")
+        .await
+        .unwrap();
     assert_eq!(attempts.trim(), "0", "the attempts of settled submissions are deleted");
 }
 
@@ -309,7 +314,7 @@ async fn an_opt_out_that_crashes_the_worker_takes_effect() {
     // The fourth attempt, which reads the phone and email, ended the process.
     fatal.fields.email = Patch::Value("unread@example.com".into());
     for _ in 0..4 {
-        world.store.begin_attempt(fatal.id).await.unwrap();
+        world.store.count_crash_attempt(fatal.id).await.unwrap();
     }
     for submission in [&readable, &unreadable, &fatal] {
         world.publish(submission).await;

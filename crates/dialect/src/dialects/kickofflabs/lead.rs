@@ -76,7 +76,7 @@ struct UnverifiedLeads {
 
 impl<'l> LeadPayload<'l> {
     /// The payload of a stored lead.
-    pub(super) fn of(lead: &'l Lead, source: &Source) -> Self {
+    pub(super) fn from_lead(lead: &'l Lead, source: &Source) -> Self {
         let phone = lead.phone.as_ref().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw));
         Self {
             when: Some(lead.received_at),
@@ -95,7 +95,7 @@ impl<'l> LeadPayload<'l> {
     }
 
     /// The payload of one submission, without stored data.
-    pub(super) fn posted(posted: &'l PostedLead<'_>, id: LeadId) -> Self {
+    pub(super) fn from_posted(posted: &'l PostedLead<'_>, id: LeadId) -> Self {
         let PostedLead { fields, tags, source, received_at, .. } = *posted;
         let region = fields.phone_country.or(source.default_region);
         let phone = fields.phone.value().map(|raw| match Phone::parse(raw, region) {

@@ -15,8 +15,8 @@ pub struct KeyResponse<'k> {
     test: bool,
     origins: &'k [String],
     tags: &'k [String],
-    made_by: Option<&'k KeyId>,
-    of_organization: bool,
+    created_by: Option<&'k KeyId>,
+    organization_wide: bool,
     created_at: Timestamp,
     expires_at: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
@@ -39,26 +39,26 @@ pub struct CreatedKeyResponse<'k> {
 pub struct RevokedKeyResponse<'k> {
     id: &'k KeyId,
     revoked: bool,
-    /// The number of keys and tokens that were created with it and revoked with it.
-    created_with_it: usize,
+    /// How many keys and tokens that were created with it were revoked too.
+    created_keys_revoked: usize,
 }
 
 /// `text` is the credential that clients send. `url` is for tokens only.
-pub fn created_key<'k>(
+pub fn created_key_response<'k>(
     created: &'k ApiKey,
     organization: &'k str,
     text: &'k str,
     url: Option<&'k str>,
 ) -> CreatedKeyResponse<'k> {
-    CreatedKeyResponse { details: key(created, organization), key: text, url }
+    CreatedKeyResponse { details: key_response(created, organization), key: text, url }
 }
 
-pub fn revoked_key(id: &KeyId, created_with_it: usize) -> RevokedKeyResponse<'_> {
-    RevokedKeyResponse { id, revoked: true, created_with_it }
+pub fn revoked_key_response(id: &KeyId, created_keys_revoked: usize) -> RevokedKeyResponse<'_> {
+    RevokedKeyResponse { id, revoked: true, created_keys_revoked }
 }
 
 /// `organization` is the name of the key's organization.
-pub fn key<'k>(key: &'k ApiKey, organization: &'k str) -> KeyResponse<'k> {
+pub fn key_response<'k>(key: &'k ApiKey, organization: &'k str) -> KeyResponse<'k> {
     KeyResponse {
         id: &key.id,
         kind: key.kind,
@@ -70,8 +70,8 @@ pub fn key<'k>(key: &'k ApiKey, organization: &'k str) -> KeyResponse<'k> {
         test: key.test,
         origins: &key.origins,
         tags: &key.tags,
-        made_by: key.made_by.as_ref(),
-        of_organization: key.of_organization,
+        created_by: key.created_by.as_ref(),
+        organization_wide: key.organization_wide,
         created_at: key.created_at,
         expires_at: key.expires_at,
         revoked_at: key.revoked_at,

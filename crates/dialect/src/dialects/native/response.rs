@@ -11,11 +11,13 @@ use leadgate_domain::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::response::{DialectResponse, Disclosure, PostedLead, SourceNames, SubmissionOutcome, status};
+use crate::response::{
+    DialectResponse, Disclosure, PostedLead, SourceNameLookup, SubmissionOutcome, submission_status,
+};
 
 /// The requested submission, in a response about the lead that it created or matched.
 #[derive(Debug, Serialize)]
-pub struct SubmissionNote {
+pub struct RequestedSubmission {
     id: SubmissionId,
     outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,16 +29,24 @@ pub struct SubmissionNote {
 pub struct NoLeadResponse {
     id: SubmissionId,
     status: &'static str,
-    submission: SubmissionNote,
+    submission: RequestedSubmission,
 }
 
 /// A submission of an erased person, whose lead is deleted.
-pub fn erased(id: SubmissionId, outcome: Outcome) -> NoLeadResponse {
-    NoLeadResponse { id, status: "erased", submission: SubmissionNote { id, outcome, reason: None } }
+pub fn erased_response(id: SubmissionId, outcome: Outcome) -> NoLeadResponse {
+    NoLeadResponse { id, status: "erased", submission: RequestedSubmission { id, outcome, reason: None } }
 }
 
-pub fn without_lead(id: SubmissionId, outcome: Outcome, reason: Option<QuarantineReason>) -> NoLeadResponse {
-    NoLeadResponse { id, status: status(outcome), submission: SubmissionNote { id, outcome, reason } }
+pub fn no_lead_response(
+    id: SubmissionId,
+    outcome: Outcome,
+    reason: Option<QuarantineReason>,
+) -> NoLeadResponse {
+    NoLeadResponse {
+        id,
+        status: submission_status(outcome),
+        submission: RequestedSubmission { id, outcome, reason },
+    }
 }
 
 /// The outcome of a submission, for a client that waited.
@@ -67,7 +77,7 @@ struct NoLeadOutcomeResponse {
     reason: Option<QuarantineReason>,
 }
 
-pub(crate) fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
+pub(crate) fn render_outcome(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, quarantine, disclosure, .. } =
         *submission;
     let response = match submission.lead {
@@ -84,10 +94,10 @@ pub(crate) fn settled(submission: &SubmissionOutcome<'_>) -> DialectResponse {
         ),
         None => DialectResponse::json(
             submission.http_status(),
-            &NoLeadOutcomeResponse { id, outcome, status: status(outcome), reason: quarantine },
+            &NoLeadOutcomeResponse { id, outcome, status: submission_status(outcome), reason: quarantine },
         ),
     };
-    response.located()
+    response.with_location()
 }
 
 /// A lead as clients see it.
@@ -129,21 +139,21 @@ pub struct LeadResponse<'l> {
     received_at: Timestamp,
     updated_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
-    submission: Option<SubmissionNote>,
+    submission: Option<RequestedSubmission>,
 }
 
 /// A lead that was requested by its id, or by the id of a submission that created or matched it.
-pub fn lead<'l>(
+pub fn lead_response<'l>(
     lead: &'l Lead,
     submission: SubmissionId,
     outcome: Outcome,
-    sources: SourceNames<'_>,
+    sources: SourceNameLookup<'_>,
 ) -> LeadResponse<'l> {
-    let submission = Some(SubmissionNote { id: submission, outcome, reason: None });
-    LeadResponse { submission, ..listed(lead, sources) }
+    let submission = Some(RequestedSubmission { id: submission, outcome, reason: None });
+    LeadResponse { submission, ..listed_lead_response(lead, sources) }
 }
 
-pub fn listed<'l>(lead: &'l Lead, sources: SourceNames<'_>) -> LeadResponse<'l> {
+pub fn listed_lead_response<'l>(lead: &'l Lead, sources: SourceNameLookup<'_>) -> LeadResponse<'l> {
     LeadResponse {
         id: lead.id,
         status: lead.status.as_str(),
@@ -193,14 +203,14 @@ pub struct ValidationResponse<'l> {
     trace: &'l Trace,
 }
 
-pub fn validated<'l>(
+pub fn validation_response<'l>(
     outcome: Outcome,
     reason: Option<QuarantineReason>,
     lead: Option<&'l Lead>,
     trace: &'l Trace,
-    sources: SourceNames<'_>,
+    sources: SourceNameLookup<'_>,
 ) -> ValidationResponse<'l> {
-    ValidationResponse { outcome, reason, lead: lead.map(|lead| listed(lead, sources)), trace }
+    ValidationResponse { outcome, reason, lead: lead.map(|lead| listed_lead_response(lead, sources)), trace }
 }
 
 /// A page of the list of leads.
@@ -211,8 +221,12 @@ pub struct LeadListResponse<'l> {
 }
 
 /// Clients send `next` as `after` to get the next page.
-pub fn page<'l>(leads: &'l [Lead], next: Option<&'l str>, sources: SourceNames<'_>) -> LeadListResponse<'l> {
-    LeadListResponse { data: leads.iter().map(|lead| listed(lead, sources)).collect(), next }
+pub fn lead_list_response<'l>(
+    leads: &'l [Lead],
+    next: Option<&'l str>,
+    sources: SourceNameLookup<'_>,
+) -> LeadListResponse<'l> {
+    LeadListResponse { data: leads.iter().map(|lead| listed_lead_response(lead, sources)).collect(), next }
 }
 
 /// The outcome of a submission, with the trace of the decision.
@@ -277,10 +291,13 @@ struct SubmissionContent<'s> {
     body_hash: BodyHash,
 }
 
-pub fn record<'s>(submission: &'s Submission, result: OutcomeWithTrace<'s>) -> SubmissionResponse<'s> {
+pub fn submission_response<'s>(
+    submission: &'s Submission,
+    result: OutcomeWithTrace<'s>,
+) -> SubmissionResponse<'s> {
     SubmissionResponse {
         id: submission.id,
-        status: status(result.outcome),
+        status: submission_status(result.outcome),
         outcome: result.outcome,
         lead_id: result.lead,
         reason: result.quarantine,
@@ -291,7 +308,7 @@ pub fn record<'s>(submission: &'s Submission, result: OutcomeWithTrace<'s>) -> S
         erased_at: result.erased_at,
         content: result.erased_at.is_none().then(|| SubmissionContent {
             client: &submission.client,
-            fields: FieldsResponse::of(&submission.fields),
+            fields: FieldsResponse::from(&submission.fields),
             raw: &submission.raw,
             body_hash: submission.body_hash,
         }),
@@ -328,8 +345,8 @@ struct FieldsResponse<'s> {
     untrusted_fields: &'s Map<String, Value>,
 }
 
-impl<'s> FieldsResponse<'s> {
-    fn of(fields: &'s Fields) -> Self {
+impl<'s> From<&'s Fields> for FieldsResponse<'s> {
+    fn from(fields: &'s Fields) -> Self {
         Self {
             phone: &fields.phone,
             phone_country: fields.phone_country,

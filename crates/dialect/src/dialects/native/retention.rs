@@ -17,7 +17,7 @@ pub struct RetentionResponse {
     pub audit: String,
 }
 
-pub fn retention(retention: Retention) -> RetentionResponse {
+pub fn retention_response(retention: Retention) -> RetentionResponse {
     RetentionResponse {
         submissions: format_age(retention.submissions),
         leads: format_age(retention.leads),

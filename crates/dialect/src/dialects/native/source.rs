@@ -54,12 +54,12 @@ pub struct SignatureResponse<'s> {
     secret: Option<&'s str>,
 }
 
-pub fn signature<'s>(source: &Source, secret: Option<&'s str>) -> SignatureResponse<'s> {
+pub fn signature_response<'s>(source: &Source, secret: Option<&'s str>) -> SignatureResponse<'s> {
     SignatureResponse { id: source.id, signature: source.signature, secret }
 }
 
 /// `base` is the public URL of the gateways. `token` is set only if it can be shown.
-pub fn source<'s>(
+pub fn source_response<'s>(
     source: &'s Source,
     organization: &'s str,
     base: &str,

@@ -17,7 +17,7 @@ pub struct SuppressionResponse<'s> {
     holds: bool,
 }
 
-pub fn suppression(entry: &Suppression, now: Timestamp) -> SuppressionResponse<'_> {
+pub fn suppression_response(entry: &Suppression, now: Timestamp) -> SuppressionResponse<'_> {
     SuppressionResponse {
         kind: entry.key.kind,
         value: entry.value.as_deref(),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::field_reader::MAX_FAULTS;
-use crate::name_index::{NATIVE, PEOPLE, SHARED};
+use crate::name_index::{CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, NATIVE_NAMES};
 
 /// The names in the first and the last column of the table in `docs/native.md`.
 fn documented() -> Vec<(Vec<&'static str>, Vec<&'static str>)> {
@@ -21,10 +21,11 @@ fn documented() -> Vec<(Vec<&'static str>, Vec<&'static str>)> {
 fn every_field_and_its_other_names_are_documented() {
     let documented = documented();
     let fields: Vec<_> = documented.iter().flat_map(|(field, _)| field.iter().copied()).collect();
-    let own: Vec<_> = NATIVE.iter().map(|(_, names)| names[0]).collect();
+    let own: Vec<_> = NATIVE_NAMES.iter().map(|(_, names)| names[0]).collect();
     assert_eq!(fields, own);
-    for ((slot, _), (_, others)) in NATIVE.iter().zip(&documented) {
-        let accepted = PEOPLE.iter().chain(SHARED).filter(|(other, _)| other == slot);
+    for ((slot, _), (_, others)) in NATIVE_NAMES.iter().zip(&documented) {
+        let accepted =
+            CONTACT_SYNONYMS.iter().chain(CONSENT_AND_ATTRIBUTION_NAMES).filter(|(other, _)| other == slot);
         let accepted: Vec<_> = accepted.flat_map(|(_, names)| names.iter().copied()).collect();
         assert_eq!(*others, accepted, "{slot:?}");
     }

@@ -67,7 +67,7 @@ fn evidence(
         quarantine,
     };
     let now = Timestamp::parse("2026-02-01T00:00:01Z").unwrap();
-    ConsentEvidence::of(
+    ConsentEvidence::from_resolved(
         &ResolvedSubmission {
             normalized,
             trace: Trace::default(),

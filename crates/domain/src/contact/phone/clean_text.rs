@@ -50,7 +50,7 @@ pub(super) struct CleanText {
 }
 
 impl CleanText {
-    pub(super) fn of(raw: &str) -> Result<Self, PhoneProblem> {
+    pub(super) fn parse(raw: &str) -> Result<Self, PhoneProblem> {
         let mut repairs = Vec::new();
         let plain = without_entities(raw);
         let visible = INVISIBLE.replace_all(&plain, "");

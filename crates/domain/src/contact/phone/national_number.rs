@@ -45,7 +45,7 @@ impl NationalNumber {
         if !(MIN_DIGITS..=MAX_DIGITS).contains(&national.len()) {
             return Err(PhoneProblem::NotANumber);
         }
-        let plan = match NumberingPlan::of_code(plan.code) {
+        let plan = match NumberingPlan::for_code(plan.code) {
             [single] => Some(single),
             plans => plans.iter().find(|plan| plan.has_leading_digits(national)),
         };
@@ -111,7 +111,7 @@ fn find_code_without_plus<'d>(
     if !only_without_code && default_plan.length(digits) != LengthCheck::TooLong {
         return Ok(None);
     }
-    Ok(NumberingPlan::of_code(default_plan.code).first().map(|plan| DigitsInPlan { plan, digits: rest }))
+    Ok(NumberingPlan::for_code(default_plan.code).first().map(|plan| DigitsInPlan { plan, digits: rest }))
 }
 
 /// Splits digits that begin with a country code. No code is a prefix of another one.
@@ -122,7 +122,7 @@ fn split_code(digits: &str) -> Result<DigitsInPlan<'_>, PhoneProblem> {
     let split_at = |length| {
         let (code, rest) = digits.split_at_checked(length)?;
         let code = Some(code).filter(|code| !code.starts_with('0'))?.parse().ok()?;
-        Some(DigitsInPlan { plan: NumberingPlan::of_code(code).first()?, digits: rest.into() })
+        Some(DigitsInPlan { plan: NumberingPlan::for_code(code).first()?, digits: rest.into() })
     };
     (1..=3).find_map(split_at).ok_or(PhoneProblem::NotAssigned)
 }

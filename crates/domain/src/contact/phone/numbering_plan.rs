@@ -129,13 +129,13 @@ impl NumberingPlan {
         }
     }
 
-    pub(super) fn of_region(region: country::Id) -> Option<&'static Self> {
+    pub(super) fn for_region(region: country::Id) -> Option<&'static Self> {
         let code = DATABASE.by_id(region.as_ref())?.country_code();
-        Self::of_code(code).iter().find(|plan| plan.region == Some(region))
+        Self::for_code(code).iter().find(|plan| plan.region == Some(region))
     }
 
     /// The plans that share a country code, the main one first; empty if the code does not exist.
-    pub(super) fn of_code(code: u16) -> &'static [Self] {
+    pub(super) fn for_code(code: u16) -> &'static [Self] {
         static PLANS: LazyLock<HashMap<u16, Vec<NumberingPlan>>> = LazyLock::new(|| {
             let of =
                 |code| Some((code, DATABASE.by_code(&code)?.into_iter().map(NumberingPlan::new).collect()));

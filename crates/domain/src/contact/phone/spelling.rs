@@ -38,7 +38,7 @@ pub(crate) fn spellings(e164: &str) -> Vec<String> {
         spellings.extend([number.clone().into_owned(), digits.to_owned()]);
         let code = (1..=3).find_map(|length| {
             let (code, national) = digits.split_at_checked(length)?;
-            (!NumberingPlan::of_code(code.parse().ok()?).is_empty()).then_some((code, national))
+            (!NumberingPlan::for_code(code.parse().ok()?).is_empty()).then_some((code, national))
         });
         match code {
             Some(("1", national)) => spellings.push(national.to_owned()),

@@ -88,6 +88,6 @@ fn shown(judged: &SubmissionPreview, source: &Source, known: &Snapshot) -> anyho
         false => known.source(id).map(|source| source.display_name()),
     };
     let SubmissionPreview { ruling, lead, trace } = judged;
-    let shown = native::validated(ruling.outcome, ruling.quarantine, lead.as_ref(), trace, &title);
+    let shown = native::validation_response(ruling.outcome, ruling.quarantine, lead.as_ref(), trace, &title);
     Ok(serde_json::to_value(shown)?)
 }

@@ -128,10 +128,11 @@ struct ImportReport {
 
 impl ImportReport {
     fn print(&self, output: &Output) {
-        let Self { counts: ImportCounts { rows, added, extended, kept, refused }, results, .. } = self;
+        let Self { counts: ImportCounts { rows, added, extended, already_listed, refused }, results, .. } =
+            self;
         output.print(self, |line| {
             line(&format!(
-                "{rows} rows: {added} added, {extended} extended, {kept} already listed, {refused} refused"
+                "{rows} rows: {added} added, {extended} extended, {already_listed} already listed, {refused} refused"
             ));
             line(&format!("the result of each row is in {}", results.display()));
         });

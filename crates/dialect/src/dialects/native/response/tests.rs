@@ -55,11 +55,11 @@ fn sample() -> Lead {
         consent_max_age_seconds: None,
         consent_phone: None,
         status: LeadStatus::default(),
-        clocks: FieldVersions {
+        field_versions: FieldVersions {
             base: (Trust::Secret, at(), ID.parse().unwrap()).into(),
             first: None,
-            own: BTreeMap::new(),
-            left_out: None,
+            by_field: BTreeMap::new(),
+            custom_fields_dropped_up_to: None,
             public_tags: Default::default(),
         },
         observed: None,
@@ -88,10 +88,12 @@ fn an_accepted_submission_is_queued() {
 #[test]
 fn a_lead_response_names_the_requested_submission() {
     let sample = sample();
-    let response =
-        serde_json::to_string_pretty(&lead(&sample, OTHER.parse().unwrap(), Outcome::Duplicate, &|_| {
-            Some("partner".to_owned())
-        }));
+    let response = serde_json::to_string_pretty(&lead_response(
+        &sample,
+        OTHER.parse().unwrap(),
+        Outcome::Duplicate,
+        &|_| Some("partner".to_owned()),
+    ));
     insta::assert_snapshot!(response.unwrap(), @r#"
     {
       "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
@@ -180,7 +182,7 @@ fn an_invalid_phone_is_shown_as_submitted() {
         reason: Some(PhoneProblem::NotANumber),
     };
     let lead = Lead { phone: Some(phone), ..sample() };
-    assert_json_snapshot!(listed(&lead, &|_| None).phone, @r#"
+    assert_json_snapshot!(listed_lead_response(&lead, &|_| None).phone, @r#"
     {
       "raw": "call me",
       "e164": null,
@@ -195,7 +197,7 @@ fn an_invalid_phone_is_shown_as_submitted() {
 #[test]
 fn a_quarantined_submission_shows_its_reason() {
     let reason = Some(QuarantineReason::IdempotencyMismatch);
-    assert_json_snapshot!(without_lead(ID.parse().unwrap(), Outcome::Quarantined, reason), @r#"
+    assert_json_snapshot!(no_lead_response(ID.parse().unwrap(), Outcome::Quarantined, reason), @r#"
     {
       "id": "018f4e2a-7b1c-7000-8000-0000000000aa",
       "status": "quarantined",
@@ -210,13 +212,13 @@ fn a_quarantined_submission_shows_its_reason() {
 
 #[test]
 fn a_page_has_the_cursor_of_the_next_page() {
-    assert_json_snapshot!(page(&[], None, &|_| None), @r#"
+    assert_json_snapshot!(lead_list_response(&[], None, &|_| None), @r#"
     {
       "data": [],
       "next": null
     }
     "#);
-    let page = serde_json::to_value(page(&[sample()], Some("after-this"), &|_| None)).unwrap();
+    let page = serde_json::to_value(lead_list_response(&[sample()], Some("after-this"), &|_| None)).unwrap();
     assert_eq!(page["next"], "after-this");
     assert_eq!(page["data"][0]["id"], ID);
     assert_eq!(page["data"][0].get("submission"), None);
@@ -248,7 +250,7 @@ fn a_submission_shows_its_content_and_its_outcome() {
         trace: &trace,
         source: None,
     };
-    let response = serde_json::to_string_pretty(&record(&submission, result)).unwrap();
+    let response = serde_json::to_string_pretty(&submission_response(&submission, result)).unwrap();
     insta::assert_snapshot!(response, @r#"
     {
       "id": "018f4e2a-7b1c-7000-8000-0000000000bb",

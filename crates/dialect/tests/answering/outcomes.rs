@@ -2,15 +2,15 @@ use insta::assert_snapshot;
 use leadgate_dialect::{DialectResponse, kickofflabs};
 use leadgate_domain::{Dialect, Outcome};
 
-use crate::world::{LEAD, lead, settle, sparse_lead, text, texts};
+use crate::world::{LEAD, lead, render_outcome, sparse_lead, text, texts};
 
 /// The outcomes with a lead, then a quarantined submission and its duplicate.
 fn all(dialect: Dialect) -> Vec<DialectResponse> {
     let lead = lead();
     let with = [Outcome::Created, Outcome::Updated, Outcome::Linked, Outcome::Duplicate];
     let without = [Outcome::Quarantined, Outcome::Duplicate];
-    let with = with.map(|outcome| settle(dialect, outcome, Some(&lead)));
-    with.into_iter().chain(without.map(|outcome| settle(dialect, outcome, None))).collect()
+    let with = with.map(|outcome| render_outcome(dialect, outcome, Some(&lead)));
+    with.into_iter().chain(without.map(|outcome| render_outcome(dialect, outcome, None))).collect()
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn kickofflabs_members_have_the_documented_order_and_no_invented_values() {
         custom_fields unsubscribe_url uid parent_id opted_out utm tags referrals unverified_leads verified_leads \
         influence subscription_number ip referrer fraudulent";
     let sparse_lead = sparse_lead();
-    let body = text(&settle(Dialect::KickoffLabs, Outcome::Created, Some(&sparse_lead)));
+    let body = text(&render_outcome(Dialect::KickoffLabs, Outcome::Created, Some(&sparse_lead)));
     let positions: Vec<_> =
         DOCUMENTED.split(' ').map(|key| body.find(&format!("\"{key}\":")).unwrap()).collect();
     assert!(positions.is_sorted());
@@ -218,7 +218,7 @@ fn is_empty_value(value: &serde_json::Value) -> bool {
 
 #[test]
 fn a_kickofflabs_webhook_is_returned_as_its_url() {
-    assert_snapshot!(text(&kickofflabs::webhook_created("https://leads.example.com/w/tok")), @r#"
+    assert_snapshot!(text(&kickofflabs::render_webhook_created("https://leads.example.com/w/tok")), @r#"
     200 application/json
     {"message":"Inbound Webhook Created","url":"https://leads.example.com/w/tok"}
     "#);
@@ -228,7 +228,7 @@ fn a_kickofflabs_webhook_is_returned_as_its_url() {
 fn a_duplicate_returns_the_matched_lead() {
     for dialect in [Dialect::Native, Dialect::Lead2inbound, Dialect::KickoffLabs, Dialect::AskAd] {
         let lead = lead();
-        let response = settle(dialect, Outcome::Duplicate, Some(&lead));
+        let response = render_outcome(dialect, Outcome::Duplicate, Some(&lead));
         assert_eq!(response.status, 200);
         assert!(text(&response).contains(LEAD), "{dialect}");
     }
