@@ -1,12 +1,11 @@
 //! Mappings of sources: from the field names of clients to the fields of a lead.
 
+use leadgate_dialect::native::FieldsResponse;
 use leadgate_dialect::{DecodeError, MappingSuggestion, protocol};
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, Fields, OrganizationId, Source, SourceId, Submission, SubmissionId};
 use leadgate_store::{MappingRecord, Store};
-use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 use crate::error::ResourceKind;
 use crate::{OperationError, PageLimit, ReadLog, sources};
@@ -22,7 +21,7 @@ pub struct MappedBody {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MappedResult {
-    #[serde(serialize_with = "with_flat_texts")]
+    #[serde(serialize_with = "serialize_as_response")]
     Fields(Box<Fields>),
     /// Why the body is not a lead: a code, or a sentence about the mapping.
     Fault(String),
@@ -36,15 +35,9 @@ pub struct MappedFault {
     pub code: &'static str,
 }
 
-/// Serializes the texts beside the other fields, as in a lead of the native dialect.
-fn with_flat_texts<S: Serializer>(fields: &Fields, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut document = serde_json::to_value(fields).map_err(S::Error::custom)?;
-    if let Some(members) = document.as_object_mut()
-        && let Some(Value::Object(texts)) = members.remove("texts")
-    {
-        members.extend(texts);
-    }
-    document.serialize(serializer)
+/// Serializes the fields as in a response about a submission.
+fn serialize_as_response<S: Serializer>(fields: &Fields, serializer: S) -> Result<S::Ok, S::Error> {
+    FieldsResponse::from(fields).serialize(serializer)
 }
 
 /// Stores a mapping as the next version of the source and activates it. Returns the number of the version.

@@ -27,7 +27,7 @@ pub use key::{
 };
 pub(crate) use response::render_outcome;
 pub use response::{
-    LeadListResponse, LeadResponse, NoLeadResponse, OutcomeWithTrace, RequestedSubmission,
+    FieldsResponse, LeadListResponse, LeadResponse, NoLeadResponse, OutcomeWithTrace, RequestedSubmission,
     SubmissionResponse, ValidationResponse, erased_response, lead_list_response, lead_response,
     listed_lead_response, no_lead_response, submission_response, validation_response,
 };

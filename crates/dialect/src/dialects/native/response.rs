@@ -319,7 +319,7 @@ pub fn submission_response<'s>(
 
 /// The fields that were read, under their native names. Absent fields are omitted.
 #[derive(Debug, Serialize)]
-struct FieldsResponse<'s> {
+pub struct FieldsResponse<'s> {
     #[serde(skip_serializing_if = "is_absent")]
     phone: &'s Patch<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
