@@ -274,7 +274,7 @@ pub(crate) fn accept(
     let id = state.submission_ids.make(caller.source.organization, received_at);
     let accepted =
         dialect::accept(received, &caller.source, &caller.key, state.keys.match_key()?, id, received_at);
-    accepted.map_err(Refusal::rejected)
+    accepted.map_err(Refusal::from)
 }
 
 fn posted_lead<'s>(submission: &'s Submission, tags: &'s [String], caller: &'s Caller) -> PostedLead<'s> {

@@ -37,7 +37,8 @@ impl<T: Send + 'static> LongOperation<T> {
             let outcome = operation.await.map_err(Refusal::from);
             drop(permit);
             if let Err(Err(refusal)) = sender.send(outcome) {
-                tracing::error!(operation = name, error = %refusal, "operation failed after its client disconnected");
+                let error = refusal.log_text();
+                tracing::error!(operation = name, error, "operation failed after its client disconnected");
             }
         });
         Self(receiver)

@@ -81,7 +81,7 @@ impl Refusal {
 
 impl fmt::Display for ProblemResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.refusal, formatter)
+        formatter.write_str(&self.refusal.log_text())
     }
 }
 
@@ -120,15 +120,15 @@ impl ProblemResponse {
 impl Refusal {
     /// The content of the response, independent of the dialect.
     pub(crate) fn problem(&self) -> Problem<'_> {
-        let (status, code) = self.status_and_code();
+        let status = self.status();
         let reasons: &[ReadinessReason] = match self {
             Self::NotReady(reasons) => reasons,
             _ => &[],
         };
         Problem {
             status,
-            code,
-            detail: self.detail(),
+            code: self.code(),
+            detail: self.to_string().into(),
             errors: self.errors(),
             reasons: reasons.iter().filter_map(|reason| serde_json::to_value(reason).ok()).collect(),
             retry_after_seconds: self.retry_after_seconds(status),

@@ -50,7 +50,7 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let elapsed = started.elapsed();
     let log = response.request().app_data::<Data<GatewayState>>().map(|state| &state.refusals);
     if status.is_server_error() {
-        let error = refusal.map_or_else(String::new, Refusal::to_string);
+        let error = refusal.map_or_else(String::new, Refusal::log_text);
         if log.is_none_or(|log| log.is_first(ServerError { code, route })) {
             tracing::error!(
                 http.method = method,

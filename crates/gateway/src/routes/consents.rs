@@ -61,7 +61,7 @@ pub(crate) async fn export(
     // An error closes the connection: an incomplete export must not look complete.
     let end = stream::once(async move { running.result().await.map(|_| Bytes::new()) });
     let blocks = stream::once(async { Ok(first) }).chain(rest.map(Ok)).chain(end);
-    let blocks = blocks.map(|block| block.map_err(|refusal: Refusal| io::Error::other(refusal.to_string())));
+    let blocks = blocks.map(|block| block.map_err(|refusal: Refusal| io::Error::other(refusal.log_text())));
     Ok(HttpResponse::Ok().content_type(NDJSON).streaming(Box::pin(blocks)))
 }
 
