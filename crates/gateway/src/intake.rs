@@ -192,7 +192,7 @@ impl<'r> IntakeRequest<'r> {
             return self.answer_again(posted, reply_wait, caller).await;
         }
         let expected = match reply_wait.wait {
-            Some(_) if submission.mapping_fault.is_none() => state.replies.expect(id),
+            Some(_) if submission.mapping_fault.is_none() => state.replies.register(id),
             _ => None,
         };
         submission.reply_to = expected.as_ref().map(ExpectedReply::address).cloned();

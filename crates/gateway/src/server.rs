@@ -198,7 +198,7 @@ fn state(
         ),
         store: dependencies.store,
         publisher: dependencies.queue.publisher(),
-        replies: dependencies.queue.replies(),
+        replies: dependencies.queue.reply_receiver(),
         queue: dependencies.queue,
         limiter: dependencies.limiter,
         markers: dependencies.markers,

@@ -97,7 +97,7 @@ pub(crate) async fn queue(config: &Config, role: Role) -> anyhow::Result<Queue> 
     let settings = QueueConfig {
         confirm_timeout: config.queue.confirm_timeout,
         prefetch: config.queue.prefetch,
-        max_bytes: config.queue.max_size.as_u64(),
+        max_file_bytes: config.queue.max_size.as_u64(),
         ..QueueConfig::new(tls::queue_url(config))
     };
     Ok(Queue::open(settings, role).await?)

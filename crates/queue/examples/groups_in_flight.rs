@@ -64,10 +64,10 @@ async fn main() -> anyhow::Result<()> {
 
 async fn measure(broker: &RabbitMqServer, case: Case, window: Duration) -> anyhow::Result<Measured> {
     match case.rabbitmq {
-        Some((shards, groups_in_flight)) => {
+        Some((shards, max_groups_in_flight)) => {
             let vhost = broker.vhost().await?;
             declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(shards)).await?;
-            let config = QueueConfig { shards, groups_in_flight, ..QueueConfig::new(&vhost.amqp_url) };
+            let config = QueueConfig { shards, max_groups_in_flight, ..QueueConfig::new(&vhost.amqp_url) };
             let measured = publish(config, case.publishers, window).await?;
             vhost.remove().await?;
             Ok(measured)

@@ -45,23 +45,23 @@ pub struct QueueConfig {
     pub shards: u16,
     /// RabbitMQ: the message version that this build reads. This build consumes the queues `newer.v<N>` up to
     /// this version, and parks messages that it cannot read in the next one.
-    pub version: u64,
+    pub message_version: u64,
     /// Maximum number of submissions in one message.
-    pub group_max: usize,
+    pub max_group_size: usize,
     /// Maximum size of a message in bytes. A larger submission is sent alone.
-    pub group_bytes: usize,
+    pub max_group_bytes: usize,
     /// RabbitMQ: maximum number of messages without a confirm. See `docs/decisions/groups-in-flight.md`.
-    pub groups_in_flight: usize,
+    pub max_groups_in_flight: usize,
     /// Maximum number of submissions that wait in memory. Further publishes are refused.
-    pub waiting_max: usize,
+    pub max_waiting: usize,
     /// Maximum size in bytes of the submissions that wait in memory. Further publishes are refused.
-    pub waiting_bytes: usize,
+    pub max_waiting_bytes: usize,
     /// Time limit of a publish, including grouping and confirm.
     pub confirm_timeout: Duration,
     /// RabbitMQ: maximum number of unacknowledged messages of each consumer of a queue.
     pub prefetch: u16,
     /// Embedded: maximum size in bytes of the messages in the file. Further publishes are refused.
-    pub max_bytes: u64,
+    pub max_file_bytes: u64,
     /// RabbitMQ: heartbeat interval. A connection that is silent for twice this long is closed.
     pub heartbeat: Duration,
 }
@@ -72,15 +72,15 @@ impl QueueConfig {
         Self {
             url: url.into(),
             shards: 1,
-            version: message::VERSION,
-            group_max: 64,
-            group_bytes: 256 * 1024,
-            groups_in_flight: 4,
-            waiting_max: 16_384,
-            waiting_bytes: 64 * 1024 * 1024,
+            message_version: message::VERSION,
+            max_group_size: 64,
+            max_group_bytes: 256 * 1024,
+            max_groups_in_flight: 4,
+            max_waiting: 16_384,
+            max_waiting_bytes: 64 * 1024 * 1024,
             confirm_timeout: Duration::from_secs(3),
             prefetch: 32,
-            max_bytes: 4 * 1024 * 1024 * 1024,
+            max_file_bytes: 4 * 1024 * 1024 * 1024,
             heartbeat: Duration::from_secs(5),
         }
     }

@@ -49,10 +49,10 @@ impl Consumer {
     ///
     /// Deliveries that the caller still holds can no longer be settled
     /// ([`SettleResult::Lost`](crate::SettleResult::Lost)).
-    pub async fn release(&mut self) {
+    pub async fn requeue_all(&mut self) {
         match &mut self.handle {
-            ConsumerHandle::Amqp(handle) => handle.release().await,
-            ConsumerHandle::Embedded(handle) => handle.release(),
+            ConsumerHandle::Amqp(handle) => handle.requeue_all().await,
+            ConsumerHandle::Embedded(handle) => handle.requeue_all(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{amqp, embedded};
 #[derive(Debug)]
 pub struct Delivery {
     payload: Bytes,
-    deliveries: u32,
+    delivery_count: u32,
     published_at: Option<Timestamp>,
     handle: AckHandle,
 }
@@ -28,8 +28,8 @@ impl Delivery {
     }
 
     /// Number of earlier deliveries. This is a hint only, because brokers count differently.
-    pub fn deliveries(&self) -> u32 {
-        self.deliveries
+    pub fn delivery_count(&self) -> u32 {
+        self.delivery_count
     }
 
     /// When the message was published, to the second on RabbitMQ. `None` if another program published it
@@ -71,14 +71,14 @@ impl Delivery {
 
 impl From<RawDelivery<amqp::AmqpAckHandle>> for Delivery {
     fn from(raw: RawDelivery<amqp::AmqpAckHandle>) -> Self {
-        let RawDelivery { payload, deliveries, published_at, handle } = raw;
-        Self { payload, deliveries, published_at, handle: AckHandle::Amqp(Box::new(handle)) }
+        let RawDelivery { payload, delivery_count, published_at, handle } = raw;
+        Self { payload, delivery_count, published_at, handle: AckHandle::Amqp(Box::new(handle)) }
     }
 }
 
 impl From<RawDelivery<embedded::EmbeddedAckHandle>> for Delivery {
     fn from(raw: RawDelivery<embedded::EmbeddedAckHandle>) -> Self {
-        let RawDelivery { payload, deliveries, published_at, handle } = raw;
-        Self { payload, deliveries, published_at, handle: AckHandle::Embedded(handle) }
+        let RawDelivery { payload, delivery_count, published_at, handle } = raw;
+        Self { payload, delivery_count, published_at, handle: AckHandle::Embedded(handle) }
     }
 }

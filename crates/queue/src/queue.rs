@@ -15,11 +15,11 @@ use crate::consumer::{Consumer, ConsumerHandle};
 use crate::embedded::EmbeddedQueue;
 use crate::error::QueueError;
 use crate::publisher::{PublishSender, Publisher};
-use crate::replier::{Replier, ReplyTransport};
 use crate::replies::ReplyReceiver;
+use crate::reply_sender::{ReplySender, ReplyTransport};
 use crate::status::QueueStatus;
 
-const OBSERVE_INTERVAL: Duration = Duration::from_secs(5);
+const DEPTH_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// An open queue. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl Queue {
     /// The first call opens it. Must be called in a tokio runtime.
     ///
     /// Replies are not part of readiness: without a reply address, requests do not wait.
-    pub fn replies(&self) -> ReplyReceiver {
+    pub fn reply_receiver(&self) -> ReplyReceiver {
         ReplyReceiver::new(match &self.adapter {
             Adapter::Amqp(amqp) => amqp.replies(),
             Adapter::Embedded(embedded) => embedded.replies(),
@@ -84,8 +84,8 @@ impl Queue {
     }
 
     /// Returns the sender of replies to waiting requests. Must be called in a tokio runtime.
-    pub fn replier(&self) -> Replier {
-        Replier::new(match &self.adapter {
+    pub fn reply_sender(&self) -> ReplySender {
+        ReplySender::new(match &self.adapter {
             Adapter::Amqp(amqp) => ReplyTransport::Amqp(amqp.reply_sender()),
             Adapter::Embedded(embedded) => ReplyTransport::Embedded(embedded.replies()),
         })
@@ -122,8 +122,8 @@ impl Queue {
     }
 
     /// Reads the queue depth every few seconds until cancelled, for the gauges and for [`Queue::last_depth`].
-    pub async fn observe(&self, stop: &CancellationToken) {
-        let mut ticks = interval(OBSERVE_INTERVAL);
+    pub async fn poll_depth(&self, stop: &CancellationToken) {
+        let mut ticks = interval(DEPTH_POLL_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let Some(depth) = stop.run_until_cancelled(self.depth()).await else { return };
@@ -134,7 +134,7 @@ impl Queue {
         }
     }
 
-    /// The latest depth that [`Queue::observe`] read. `None` while the queue does not answer, or if `observe`
+    /// The latest depth that [`Queue::poll_depth`] read. `None` while the queue does not answer, or if `poll_depth`
     /// is not running.
     pub fn last_depth(&self) -> Option<QueueDepth> {
         self.last_depth.get()
@@ -152,10 +152,10 @@ impl Queue {
     ///
     /// # Errors
     /// When the broker or the file does not answer.
-    pub async fn parked_list(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
+    pub async fn list_parked(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
         match &self.adapter {
-            Adapter::Amqp(amqp) => amqp.admin().parked_list(limit).await,
-            Adapter::Embedded(embedded) => embedded.parked_list(limit).await,
+            Adapter::Amqp(amqp) => amqp.admin().list_parked(limit).await,
+            Adapter::Embedded(embedded) => embedded.list_parked(limit).await,
         }
     }
 
@@ -164,10 +164,10 @@ impl Queue {
     ///
     /// # Errors When the broker or the file does not answer. Messages that were replayed before the error
     /// stay replayed.
-    pub async fn parked_replay(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
+    pub async fn replay_parked(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
         match &self.adapter {
-            Adapter::Amqp(amqp) => amqp.admin().parked_replay(selection).await,
-            Adapter::Embedded(embedded) => embedded.parked_replay(selection).await,
+            Adapter::Amqp(amqp) => amqp.admin().replay_parked(selection).await,
+            Adapter::Embedded(embedded) => embedded.replay_parked(selection).await,
         }
     }
 

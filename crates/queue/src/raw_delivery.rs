@@ -8,7 +8,7 @@ use leadgate_domain::Timestamp;
 pub(crate) struct RawDelivery<H> {
     pub(crate) payload: Bytes,
     /// Number of earlier deliveries.
-    pub(crate) deliveries: u32,
+    pub(crate) delivery_count: u32,
     pub(crate) published_at: Option<Timestamp>,
     pub(crate) handle: H,
 }

@@ -29,7 +29,7 @@ impl ReplyReceiver {
     ///
     /// `None` if a reply is not possible: there is no reply address now, too many submissions are registered,
     /// or this one already is.
-    pub fn expect(&self, submission: SubmissionId) -> Option<ExpectedReply> {
+    pub fn register(&self, submission: SubmissionId) -> Option<ExpectedReply> {
         let (address, reply) = self.pending.register(submission)?;
         Some(ExpectedReply { submission, address, reply, pending: Arc::clone(&self.pending) })
     }
@@ -75,7 +75,7 @@ impl ExpectedReply {
 impl Drop for ExpectedReply {
     fn drop(&mut self) {
         self.reply.close();
-        self.pending.forget(self.submission);
+        self.pending.remove_if_closed(self.submission);
     }
 }
 
@@ -104,7 +104,7 @@ impl PendingReplies {
         waiting.clear();
     }
 
-    pub(crate) fn is_at(&self, address: &ReplyAddress) -> bool {
+    pub(crate) fn has_address(&self, address: &ReplyAddress) -> bool {
         self.address.borrow().as_ref() == Some(address)
     }
 
@@ -112,7 +112,7 @@ impl PendingReplies {
     pub(crate) fn resolve(&self, reply: Reply) -> bool {
         let waiter = self.lock().remove(&reply.submission);
         let resolved = waiter.is_some_and(|waiter| waiter.send(reply).is_ok());
-        let result = if resolved { "heard" } else { "unexpected" };
+        let result = if resolved { "delivered" } else { "unexpected" };
         counter!("leadgate_gateway_replies_total", "result" => result).increment(1);
         resolved
     }
@@ -130,7 +130,7 @@ impl PendingReplies {
 
     /// Removes the submission if its request no longer waits. The same submission may be registered again by
     /// then.
-    fn forget(&self, submission: SubmissionId) {
+    fn remove_if_closed(&self, submission: SubmissionId) {
         let mut waiting = self.lock();
         if waiting.get(&submission).is_some_and(oneshot::Sender::is_closed) {
             waiting.remove(&submission);

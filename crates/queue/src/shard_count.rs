@@ -35,7 +35,7 @@ impl ShardCount {
 
 /// Returns the shard of an organization. All its leads go to one shard, so that batches of different shards
 /// lock different organizations.
-pub(crate) fn shard_of(organization: OrganizationId, count: u16) -> u16 {
+pub(crate) fn shard_for(organization: OrganizationId, count: u16) -> u16 {
     // The low bits of an id are random.
     let shard = organization.as_uuid().as_u128() % u128::from(count.max(1));
     u16::try_from(shard).unwrap_or(0)
@@ -63,9 +63,9 @@ mod tests {
         let organizations: Vec<_> = (0..4_000).map(|_| OrganizationId::generate()).collect();
         let mut counts = [0; 4];
         for organization in &organizations {
-            let shard = shard_of(*organization, 4);
-            assert_eq!(shard_of(*organization, 4), shard);
-            assert_eq!(shard_of(*organization, 1), 0);
+            let shard = shard_for(*organization, 4);
+            assert_eq!(shard_for(*organization, 4), shard);
+            assert_eq!(shard_for(*organization, 1), 0);
             counts[usize::from(shard)] += 1;
         }
         assert!(counts.iter().all(|count| (850..1_150).contains(count)), "{counts:?}");

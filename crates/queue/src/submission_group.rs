@@ -14,8 +14,8 @@ use crate::error::PublishError;
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryLimit {
     waiting: Arc<WaitingCounts>,
-    items_max: usize,
-    bytes_max: usize,
+    max_items: usize,
+    max_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ struct WaitingCounts {
 
 impl MemoryLimit {
     pub(crate) fn new(config: &QueueConfig) -> Self {
-        Self { waiting: Arc::default(), items_max: config.waiting_max, bytes_max: config.waiting_bytes }
+        Self { waiting: Arc::default(), max_items: config.max_waiting, max_bytes: config.max_waiting_bytes }
     }
 
     /// Reserves memory for one submission until its publish ends.
@@ -36,7 +36,7 @@ impl MemoryLimit {
         let waiting_bytes = self.waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
         let reservation = Reservation { waiting: Arc::clone(&self.waiting), bytes };
         // A submission of any size is accepted when no other one waits.
-        if items >= self.items_max || (items > 0 && waiting_bytes.saturating_add(bytes) > self.bytes_max) {
+        if items >= self.max_items || (items > 0 && waiting_bytes.saturating_add(bytes) > self.max_bytes) {
             return Err(PublishError::Busy);
         }
         Ok(reservation)
@@ -158,6 +158,6 @@ pub(crate) struct GroupLimits {
 
 impl GroupLimits {
     pub(crate) fn new(config: &QueueConfig) -> Self {
-        Self { items: config.group_max.max(1), bytes: config.group_bytes.max(1) }
+        Self { items: config.max_group_size.max(1), bytes: config.max_group_bytes.max(1) }
     }
 }

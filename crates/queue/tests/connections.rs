@@ -8,7 +8,7 @@ use std::time::Duration;
 use leadgate_domain::Outcome;
 use leadgate_domain::reply::Reply;
 use leadgate_queue::{
-    Consumer, Queue, QueueConfig, Replier, ReplyReceiver, Role, SettleResult, declare_topology,
+    Consumer, Queue, QueueConfig, ReplyReceiver, ReplySender, Role, SettleResult, declare_topology,
 };
 use leadgate_testkit::proxy::Proxy;
 use leadgate_testkit::servers::{Vhost, shared};
@@ -26,14 +26,14 @@ struct Processes {
     replies: ReplyReceiver,
     worker: Queue,
     consumers: Vec<Consumer>,
-    replier: Replier,
+    reply_sender: ReplySender,
 }
 
 impl Processes {
     /// Starts the processes one after the other, so that the connections of each can be counted.
     async fn start(world: &World) -> (Self, [usize; 2]) {
         let gateway = open(world.config(), Role::Gateway).await;
-        let replies = gateway.replies();
+        let replies = gateway.reply_receiver();
         publish(&gateway, &submission(0)).await;
         timeout(TEST_TIMEOUT, replies.ready()).await.expect("the gateway has a reply address");
         gateway.depth().await.unwrap();
@@ -41,8 +41,8 @@ impl Processes {
 
         let worker = open(world.config(), Role::Worker).await;
         let consumers = (0..CONSUMERS).map(|_| worker.consumer()).collect();
-        let replier = worker.replier();
-        let mut processes = Self { gateway, replies, worker, consumers, replier };
+        let reply_sender = worker.reply_sender();
+        let mut processes = Self { gateway, replies, worker, consumers, reply_sender };
         processes.work().await;
         let worker_connections = vhost(world).connections().await.unwrap() - gateway_connections;
         (processes, [gateway_connections, worker_connections])
@@ -55,7 +55,7 @@ impl Processes {
         }
         for consumer in &mut self.consumers {
             settle_one(consumer).await;
-            consumer.release().await;
+            consumer.requeue_all().await;
         }
         timeout(TEST_TIMEOUT, self.reply()).await.expect("a reply arrives");
         self.worker.depth().await.unwrap();
@@ -67,8 +67,8 @@ impl Processes {
         let reply = Reply { submission, outcome: Outcome::Created, lead: None, quarantine: None };
         loop {
             self.replies.ready().await;
-            let Some(expected) = self.replies.expect(submission) else { continue };
-            self.replier.send(expected.address(), reply.clone());
+            let Some(expected) = self.replies.register(submission) else { continue };
+            self.reply_sender.send(expected.address(), reply.clone());
             if expected.wait(Duration::from_millis(200)).await.is_some() {
                 return;
             }

@@ -20,7 +20,7 @@ async fn a_message_is_delivered_unchanged(world: World) {
     let mut consumer = queue.consumer();
     let delivery = receive_one(&mut consumer).await;
     assert_eq!(delivery.payload(), &format!(r#"{{"v":1,"submissions":[{text}]}}"#));
-    assert_eq!(delivery.deliveries(), 0);
+    assert_eq!(delivery.delivery_count(), 0);
     let age = leadgate_domain::Timestamp::now().since(delivery.published_at().unwrap());
     assert!(age < Duration::from_secs(60), "{age:?}");
     assert_eq!(delivery.ack().await, SettleResult::Settled);
@@ -61,7 +61,7 @@ async fn a_dropped_delivery_is_counted_and_delivered_again(world: World) {
     let mut consumer = queue.consumer();
     for before in 0..4 {
         let delivery = receive_one(&mut consumer).await;
-        assert_eq!(delivery.deliveries(), before);
+        assert_eq!(delivery.delivery_count(), before);
         if before == 3 {
             assert_eq!(delivery.ack().await, SettleResult::Settled);
         } else {
@@ -79,19 +79,19 @@ async fn deliveries_are_counted_over_restarts(world: World) {
         }
         let mut consumer = queue.consumer();
         let delivery = receive_one(&mut consumer).await;
-        assert_eq!(delivery.deliveries(), before);
+        assert_eq!(delivery.delivery_count(), before);
         queue.shutdown().await;
     }
 }
 
-async fn release_requeues_and_receive_consumes_again(world: World) {
+async fn requeue_all_requeues_and_receive_consumes_again(world: World) {
     let queue = world.open().await;
     for number in 0..3 {
         publish(&queue, &submission(number)).await;
     }
     let mut consumer = queue.consumer();
     let unsettled = receive_one(&mut consumer).await;
-    consumer.release().await;
+    consumer.requeue_all().await;
     support::await_ready(&queue, 3).await;
     assert_eq!(unsettled.ack().await, SettleResult::Lost);
     assert_eq!(drain(&mut consumer, 3).await.len(), 3);
@@ -161,19 +161,19 @@ async fn a_parked_message_can_be_replayed(world: World) {
     let depth = queue.depth().await.unwrap();
     assert_eq!((depth.parked, depth.newer), (0, 3));
 
-    let list = queue.parked_list(10).await.unwrap();
-    assert_eq!(queue.parked_list(10).await.unwrap(), list, "listing changes nothing");
-    assert_eq!(queue.parked_list(2).await.unwrap().len(), 2);
+    let list = queue.list_parked(10).await.unwrap();
+    assert_eq!(queue.list_parked(10).await.unwrap(), list, "listing changes nothing");
+    assert_eq!(queue.list_parked(2).await.unwrap().len(), 2);
     assert!(list.iter().all(|parked| parked.reason == "unknown_version" && parked.parked_at.is_some()));
     assert!(list.iter().all(|parked| parked.bytes == br#"{"v":1,"submissions":[{"number":1}]}"#.len()));
 
     let selection = ParkedSelection::Ids(vec![list[1].id.clone(), "no such message".to_owned()]);
-    assert_eq!(queue.parked_replay(selection).await.unwrap(), 1);
-    let left: Vec<_> = queue.parked_list(10).await.unwrap().into_iter().map(|parked| parked.id).collect();
+    assert_eq!(queue.replay_parked(selection).await.unwrap(), 1);
+    let left: Vec<_> = queue.list_parked(10).await.unwrap().into_iter().map(|parked| parked.id).collect();
     assert_eq!(BTreeSet::from_iter(&left), BTreeSet::from([&list[0].id, &list[2].id]));
     assert_eq!(drain(&mut consumer, 1).await.len(), 1);
 
-    assert_eq!(queue.parked_replay(ParkedSelection::All).await.unwrap(), 2);
+    assert_eq!(queue.replay_parked(ParkedSelection::All).await.unwrap(), 2);
     assert_eq!(drain(&mut consumer, 2).await.len(), 2);
     let depth = queue.depth().await.unwrap();
     assert_eq!((depth.parked, depth.newer), (0, 0));
@@ -190,7 +190,7 @@ async fn a_message_of_a_newer_version_waits_for_a_newer_build(world: World) {
     settled_empty(&older).await;
     let depth = older.depth().await.unwrap();
     assert_eq!((depth.parked, depth.newer), (1, 1));
-    assert_eq!(older.parked_list(10).await.unwrap().len(), 2, "both are listed");
+    assert_eq!(older.list_parked(10).await.unwrap().len(), 2, "both are listed");
     older.shutdown().await;
 
     let newer = world.open_with_version(2).await;
@@ -202,7 +202,7 @@ async fn a_message_of_a_newer_version_waits_for_a_newer_build(world: World) {
     let depth = newer.depth().await.unwrap();
     assert_eq!((depth.parked, depth.newer), (1, 0));
     let reasons: Vec<_> =
-        newer.parked_list(10).await.unwrap().into_iter().map(|message| message.reason).collect();
+        newer.list_parked(10).await.unwrap().into_iter().map(|message| message.reason).collect();
     assert_eq!(reasons, ["unreadable"]);
 }
 
@@ -225,7 +225,7 @@ async fn a_thousand_concurrent_publishes_are_grouped_and_delivered_once(world: W
 }
 
 async fn a_message_has_a_maximum_size(world: World) {
-    let config = leadgate_queue::QueueConfig { group_bytes: 1_000, ..world.config() };
+    let config = leadgate_queue::QueueConfig { max_group_bytes: 1_000, ..world.config() };
     let queue = support::open(config, Role::AllInOne).await;
     publish(&queue, &submission(1_000)).await;
     let mut publishing = JoinSet::new();
@@ -249,7 +249,7 @@ async fn a_message_has_a_maximum_size(world: World) {
 }
 
 async fn publishes_over_the_memory_limit_are_refused(world: World) {
-    let config = leadgate_queue::QueueConfig { waiting_max: 10, ..world.config() };
+    let config = leadgate_queue::QueueConfig { max_waiting: 10, ..world.config() };
     let queue = support::open(config, Role::AllInOne).await;
     publish(&queue, &submission(1_000)).await;
     // All publishes start before the first one can be answered.
@@ -383,7 +383,7 @@ contract! {
     an_unacknowledged_message_is_delivered_again,
     a_dropped_delivery_is_counted_and_delivered_again,
     deliveries_are_counted_over_restarts,
-    release_requeues_and_receive_consumes_again,
+    requeue_all_requeues_and_receive_consumes_again,
     a_batch_contains_the_ready_messages,
     a_cancelled_receive_loses_nothing,
     a_parked_message_can_be_replayed,

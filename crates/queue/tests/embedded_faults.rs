@@ -216,7 +216,7 @@ async fn acknowledgements_are_written_when_the_file_is_unlocked() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_refuses_until_there_is_space() {
     let world = World::embedded();
-    let queue = open(QueueConfig { max_bytes: 300, ..world.config() }, Role::AllInOne).await;
+    let queue = open(QueueConfig { max_file_bytes: 300, ..world.config() }, Role::AllInOne).await;
     let mut accepted = 0;
     let refused = loop {
         match bounded_publish(&queue, accepted).await {
@@ -243,8 +243,8 @@ async fn another_process_can_administer_the_queue_of_a_running_one() {
     );
 
     let admin = Queue::open(world.config(), Role::Admin).await.unwrap();
-    assert_eq!(admin.parked_list(10).await.unwrap()[0].reason, "unattributable");
-    assert_eq!(admin.parked_replay(ParkedSelection::All).await.unwrap(), 1);
+    assert_eq!(admin.list_parked(10).await.unwrap()[0].reason, "unattributable");
+    assert_eq!(admin.replay_parked(ParkedSelection::All).await.unwrap(), 1);
     let replayed = receive_one(&mut consumer).await;
     assert_eq!(support::numbers(replayed.payload()), [1]);
     assert_eq!(replayed.ack().await, SettleResult::Settled);

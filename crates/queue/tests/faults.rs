@@ -292,6 +292,6 @@ async fn the_policy_in_deploy_works() {
     vhost.await_depth("parked", rejected, TEST_TIMEOUT).await.unwrap();
     let admin = open(world.config(), Role::Admin).await;
     assert!(
-        admin.parked_list(10).await.unwrap().iter().all(|parked| parked.reason == "dead_lettered: rejected")
+        admin.list_parked(10).await.unwrap().iter().all(|parked| parked.reason == "dead_lettered: rejected")
     );
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use leadgate_domain::reply::{Reply, ReplyAddress};
 use leadgate_domain::{Lead, Outcome, QuarantineReason, SubmissionId};
-use leadgate_queue::{ExpectedReply, Queue, QueueConfig, Replier, ReplyReceiver, Role, declare_topology};
+use leadgate_queue::{ExpectedReply, Queue, QueueConfig, ReplyReceiver, ReplySender, Role, declare_topology};
 use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::{RabbitMqServer, shared};
 use serde_json::json;
@@ -22,7 +22,7 @@ const NO_REPLY_WAIT: Duration = Duration::from_millis(200);
 struct Pair {
     gateway: Queue,
     replies: ReplyReceiver,
-    replier: Replier,
+    reply_sender: ReplySender,
     _worker: Queue,
 }
 
@@ -35,13 +35,13 @@ impl Pair {
         let embedded = gateway.url.starts_with("sqlite:");
         let gateway = support::open(gateway, if embedded { Role::AllInOne } else { Role::Gateway }).await;
         let worker = if embedded { gateway.clone() } else { support::open(worker, Role::Worker).await };
-        let (replies, replier) = (gateway.replies(), worker.replier());
+        let (replies, reply_sender) = (gateway.reply_receiver(), worker.reply_sender());
         timeout(TEST_TIMEOUT, replies.ready()).await.expect("a reply address");
-        Self { gateway, replies, replier, _worker: worker }
+        Self { gateway, replies, reply_sender, _worker: worker }
     }
 
     fn expect(&self, number: usize) -> ExpectedReply {
-        self.replies.expect(id(number)).expect("a reply address")
+        self.replies.register(id(number)).expect("a reply address")
     }
 
     /// Sends replies until one arrives, because after a fault both sides reconnect independently.
@@ -49,8 +49,8 @@ impl Pair {
         let received = async {
             loop {
                 timeout(TEST_TIMEOUT, self.replies.ready()).await.expect("a reply address");
-                let Some(expected) = self.replies.expect(id(number)) else { continue };
-                self.replier.send(expected.address(), reply(number));
+                let Some(expected) = self.replies.register(id(number)) else { continue };
+                self.reply_sender.send(expected.address(), reply(number));
                 if expected.wait(NO_REPLY_WAIT).await == Some(reply(number)) {
                     return;
                 }
@@ -87,8 +87,8 @@ async fn a_reply_reaches_the_waiting_request(world: World) {
         quarantine: Some(QuarantineReason::MappingFailed),
         ..reply(1)
     };
-    pair.replier.send(second.address(), created.clone());
-    pair.replier.send(first.address(), quarantined.clone());
+    pair.reply_sender.send(second.address(), created.clone());
+    pair.reply_sender.send(first.address(), quarantined.clone());
     assert_eq!(first.wait(TEST_TIMEOUT).await, Some(quarantined));
     assert_eq!(second.wait(TEST_TIMEOUT).await, Some(created));
     assert_eq!(pair.replies.waiting(), 0);
@@ -98,7 +98,7 @@ async fn many_concurrent_replies_arrive(world: World) {
     let pair = Pair::start(&world).await;
     let expected: Vec<_> = (0..2_000).map(|number| pair.expect(number)).collect();
     for (number, expected) in expected.iter().enumerate() {
-        pair.replier.send(expected.address(), reply(number));
+        pair.reply_sender.send(expected.address(), reply(number));
     }
     for (number, expected) in expected.into_iter().enumerate() {
         assert_eq!(expected.wait(TEST_TIMEOUT).await, Some(reply(number)));
@@ -108,11 +108,11 @@ async fn many_concurrent_replies_arrive(world: World) {
 async fn unexpected_replies_are_dropped(world: World) {
     let pair = Pair::start(&world).await;
     let expected = pair.expect(2);
-    pair.replier.send(expected.address(), reply(1));
-    pair.replier.send(&ReplyAddress::new(format!("leadgate.replies.{:032x}", 7)), reply(2));
-    pair.replier.send(expected.address(), reply(3));
-    pair.replier.send(expected.address(), Reply { outcome: Outcome::Linked, ..reply(2) });
-    pair.replier.send(expected.address(), reply(2));
+    pair.reply_sender.send(expected.address(), reply(1));
+    pair.reply_sender.send(&ReplyAddress::new(format!("leadgate.replies.{:032x}", 7)), reply(2));
+    pair.reply_sender.send(expected.address(), reply(3));
+    pair.reply_sender.send(expected.address(), Reply { outcome: Outcome::Linked, ..reply(2) });
+    pair.reply_sender.send(expected.address(), reply(2));
     assert_eq!(expected.wait(TEST_TIMEOUT).await.unwrap().outcome, Outcome::Linked, "the first reply counts");
     assert_eq!(pair.replies.waiting(), 0);
 }
@@ -122,7 +122,7 @@ async fn gateways_receive_only_their_own_replies(world: World, other: World) {
     let (ours, theirs) = (first_pair.expect(1), second_pair.expect(1));
     assert_ne!(ours.address(), theirs.address());
     for pair in [&first_pair, &second_pair] {
-        pair.replier.send(theirs.address(), reply(1));
+        pair.reply_sender.send(theirs.address(), reply(1));
     }
     assert_eq!(theirs.wait(TEST_TIMEOUT).await, Some(reply(1)));
     assert_eq!(ours.wait(NO_REPLY_WAIT).await, None);
@@ -137,9 +137,9 @@ async fn a_request_that_no_longer_waits_is_removed(world: World) {
     assert_eq!(pair.replies.waiting(), 1);
     assert_eq!(late.wait(Duration::from_millis(1)).await, None);
     assert_eq!(pair.replies.waiting(), 0);
-    pair.replier.send(&address, reply(1));
+    pair.reply_sender.send(&address, reply(1));
     let again = pair.expect(2);
-    pair.replier.send(&address, reply(2));
+    pair.reply_sender.send(&address, reply(2));
     assert_eq!(again.wait(TEST_TIMEOUT).await, Some(reply(2)));
     assert_eq!(pair.replies.waiting(), 0);
 }
@@ -147,10 +147,10 @@ async fn a_request_that_no_longer_waits_is_removed(world: World) {
 async fn a_submission_is_expected_once(world: World) {
     let pair = Pair::start(&world).await;
     let expected = pair.expect(1);
-    assert!(pair.replies.clone().expect(id(1)).is_none(), "clones share the registrations");
-    pair.replier.send(expected.address(), reply(1));
+    assert!(pair.replies.clone().register(id(1)).is_none(), "clones share the registrations");
+    pair.reply_sender.send(expected.address(), reply(1));
     assert_eq!(expected.wait(TEST_TIMEOUT).await, Some(reply(1)));
-    assert!(pair.replies.expect(id(1)).is_some());
+    assert!(pair.replies.register(id(1)).is_some());
 }
 
 async fn shutdown_ends_waiting_requests(world: World) {
@@ -160,7 +160,7 @@ async fn shutdown_ends_waiting_requests(world: World) {
     let (waited, ()) = tokio::join!(expected.wait(TEST_TIMEOUT), pair.gateway.shutdown());
     assert_eq!(waited, None);
     assert!(started.elapsed() < TEST_TIMEOUT, "the wait ends at once");
-    assert!(pair.replies.expect(id(2)).is_none());
+    assert!(pair.replies.register(id(2)).is_none());
     assert!(!pair.replies.is_ready());
 }
 
@@ -199,7 +199,7 @@ async fn gateways_of_one_broker_receive_only_their_own_replies() {
     let world = World::amqp().await;
     let (first_pair, second_pair) = (Pair::start(&world).await, Pair::start(&world).await);
     let (ours, theirs) = (first_pair.expect(1), second_pair.expect(1));
-    first_pair.replier.send(theirs.address(), reply(1));
+    first_pair.reply_sender.send(theirs.address(), reply(1));
     assert_eq!(theirs.wait(TEST_TIMEOUT).await, Some(reply(1)));
     assert_eq!(ours.wait(NO_REPLY_WAIT).await, None);
 }
@@ -226,7 +226,7 @@ async fn reply_queues_that_cannot_be_consumed_are_deleted() {
     };
     support::allow_reading(vhost, "^leads").await;
     let gateway = support::open(world.config(), Role::Gateway).await;
-    let replies = gateway.replies();
+    let replies = gateway.reply_receiver();
     let mut attempted = BTreeSet::new();
     timeout(TEST_TIMEOUT, async {
         while attempted.len() < 3 {
@@ -239,7 +239,7 @@ async fn reply_queues_that_cannot_be_consumed_are_deleted() {
 
     support::allow_reading(vhost, ".*").await;
     timeout(TEST_TIMEOUT, replies.ready()).await.expect("a reply address");
-    let address = replies.expect(id(1)).unwrap().address().as_str().to_owned();
+    let address = replies.register(id(1)).unwrap().address().as_str().to_owned();
     timeout(TEST_TIMEOUT, async { while reply_queues().await.len() > 1 {} })
         .await
         .expect("the other queues are deleted");
@@ -255,7 +255,7 @@ async fn unreadable_replies_are_ignored() {
     for message in ["garbage", r#"{"v":2,"replies":[]}"#, r#"{"v":1,"replies":[{"outcome":"odd"}]}"#] {
         assert!(vhost.publish("", expected.address().as_str(), message).await.unwrap());
     }
-    pair.replier.send(expected.address(), reply(1));
+    pair.reply_sender.send(expected.address(), reply(1));
     assert_eq!(expected.wait(TEST_TIMEOUT).await, Some(reply(1)));
 }
 
@@ -265,14 +265,14 @@ async fn replies_are_sent_to_reply_queues_only() {
     let world = World::amqp().await;
     let pair = Pair::start(&world).await;
     for queue in ["leads.0", "parked", ""] {
-        pair.replier.send(&ReplyAddress::new(queue), reply(1));
+        pair.reply_sender.send(&ReplyAddress::new(queue), reply(1));
     }
     // Replies are sent in order, so the earlier ones were handled by then.
     pair.replies_arrive_again(2).await;
     pair.replies_arrive_again(3).await;
     let depth = pair.gateway.depth().await.unwrap();
     assert_eq!((depth.ready, depth.parked), (0, 0));
-    pair.replier.send(&ReplyAddress::new("x".repeat(300)), reply(1));
+    pair.reply_sender.send(&ReplyAddress::new("x".repeat(300)), reply(1));
     pair.replies_arrive_again(4).await;
 }
 
@@ -288,8 +288,8 @@ async fn a_gateway_receives_replies_again_after_a_lost_connection() {
         let started = Instant::now();
         assert_eq!(expected.wait(TEST_TIMEOUT).await, None);
         assert!(started.elapsed() < TEST_TIMEOUT, "{mode:?}");
-        assert!(pair.replies.expect(id(2)).is_none());
-        pair.replier.send(&old_address, reply(1));
+        assert!(pair.replies.register(id(2)).is_none());
+        pair.reply_sender.send(&old_address, reply(1));
         proxy.set(ProxyMode::Pass).await.unwrap();
         pair.replies_arrive_again(3).await;
         assert_ne!(pair.expect(1).address(), &old_address, "the broker may still have the old queue");
@@ -304,7 +304,7 @@ async fn a_worker_sends_replies_again_after_a_lost_connection() {
     for mode in [ProxyMode::Close, ProxyMode::Reset, ProxyMode::Blackhole, ProxyMode::HalfOpen] {
         proxy.set(mode).await.unwrap();
         let expected = pair.expect(2);
-        send_many(&pair.replier, expected.address());
+        send_many(&pair.reply_sender, expected.address());
         // Replies that are still buffered may arrive after the connection is restored.
         drop(expected);
         proxy.set(ProxyMode::Pass).await.unwrap();
@@ -322,10 +322,10 @@ fn through(proxy: &Proxy, world: &World) -> QueueConfig {
 }
 
 /// Sends more replies than can wait. Checks that this takes less time than one call to the broker.
-fn send_many(replier: &Replier, to: &ReplyAddress) {
+fn send_many(reply_sender: &ReplySender, to: &ReplyAddress) {
     let started = Instant::now();
     for number in 0..10_000 {
-        replier.send(to, reply(number));
+        reply_sender.send(to, reply(number));
     }
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
@@ -343,17 +343,17 @@ async fn replies_recover_from_alarm_freeze_kill_and_restart() {
     node.memory_alarm(true).await.unwrap();
     // The broker reports the alarm after it receives something, so the first reply may still arrive.
     let expected = pair.expect(1);
-    pair.replier.send(expected.address(), reply(1));
-    send_many(&pair.replier, expected.address());
+    pair.reply_sender.send(expected.address(), reply(1));
+    send_many(&pair.reply_sender, expected.address());
     drop(expected);
     let expected = pair.expect(2);
-    send_many(&pair.replier, expected.address());
+    send_many(&pair.reply_sender, expected.address());
     assert_eq!(expected.wait(NO_REPLY_WAIT).await, None, "replies during an alarm are dropped");
     node.memory_alarm(false).await.unwrap();
     pair.replies_arrive_again(3).await;
 
     node.freeze().unwrap();
-    send_many(&pair.replier, pair.expect(4).address());
+    send_many(&pair.reply_sender, pair.expect(4).address());
     node.thaw().unwrap();
     pair.replies_arrive_again(5).await;
 

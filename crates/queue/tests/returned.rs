@@ -61,12 +61,12 @@ async fn listing_parked_messages_loses_nothing() {
     drop(consumer);
     for listing in 0..LISTINGS {
         let admin = open(world.config(), Role::Admin).await;
-        assert_eq!(admin.parked_list(100).await.unwrap().len(), MESSAGES, "listing {listing}");
+        assert_eq!(admin.list_parked(100).await.unwrap().len(), MESSAGES, "listing {listing}");
         let none = ParkedSelection::Ids(vec!["no such message".to_owned()]);
-        assert_eq!(admin.parked_replay(none).await.unwrap(), 0);
+        assert_eq!(admin.replay_parked(none).await.unwrap(), 0);
         admin.shutdown().await;
     }
-    assert_eq!(queue.parked_replay(ParkedSelection::All).await.unwrap(), MESSAGES);
+    assert_eq!(queue.replay_parked(ParkedSelection::All).await.unwrap(), MESSAGES);
     assert_all_delivered(&world).await;
 }
 
@@ -91,14 +91,14 @@ async fn lost_connections_of_workers_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn releases_lose_nothing() {
+async fn requeueing_loses_nothing() {
     let world = World::amqp().await;
     publish_all(&world).await;
     let queue = world.open().await;
     let mut consumer = queue.consumer();
     for _ in 0..RETURNS {
         let deliveries = receive_unsettled(&mut consumer).await;
-        consumer.release().await;
+        consumer.requeue_all().await;
         drop(deliveries);
         await_ready(&queue, u64::try_from(MESSAGES).unwrap()).await;
     }
@@ -129,7 +129,7 @@ async fn a_queue_with_another_delivery_limit_is_not_used() {
             "{refused:?}"
         );
         let admin = open(world.config(), Role::Admin).await;
-        let listed = admin.parked_list(10).await;
+        let listed = admin.list_parked(10).await;
         assert_eq!(listed.is_err(), name == "parked", "{listed:?}");
         admin.shutdown().await;
     }

@@ -66,7 +66,7 @@ async fn the_publisher_never_accepts_unroutable_messages() {
     let World::Amqp(vhost) = &world else { panic!("not a broker") };
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(10)).await.unwrap();
     // One submission per message, so that many confirms are outstanding.
-    let config = QueueConfig { shards: 10, group_max: 1, groups_in_flight: 8, ..world.config() };
+    let config = QueueConfig { shards: 10, max_group_size: 1, max_groups_in_flight: 8, ..world.config() };
     let queue = open(config.clone(), Role::Gateway).await;
     let mut load = Load::start(&queue);
     load.accepts(500).await;

@@ -10,13 +10,13 @@ use leadgate_domain::{
 };
 use leadgate_operations::reread;
 use leadgate_pipeline::Pipeline;
-use leadgate_queue::Replier;
+use leadgate_queue::ReplySender;
 use leadgate_store::{BatchSplitter, CommitResult, Directory, Store, StoreError, StoreFailure};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{BackoffDelay, RetryDeadline};
-use crate::no_contact::MissingContactLog;
+use crate::no_contact::NoContactLog;
 use crate::replies::ReplyAddresses;
 use crate::rescreen_runner::RescreenRunner;
 
@@ -49,9 +49,9 @@ pub(crate) struct Committer {
     pub(crate) directory: Arc<Directory>,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) judge: Arc<dyn Judge>,
-    pub(crate) replier: Replier,
+    pub(crate) reply_sender: ReplySender,
     pub(crate) rescreens: RescreenRunner,
-    pub(crate) no_contact: MissingContactLog,
+    pub(crate) no_contact: NoContactLog,
     /// Shared by all consumer tasks.
     pub(crate) splitter: Arc<BatchSplitter>,
     pub(crate) unavailable_timeout: Duration,
@@ -162,7 +162,7 @@ impl Committer {
         submissions: Vec<Submission>,
         deadline: RetryDeadline,
     ) -> Result<Vec<NormalizedSubmission>, CommitFailure> {
-        let sources = self.sources_of(&submissions, deadline).await?;
+        let sources = self.current_sources(&submissions, deadline).await?;
         let (pipeline, snapshot) = (Arc::clone(&self.pipeline), self.directory.snapshot());
         let normalize = move |submission: Submission| {
             let scoring = snapshot.scoring(submission.organization);
@@ -181,7 +181,7 @@ impl Committer {
 
     /// Returns the sources of the submissions, each at the revision that the gateway used or a later one.
     /// Released submissions need the latest revision. A source that is not in the result has been deleted.
-    async fn sources_of(
+    async fn current_sources(
         &self,
         submissions: &[Submission],
         deadline: RetryDeadline,
@@ -241,8 +241,8 @@ impl Committer {
         if addresses.is_empty() {
             return;
         }
-        let (store, replier) = (self.store.clone(), self.replier.clone());
-        tokio::spawn(async move { addresses.send(&committed.settled, &store, &replier).await });
+        let (store, reply_sender) = (self.store.clone(), self.reply_sender.clone());
+        tokio::spawn(async move { addresses.send(&committed.settled, &store, &reply_sender).await });
     }
 
     /// Waits until the database answers or the worker stops.

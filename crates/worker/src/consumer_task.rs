@@ -56,7 +56,7 @@ impl ConsumerTask {
             stop.run_until_cancelled(tokio::time::sleep(backoff.next())).await;
             self.current_batch = None;
         }
-        self.consumer.release().await;
+        self.consumer.requeue_all().await;
     }
 
     /// Waits for at least one delivery, receives all that are ready, and settles them.
@@ -68,9 +68,9 @@ impl ConsumerTask {
         self.current_batch = oldest(&decoded).map(|oldest| self.backlog_age.begin_batch(oldest));
         let (suspects, clean): (Vec<_>, Vec<_>) = decoded
             .into_iter()
-            .partition(|decoded| decoded.delivery.deliveries() >= ISOLATE_AFTER_DELIVERIES);
+            .partition(|decoded| decoded.delivery.delivery_count() >= ISOLATE_AFTER_DELIVERIES);
         if self.settle(clean, suspects, &mut result).await.is_err() {
-            self.consumer.release().await;
+            self.consumer.requeue_all().await;
             metrics::counter!("leadgate_worker_requeues_total").increment(1);
             result.requeued = true;
         } else {
@@ -121,7 +121,7 @@ impl ConsumerTask {
     /// The careful case: commits each submission alone and counts each attempt before it is made.
     async fn settle_individually(&self, decoded: DecodedDelivery) -> Result<(), CommitFailure> {
         for submission in &decoded.submissions {
-            isolate::settle(&self.committer, submission).await?;
+            isolate::commit_alone(&self.committer, submission).await?;
         }
         decoded.settle().await;
         Ok(())

@@ -7,7 +7,7 @@ use crate::commit::{CommitFailure, Committer};
 /// How often a submission may crash a worker before it is quarantined.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Settles one submission alone.
+/// Commits one submission alone, or quarantines it.
 ///
 /// Each attempt is counted in the store before it is made, so that an attempt that ends the process is
 /// counted, too. The delivery counter of the broker cannot be used, because it also counts requeues with
@@ -15,7 +15,10 @@ const MAX_ATTEMPTS: u32 = 3;
 ///
 /// The process runs one such submission at a time. Otherwise a crash would also count for the submissions
 /// that ran at the same time.
-pub(crate) async fn settle(committer: &Committer, submission: &Submission) -> Result<(), CommitFailure> {
+pub(crate) async fn commit_alone(
+    committer: &Committer,
+    submission: &Submission,
+) -> Result<(), CommitFailure> {
     let _guard = committer.isolation_lock.lock().await;
     let settled = attempt(committer, submission).await;
     // The submission is settled, or the database is unavailable: in both cases the count restarts. If the

@@ -14,7 +14,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60 * 60);
 const MAX_SOURCES: usize = 1_000;
 
 #[derive(Clone, Default)]
-pub(crate) struct MissingContactLog {
+pub(crate) struct NoContactLog {
     counts: Arc<Mutex<BTreeMap<SourceId, NoContactCount>>>,
 }
 
@@ -24,7 +24,7 @@ struct NoContactCount {
     leads: u64,
 }
 
-impl MissingContactLog {
+impl NoContactLog {
     /// Counts the leads that a commit created, per source. Logs a source at its first lead, then once an
     /// hour.
     pub(crate) fn record(&self, part: &[NormalizedSubmission], committed: &CommitResult) {
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_source_is_logged_at_its_first_lead_and_then_once_an_hour() {
-        let (log, start) = (MissingContactLog::default(), Instant::now());
+        let (log, start) = (NoContactLog::default(), Instant::now());
         let [source, other] = [SourceId::generate(), SourceId::generate()];
         let after = |minutes: u64| start + Duration::from_secs(60 * minutes);
         assert_eq!(log.leads_to_log(source, start), Some(1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leadgate_domain::reply::{Reply, ReplyAddress};
 use leadgate_domain::{Lead, LeadId, OrganizationId, Submission, SubmissionId};
-use leadgate_queue::Replier;
+use leadgate_queue::ReplySender;
 use leadgate_store::{SettledSubmission, Store};
 use metrics::counter;
 use tokio::time::timeout;
@@ -32,7 +32,12 @@ impl ReplyAddresses {
     }
 
     /// Sends the replies. Reads the leads of all of them with one look-up.
-    pub(crate) async fn send(&self, settled: &[SettledSubmission], store: &Store, replier: &Replier) {
+    pub(crate) async fn send(
+        &self,
+        settled: &[SettledSubmission],
+        store: &Store,
+        reply_sender: &ReplySender,
+    ) {
         let awaited: Vec<_> = settled
             .iter()
             .filter_map(|settled| Some((settled, self.0.get(&(settled.organization, settled.submission))?)))
@@ -46,7 +51,7 @@ impl ReplyAddresses {
                 Some(None) => {
                     counter!("leadgate_worker_replies_total", "result" => "lead_unavailable").increment(1);
                 }
-                lead => replier.send(address, reply(settled, lead.flatten())),
+                lead => reply_sender.send(address, reply(settled, lead.flatten())),
             }
         }
     }

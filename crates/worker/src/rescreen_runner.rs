@@ -21,18 +21,18 @@ pub(crate) struct RescreenRunner {
     /// Runs of [`Store::rescreen_contacts`].
     contacts: RescreenRuns,
     /// Runs of [`Store::rescreen`].
-    everything: RescreenRuns,
+    all_leads: RescreenRuns,
 }
 
 #[derive(Clone, Copy)]
 enum RescreenKind {
     Contacts,
-    Everything,
+    AllLeads,
 }
 
 impl RescreenRunner {
     pub(crate) fn new(store: Store, judge: Arc<dyn Judge>) -> Self {
-        Self { store, judge, contacts: RescreenRuns::default(), everything: RescreenRuns::default() }
+        Self { store, judge, contacts: RescreenRuns::default(), all_leads: RescreenRuns::default() }
     }
 
     /// Starts a run for the organization. If one is running, one more follows it, even after several calls.
@@ -41,7 +41,7 @@ impl RescreenRunner {
     }
 
     fn start_run(&self, organization: OrganizationId, kind: RescreenKind) {
-        if self.runs(kind).running.begin(organization) {
+        if self.runs(kind).running.start_or_queue(organization) {
             let this = self.clone();
             tokio::spawn(async move { this.run(organization, kind).await });
         }
@@ -56,7 +56,7 @@ impl RescreenRunner {
                 tracing::warn!(%organization, "re-screening after an opt-out failed, sweep will retry: {error}");
             }
             drop(permit);
-            if !runs.running.end(organization) {
+            if !runs.running.finish(organization) {
                 return;
             }
         }
@@ -67,18 +67,18 @@ impl RescreenRunner {
         match kind {
             RescreenKind::Contacts => {
                 if self.store.rescreen_contacts(organization, judge).await? {
-                    self.start_run(organization, RescreenKind::Everything);
+                    self.start_run(organization, RescreenKind::AllLeads);
                 }
                 Ok(())
             }
-            RescreenKind::Everything => self.store.rescreen(organization, judge, |_| {}).await,
+            RescreenKind::AllLeads => self.store.rescreen(organization, judge, |_| {}).await,
         }
     }
 
     fn runs(&self, kind: RescreenKind) -> &RescreenRuns {
         match kind {
             RescreenKind::Contacts => &self.contacts,
-            RescreenKind::Everything => &self.everything,
+            RescreenKind::AllLeads => &self.all_leads,
         }
     }
 }
@@ -102,7 +102,7 @@ struct RunningOrganizations(Arc<Mutex<HashMap<OrganizationId, bool>>>);
 
 impl RunningOrganizations {
     /// Returns whether the caller must start a run.
-    fn begin(&self, organization: OrganizationId) -> bool {
+    fn start_or_queue(&self, organization: OrganizationId) -> bool {
         let mut running = self.lock();
         if let Some(rerun) = running.get_mut(&organization) {
             *rerun = true;
@@ -113,7 +113,7 @@ impl RunningOrganizations {
     }
 
     /// Returns whether the caller must run once more.
-    fn end(&self, organization: OrganizationId) -> bool {
+    fn finish(&self, organization: OrganizationId) -> bool {
         let mut running = self.lock();
         let rerun = running.get_mut(&organization).is_some_and(std::mem::take);
         if !rerun {
@@ -135,11 +135,14 @@ mod tests {
     fn requests_during_a_run_cause_one_more_run() {
         let (running, organization, other) =
             (RunningOrganizations::default(), OrganizationId::generate(), OrganizationId::generate());
-        assert!(running.begin(organization));
-        assert!(!running.begin(organization) && !running.begin(organization), "it is running");
-        assert!(running.begin(other), "another organization does not wait");
-        assert!(running.end(organization), "another run was requested");
-        assert!(!running.end(organization));
-        assert!(running.begin(organization), "it is no longer running");
+        assert!(running.start_or_queue(organization));
+        assert!(
+            !running.start_or_queue(organization) && !running.start_or_queue(organization),
+            "it is running"
+        );
+        assert!(running.start_or_queue(other), "another organization does not wait");
+        assert!(running.finish(organization), "another run was requested");
+        assert!(!running.finish(organization));
+        assert!(running.start_or_queue(organization), "it is no longer running");
     }
 }

@@ -10,7 +10,7 @@ use leadgate_store::{RETENTION_SWEEP, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
 /// How often a worker tries to get the lease of a sweep.
-const TICK: Duration = Duration::from_secs(5);
+const LEASE_ATTEMPT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How much longer than the time limit of a run its lease lasts. If a run exceeds its lease, another worker
 /// may run at the same time, which is safe.
@@ -20,21 +20,21 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 pub(crate) struct PeriodicSweep {
     name: &'static str,
     /// Time limit of a run. If work is left, the next run starts at once.
-    run: Duration,
+    run_limit: Duration,
     /// Pause after a run that left no work.
     pause: Duration,
 }
 
 pub(crate) const SUPPRESSIONS: PeriodicSweep =
-    PeriodicSweep { name: "suppressions", run: Duration::from_secs(10), pause: Duration::from_secs(5) };
+    PeriodicSweep { name: "suppressions", run_limit: Duration::from_secs(10), pause: Duration::from_secs(5) };
 pub(crate) const RETENTION: PeriodicSweep = PeriodicSweep {
     name: RETENTION_SWEEP,
-    run: Duration::from_secs(4 * 60),
+    run_limit: Duration::from_secs(4 * 60),
     pause: Duration::from_secs(5 * 60),
 };
 pub(crate) const IDEMPOTENCY_KEYS: PeriodicSweep = PeriodicSweep {
     name: "idempotency_keys",
-    run: Duration::from_secs(60),
+    run_limit: Duration::from_secs(60),
     pause: Duration::from_secs(10 * 60),
 };
 
@@ -47,7 +47,7 @@ impl PeriodicSweep {
         stop: CancellationToken,
         work: impl Fn(Store, Instant) -> W,
     ) {
-        let mut ticks = tokio::time::interval(TICK);
+        let mut ticks = tokio::time::interval(LEASE_ATTEMPT_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut failing = false;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -75,8 +75,10 @@ impl PeriodicSweep {
         store: &Store,
         work: impl Fn(Store, Instant) -> W,
     ) -> Result<bool, StoreError> {
-        let Some(lease) = store.lease(self.name, self.run + LEASE_MARGIN).await? else { return Ok(false) };
-        let result = work(store.clone(), Instant::now() + self.run).await;
+        let Some(lease) = store.lease(self.name, self.run_limit + LEASE_MARGIN).await? else {
+            return Ok(false);
+        };
+        let result = work(store.clone(), Instant::now() + self.run_limit).await;
         let pause = if matches!(result, Ok(true)) { Duration::ZERO } else { self.pause };
         store.end_lease(lease, pause).await?;
         result.map(|_| true)
@@ -113,9 +115,9 @@ pub(crate) async fn retention(store: Store, deadline: Instant) -> Result<bool, S
         ("quarantined", swept.quarantined),
         ("audited", swept.audited),
     ];
-    for (what, count) in counts {
+    for (kind, count) in counts {
         let count = u64::try_from(count).unwrap_or(0);
-        metrics::counter!("leadgate_retention_erased_total", "what" => what).increment(count);
+        metrics::counter!("leadgate_retention_erased_total", "kind" => kind).increment(count);
     }
     Ok(swept.more)
 }

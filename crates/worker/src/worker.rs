@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 use crate::backlog_age::BacklogAge;
 use crate::commit::Committer;
 use crate::consumer_task::ConsumerTask;
-use crate::no_contact::MissingContactLog;
+use crate::no_contact::NoContactLog;
 use crate::rescreen_runner::RescreenRunner;
 use crate::sweep::{self, IDEMPOTENCY_KEYS, RETENTION, SUPPRESSIONS};
 
 /// How often the worker checks whether sources have changed.
-const DIRECTORY_POLL: Duration = Duration::from_secs(2);
+const SNAPSHOT_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The settings of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,19 +61,19 @@ pub struct Worker {
 
 impl Worker {
     /// Must be called within a tokio runtime.
-    pub fn new(parts: WorkerDependencies, config: WorkerConfig, stop: CancellationToken) -> Self {
-        let WorkerDependencies { queue, store, directory, pipeline, judge } = parts;
-        let (replier, unavailable_timeout) = (queue.replier(), config.unavailable_timeout);
+    pub fn new(dependencies: WorkerDependencies, config: WorkerConfig, stop: CancellationToken) -> Self {
+        let WorkerDependencies { queue, store, directory, pipeline, judge } = dependencies;
+        let (reply_sender, unavailable_timeout) = (queue.reply_sender(), config.unavailable_timeout);
         let committer = Committer {
             rescreens: RescreenRunner::new(store.clone(), Arc::clone(&judge)),
-            no_contact: MissingContactLog::default(),
+            no_contact: NoContactLog::default(),
             splitter: Arc::default(),
             isolation_lock: Arc::default(),
             store,
             directory,
             pipeline,
             judge,
-            replier,
+            reply_sender,
             unavailable_timeout,
             stop,
         };
@@ -126,7 +126,7 @@ impl Worker {
 }
 
 async fn refresh_directory(directory: Arc<Directory>, backlog_age: BacklogAge, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(DIRECTORY_POLL);
+    let mut ticks = tokio::time::interval(SNAPSHOT_POLL_INTERVAL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         backlog_age.record_gauge();
         if let Err(error) = directory.refresh().await {

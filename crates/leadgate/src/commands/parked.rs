@@ -37,7 +37,7 @@ pub(crate) async fn run(command: ParkedCommand, config: &Config, output: &Output
     let queue = ports::queue(config, Role::Admin).await?;
     match command {
         ParkedCommand::List { limit } => {
-            let parked = queue.parked_list(usize::try_from(limit)?).await?;
+            let parked = queue.list_parked(usize::try_from(limit)?).await?;
             let all: Vec<_> = parked.iter().map(describe).collect();
             let rows = parked.iter().map(|message| {
                 let (id, bytes) = (message.id.to_string(), message.bytes.to_string());
@@ -48,7 +48,7 @@ pub(crate) async fn run(command: ParkedCommand, config: &Config, output: &Output
         ParkedCommand::Replay(replay) => {
             let requested = replay.ids.len();
             let selection = if replay.all { ParkedSelection::All } else { ParkedSelection::Ids(replay.ids) };
-            let count = queue.parked_replay(selection).await?;
+            let count = queue.replay_parked(selection).await?;
             ensure!(
                 count > 0 || requested == 0,
                 UsageError::invalid_arguments(

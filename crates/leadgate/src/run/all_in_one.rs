@@ -53,7 +53,7 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     first_start::create_demo_organization(&config, address, &store).await?;
     tracing::info!(listen = %address, data = %config.data.display(), "leadgate started");
     let worker_task = tokio::spawn(worker.run());
-    components::observe(&queue, &stop);
+    components::poll_queue_depth(&queue, &stop);
     gateway.run().await?;
     worker_stop.cancel();
     worker_task.await?;

@@ -95,9 +95,9 @@ pub(super) fn directory(store: &Store, queue: &Queue) -> Arc<Directory> {
 }
 
 /// Spawns the task that reads the depth of the queue for metrics and readiness.
-pub(super) fn observe(queue: &Queue, stop: &CancellationToken) {
+pub(super) fn poll_queue_depth(queue: &Queue, stop: &CancellationToken) {
     let (queue, stop) = (queue.clone(), stop.clone());
-    tokio::spawn(async move { queue.observe(&stop).await });
+    tokio::spawn(async move { queue.poll_depth(&stop).await });
 }
 
 /// A gateway with these dependencies, with its address bound.

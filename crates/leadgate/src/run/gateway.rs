@@ -15,7 +15,7 @@ pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     let stop = components::stop_on_signal()?;
     config.check_shared_queue()?;
     let queue = ports::queue(&config, Role::Gateway).await?;
-    components::observe(&queue, &stop);
+    components::poll_queue_depth(&queue, &stop);
     let store = ports::store(&config)?;
     components::refuse_wrong_secret(&store).await?;
     let gateway = components::gateway(&config, geolocation, &queue, &store, render, stop).await?;

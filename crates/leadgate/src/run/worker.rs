@@ -18,7 +18,7 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     let stop = components::stop_on_signal()?;
     config.check_shared_queue()?;
     let queue = ports::queue(&config, Role::Worker).await?;
-    components::observe(&queue, &stop);
+    components::poll_queue_depth(&queue, &stop);
     let store = ports::worker_store(&config)?;
     let directory = components::directory(&store, &queue);
     let health_directory = Arc::clone(&directory);

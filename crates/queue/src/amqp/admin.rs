@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{BrokerConnection, CALL_TIMEOUT, OpenChannel, OpenConnection, call, close_channel};
 use super::queue_names::QueueNames;
-use super::unacked::Unacked;
+use super::unacked::UnackedDeliveries;
 use super::{message, queue_names, topology};
 use crate::admin::{ParkedMessage, ParkedSelection, QueueDepth};
 use crate::error::QueueError;
@@ -32,7 +32,7 @@ pub(crate) struct AdminClient {
     shards: ShardCount,
     /// The message version that this build reads.
     version: u64,
-    unacked: Unacked,
+    unacked: UnackedDeliveries,
 }
 
 impl AdminClient {
@@ -41,7 +41,7 @@ impl AdminClient {
         consuming: BrokerConnection,
         shards: ShardCount,
         version: u64,
-        unacked: Unacked,
+        unacked: UnackedDeliveries,
     ) -> Self {
         Self { publishing, consuming, shards, version, unacked }
     }
@@ -56,21 +56,21 @@ impl AdminClient {
                 unconsumed.push(queue);
             }
         }
-        let [parked, newer] = queue_names::parked(self.version);
+        let [parked, newer] = queue_names::parked_queues(self.version);
         let parked = count(&channel, &parked).await?.messages;
         let newer = count(&channel, &newer).await?.messages;
         let oldest_age = self.unacked.oldest().map(|at| Timestamp::now().since(at));
         Ok(QueueDepth { ready, in_flight: self.unacked.count(), parked, newer, oldest_age, unconsumed })
     }
 
-    pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
+    pub(crate) async fn list_parked(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
         let channel = self.read_parked().await?;
         let list = list(&channel, self.version, limit).await;
         close_channel(&channel).await;
         list
     }
 
-    pub(crate) async fn parked_replay(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
+    pub(crate) async fn replay_parked(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
         let channel = self.read_parked().await?;
         let replayed = self.replay(&channel, selection).await;
         close_channel(&channel).await;
@@ -92,7 +92,7 @@ impl AdminClient {
         call(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         let publishing = PublishingChannel { connection, channel };
         let mut replayed = 0;
-        for queue in queue_names::parked(self.version) {
+        for queue in queue_names::parked_queues(self.version) {
             replayed += replay(reading, &publishing, &queue, &mut selection).await?;
         }
         Ok(replayed)
@@ -107,7 +107,7 @@ struct PublishingChannel {
 
 async fn list(channel: &Channel, version: u64, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
     let mut parked = Vec::new();
-    for queue in queue_names::parked(version) {
+    for queue in queue_names::parked_queues(version) {
         let mut read = UnackedMessages::default();
         while parked.len() < limit {
             let Some(message) = get(channel, &queue).await? else { break };
@@ -182,7 +182,7 @@ async fn replay(
 async fn republish(channel: &Channel, message: &BasicGetMessage) -> Result<(), QueueError> {
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let properties = message::properties(FieldTable::default());
-    let (exchange, key) = (queue_names::EXCHANGE.into(), queue_names::shard(0).as_str().into());
+    let (exchange, key) = (queue_names::LEAD_EXCHANGE.into(), queue_names::shard_queue(0).as_str().into());
     let published =
         async { channel.basic_publish(exchange, key, options, &message.data, properties).await?.await };
     match call(published).await? {

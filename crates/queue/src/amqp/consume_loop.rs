@@ -19,7 +19,7 @@ use super::consumer_readiness::{ConsumerGuard, ConsumerReadiness};
 use super::publish_queue::AmqpPublishSender;
 use super::queue_names::{self, QueueNames};
 use super::supervise::{ChannelTask, Interruption};
-use super::unacked::Unacked;
+use super::unacked::UnackedDeliveries;
 use super::{message, topology};
 use crate::error::QueueError;
 use crate::raw_delivery::RawDelivery;
@@ -70,7 +70,7 @@ impl AmqpConsumer {
         }
     }
 
-    pub(crate) async fn release(&mut self) {
+    pub(crate) async fn requeue_all(&mut self) {
         self.set_mode(ConsumerMode::Paused);
         // Closing the channel has a time limit. If the loop has ended, the channel is closed.
         self.consuming.wait_for(|consuming| !consuming).await.ok();
@@ -97,7 +97,7 @@ pub(crate) struct ConsumeContext {
     /// Time limit for settling a delivery.
     pub(crate) settle_timeout: Duration,
     pub(crate) sender: AmqpPublishSender,
-    pub(crate) unacked: Unacked,
+    pub(crate) unacked: UnackedDeliveries,
     pub(crate) readiness: ConsumerReadiness,
     pub(crate) stop: CancellationToken,
     pub(crate) closing: CancellationToken,
@@ -153,7 +153,7 @@ impl ConsumingChannel {
     async fn consume_new_shards(&mut self) -> Result<(), QueueError> {
         let count = *self.shards.borrow_and_update();
         for shard in self.consumed_shards..count {
-            self.consume(queue_names::shard(shard)).await?;
+            self.consume(queue_names::shard_queue(shard)).await?;
         }
         self.consumed_shards = count;
         Ok(())
@@ -265,7 +265,7 @@ impl ConsumeLoop {
         let published_at = message::published_at(&properties);
         let raw = RawDelivery {
             payload: data.into(),
-            deliveries: message::delivery_count(&properties, redelivered),
+            delivery_count: message::delivery_count(&properties, redelivered),
             published_at,
             handle: self.ack_handle(acker, published_at),
         };

@@ -22,11 +22,11 @@ pub(crate) fn properties(headers: FieldTable) -> BasicProperties {
 }
 
 /// Properties of a reply, which is not written to disk.
-pub(crate) fn transient() -> BasicProperties {
+pub(crate) fn transient_properties() -> BasicProperties {
     BasicProperties::default().with_content_type("application/json".into())
 }
 
-pub(crate) fn parked(reason: ParkReason) -> BasicProperties {
+pub(crate) fn parked_properties(reason: ParkReason) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(REASON_HEADER.into(), AMQPValue::LongString(reason.code().into()));
     headers.insert(PARKED_AT_HEADER.into(), AMQPValue::LongLongInt(Timestamp::now().as_microseconds()));

@@ -36,11 +36,11 @@ pub use policies::{policy_commands, upload_policies};
 use publish_loop::PublishLoop;
 pub(crate) use publish_queue::AmqpPublishSender;
 use reply_consumer::ReplyConsumer;
+pub(crate) use reply_publisher::AmqpReplySender;
 use reply_publisher::ReplyPublisher;
-pub(crate) use reply_publisher::ReplySender;
 use supervise::{ChannelTask, supervise};
 pub use topology::declare_topology;
-use unacked::Unacked;
+use unacked::UnackedDeliveries;
 
 use crate::config::{BrokerAddress, QueueConfig, Role};
 use crate::error::QueueFailure;
@@ -60,7 +60,7 @@ pub(crate) struct AmqpQueue {
     readiness: Readiness,
     admin: AdminClient,
     replies: OnceLock<Arc<PendingReplies>>,
-    reply_sender: OnceLock<ReplySender>,
+    reply_sender: OnceLock<AmqpReplySender>,
     tasks: TaskTracker,
 }
 
@@ -73,18 +73,18 @@ impl AmqpQueue {
         let readiness = Readiness::not_ready(QueueFailure::Disconnected, "not connected to the broker yet");
         let (sender, publish_loop) =
             PublishLoop::new(publishing.clone(), config, shards.clone(), readiness.clone(), closing.clone());
-        let unacked = Unacked::default();
+        let unacked = UnackedDeliveries::default();
         let admin = AdminClient::new(
             publishing.clone(),
             connection.clone(),
             shards.clone(),
-            config.version,
+            config.message_version,
             unacked.clone(),
         );
         let consume = ConsumeContext {
             connection,
             shards,
-            version: config.version,
+            version: config.message_version,
             prefetch: config.prefetch,
             settle_timeout: config.confirm_timeout,
             sender,
@@ -130,7 +130,7 @@ impl AmqpQueue {
         Arc::clone(self.replies.get_or_init(open))
     }
 
-    pub(crate) fn reply_sender(&self) -> ReplySender {
+    pub(crate) fn reply_sender(&self) -> AmqpReplySender {
         let open = || {
             let (sender, publisher) =
                 ReplyPublisher::new(self.publishing.clone(), self.consume.closing.clone());

@@ -28,7 +28,7 @@ pub(crate) struct PublishLoop {
     shards: ShardCount,
     /// The message version that this build reads.
     version: u64,
-    in_flight_max: usize,
+    max_in_flight: usize,
     confirm_timeout: Duration,
     queue: PublishQueue,
     readiness: Readiness,
@@ -47,8 +47,8 @@ impl PublishLoop {
         let publish_loop = Self {
             connection,
             shards,
-            version: config.version,
-            in_flight_max: config.groups_in_flight.max(1),
+            version: config.message_version,
+            max_in_flight: config.max_groups_in_flight.max(1),
             confirm_timeout: config.confirm_timeout,
             queue,
             readiness,
@@ -66,7 +66,7 @@ impl PublishLoop {
         let mut interruption = pin!(connection.lost_or_blocked());
         let mut open = true;
         while open || confirms.len() > 0 {
-            let has_room = confirms.len() < self.in_flight_max;
+            let has_room = confirms.len() < self.max_in_flight;
             tokio::select! {
                 biased;
                 interruption = &mut interruption => return Err(interruption),
@@ -154,10 +154,10 @@ fn publish(next: NextMessage, confirms: &mut PendingConfirms, version: u64) {
             }
         }
         NextMessage::Park(ParkRequest { payload, reason, answer }) => {
-            let properties = message::parked(reason);
+            let properties = message::parked_properties(reason);
             let message = OutgoingMessage {
                 exchange: "",
-                key: queue_names::parked_for(reason, version),
+                key: queue_names::parked_queue_for(reason, version),
                 body: payload,
                 properties,
             };
@@ -168,8 +168,8 @@ fn publish(next: NextMessage, confirms: &mut PendingConfirms, version: u64) {
 
 fn to_shard(shard: u16, group: &SubmissionGroup) -> OutgoingMessage {
     OutgoingMessage {
-        exchange: queue_names::EXCHANGE,
-        key: queue_names::shard(shard),
+        exchange: queue_names::LEAD_EXCHANGE,
+        key: queue_names::shard_queue(shard),
         body: group.message().into(),
         properties: message::properties(FieldTable::default()),
     }

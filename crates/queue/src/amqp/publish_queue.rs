@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::{PublishError, QueueError, QueueFailure};
 use crate::raw_delivery::ParkReason;
-use crate::shard_count::{ShardCount, shard_of};
+use crate::shard_count::{ShardCount, shard_for};
 use crate::submission_group::{GroupLimits, PendingSubmission, SubmissionGroup};
 
 pub(crate) enum PublishJob {
@@ -144,7 +144,7 @@ impl PublishQueue {
     fn add(&mut self, job: PublishJob) {
         match job {
             PublishJob::Publish(pending) => {
-                let shard = shard_of(pending.organization(), self.shards.count());
+                let shard = shard_for(pending.organization(), self.shards.count());
                 self.by_shard.entry(shard).or_default().push_back(pending);
             }
             PublishJob::Park(request) => self.park_requests.push_back(request),
@@ -162,16 +162,16 @@ mod tests {
     use crate::submission_group::MemoryLimit;
 
     /// An organization whose leads go to this shard of two.
-    fn of_shard(shard: u16) -> OrganizationId {
-        std::iter::repeat_with(OrganizationId::generate).find(|id| shard_of(*id, 2) == shard).unwrap()
+    fn organization_of_shard(shard: u16) -> OrganizationId {
+        std::iter::repeat_with(OrganizationId::generate).find(|id| shard_for(*id, 2) == shard).unwrap()
     }
 
     #[tokio::test]
     async fn a_message_contains_submissions_of_one_shard_and_shards_take_turns() {
-        let config = QueueConfig { group_max: 2, ..QueueConfig::new("") };
+        let config = QueueConfig { max_group_size: 2, ..QueueConfig::new("") };
         let (sender, mut queue) = PublishQueue::new(ShardCount::new(2), GroupLimits::new(&config));
         let memory = MemoryLimit::new(&config);
-        let organizations = [of_shard(0), of_shard(1)];
+        let organizations = [organization_of_shard(0), organization_of_shard(1)];
         for shard in [0, 0, 0, 1, 0] {
             let body = Bytes::from(shard.to_string());
             let (pending, _answer) =

@@ -112,7 +112,7 @@ impl ChannelTask for ReplyConsumer {
 /// Opens the queue with a new name, because the broker may still keep the queue of a lost connection.
 async fn open(connection: Arc<OpenConnection>) -> Result<ReplyQueue, QueueError> {
     let channel = connection.channel().await?;
-    let name = queue_names::replies();
+    let name = queue_names::new_reply_queue();
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let mut arguments = FieldTable::default();
     arguments.insert("x-expires".into(), AMQPValue::LongInt(EXPIRES));

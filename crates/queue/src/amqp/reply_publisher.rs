@@ -31,11 +31,11 @@ struct AddressedReply {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct ReplySender(mpsc::Sender<AddressedReply>);
+pub(crate) struct AmqpReplySender(mpsc::Sender<AddressedReply>);
 
-impl ReplySender {
+impl AmqpReplySender {
     pub(crate) fn send(&self, to: &ReplyAddress, reply: Reply) {
-        let is_reply_queue = queue_names::is_replies(to.as_str());
+        let is_reply_queue = queue_names::is_reply_queue(to.as_str());
         if !is_reply_queue || self.0.try_send(AddressedReply { to: to.clone(), reply }).is_err() {
             count_sent(false, 1);
         }
@@ -51,9 +51,9 @@ pub(crate) struct ReplyPublisher {
 }
 
 impl ReplyPublisher {
-    pub(crate) fn new(connection: BrokerConnection, closing: CancellationToken) -> (ReplySender, Self) {
+    pub(crate) fn new(connection: BrokerConnection, closing: CancellationToken) -> (AmqpReplySender, Self) {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
-        (ReplySender(sender), Self { connection, waiting, batch: Vec::new(), closing })
+        (AmqpReplySender(sender), Self { connection, waiting, batch: Vec::new(), closing })
     }
 
     pub(crate) async fn run(mut self) {
@@ -156,7 +156,7 @@ async fn send(
     let publishing = async {
         // The second await returns at once, because the channel has no confirms. lapin would keep a confirm
         // that is only dropped.
-        channel.basic_publish("".into(), key, options, &body, message::transient()).await?.await
+        channel.basic_publish("".into(), key, options, &body, message::transient_properties()).await?.await
     };
     match timeout(SEND_TIMEOUT, publishing).await {
         Ok(Ok(_)) => Ok(true),

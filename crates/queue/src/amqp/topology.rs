@@ -29,7 +29,7 @@ pub async fn declare_topology(config: &QueueConfig) -> Result<(), QueueError> {
     let QueueAddress::Amqp(broker) = QueueAddress::from_config(config)? else {
         return Err(QueueError::Url("only a broker has queues to declare; expected an `amqp:` URL"));
     };
-    let queues = QueueNames { shards: config.shards, version: config.version };
+    let queues = QueueNames { shards: config.shards, version: config.message_version };
     // A broker that has just started rejects some declarations with an internal error.
     for delay in RETRY_DELAYS {
         match declare(&broker, queues).await {
@@ -47,10 +47,10 @@ async fn declare(broker: &BrokerAddress, queues: QueueNames) -> Result<(), Queue
     for object in [BrokerObject::AlternateExchange, BrokerObject::Exchange].into_iter().chain(all) {
         object.declare(&channel, false).await.map_err(|error| error.describe(&object))?;
     }
-    for shard in (0..queues.shards).map(queue_names::shard) {
-        bind(&channel, &shard, queue_names::EXCHANGE, &shard).await?;
+    for shard in (0..queues.shards).map(queue_names::shard_queue) {
+        bind(&channel, &shard, queue_names::LEAD_EXCHANGE, &shard).await?;
     }
-    bind(&channel, queue_names::UNROUTED, queue_names::ALTERNATE, "").await?;
+    bind(&channel, queue_names::UNROUTED_QUEUE, queue_names::ALTERNATE_EXCHANGE, "").await?;
     connection.close().await;
     Ok(())
 }
@@ -73,7 +73,7 @@ pub(crate) async fn verify(connection: &OpenConnection, queues: QueueNames) -> R
 
 /// Like [`verify`], for the queues of parked messages: each read returns their messages to the queue.
 pub(crate) async fn verify_parked(connection: &OpenConnection, version: u64) -> Result<(), QueueError> {
-    verify_all(connection, queue_names::parked(version).map(BrokerObject::Queue)).await
+    verify_all(connection, queue_names::parked_queues(version).map(BrokerObject::Queue)).await
 }
 
 /// Returns the number of shards on the broker, at least `known`. A store that was restored from a backup may
@@ -81,7 +81,7 @@ pub(crate) async fn verify_parked(connection: &OpenConnection, version: u64) -> 
 pub(crate) async fn count_shards(connection: &OpenConnection, known: u16) -> Result<u16, QueueError> {
     let channel = connection.channel().await?;
     for shard in known..u16::MAX {
-        let queue = BrokerObject::Queue(queue_names::shard(shard));
+        let queue = BrokerObject::Queue(queue_names::shard_queue(shard));
         match queue.declare(&channel, true).await {
             Ok(()) => {}
             // The broker has closed the channel.
@@ -135,8 +135,8 @@ enum DeclareError {
 impl BrokerObject {
     fn name(&self) -> String {
         match self {
-            Self::Exchange => format!("exchange `{}`", queue_names::EXCHANGE),
-            Self::AlternateExchange => format!("exchange `{}`", queue_names::ALTERNATE),
+            Self::Exchange => format!("exchange `{}`", queue_names::LEAD_EXCHANGE),
+            Self::AlternateExchange => format!("exchange `{}`", queue_names::ALTERNATE_EXCHANGE),
             Self::Queue(name) => format!("queue `{name}`"),
         }
     }
@@ -147,12 +147,12 @@ impl BrokerObject {
             match self {
                 Self::Exchange => {
                     let mut arguments = FieldTable::default();
-                    arguments.insert("alternate-exchange".into(), text(queue_names::ALTERNATE));
-                    let (name, kind) = (queue_names::EXCHANGE.into(), ExchangeKind::Direct);
+                    arguments.insert("alternate-exchange".into(), text(queue_names::ALTERNATE_EXCHANGE));
+                    let (name, kind) = (queue_names::LEAD_EXCHANGE.into(), ExchangeKind::Direct);
                     channel.exchange_declare(name, kind, exchange, arguments).await
                 }
                 Self::AlternateExchange => {
-                    let (name, kind) = (queue_names::ALTERNATE.into(), ExchangeKind::Fanout);
+                    let (name, kind) = (queue_names::ALTERNATE_EXCHANGE.into(), ExchangeKind::Fanout);
                     channel.exchange_declare(name, kind, exchange, FieldTable::default()).await
                 }
                 Self::Queue(name) => {

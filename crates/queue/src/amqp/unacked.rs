@@ -7,7 +7,7 @@ use leadgate_domain::Timestamp;
 
 /// The unsettled deliveries, by their time of publishing.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Unacked(Arc<Mutex<UnackedEntries>>);
+pub(crate) struct UnackedDeliveries(Arc<Mutex<UnackedEntries>>);
 
 #[derive(Debug, Default)]
 struct UnackedEntries {
@@ -18,11 +18,11 @@ struct UnackedEntries {
 /// Counts one delivery until it is dropped.
 #[derive(Debug)]
 pub(crate) struct UnackedGuard {
-    unacked: Unacked,
+    unacked: UnackedDeliveries,
     key: (Timestamp, u64),
 }
 
-impl Unacked {
+impl UnackedDeliveries {
     /// A message without a time of publishing counts as published now.
     pub(crate) fn add(&self, published_at: Option<Timestamp>) -> UnackedGuard {
         let mut entries = self.lock();

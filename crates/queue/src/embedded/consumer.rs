@@ -65,10 +65,10 @@ impl EmbeddedConsumer {
         }
     }
 
-    pub(crate) fn release(&mut self) {
+    pub(crate) fn requeue_all(&mut self) {
         self.alive.end();
         // If the thread has ended, its deliveries no longer count.
-        self.writer.send(WriterCommand::ReleaseConsumer(self.id)).ok();
+        self.writer.send(WriterCommand::RequeueAll(self.id)).ok();
         self.id = self.consumers.next_id();
         self.alive = ConsumerAlive::new();
     }
@@ -77,6 +77,6 @@ impl EmbeddedConsumer {
 impl Drop for EmbeddedConsumer {
     fn drop(&mut self) {
         self.consumers.count.fetch_sub(1, Ordering::Relaxed);
-        self.release();
+        self.requeue_all();
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Linux names of filesystems that several machines share. The locks and shared memory of SQLite do not work
 /// there.
-const NETWORKED: &[&str] = &[
+const NETWORK_FILESYSTEMS: &[&str] = &[
     "nfs",
     "nfs4",
     "cifs",
@@ -22,7 +22,7 @@ const NETWORKED: &[&str] = &[
 ];
 
 /// Creates the file with access for its owner only. SQLite would create it readable by all users.
-pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
@@ -31,14 +31,15 @@ pub(crate) fn make_private(path: &Path) -> std::io::Result<()> {
 }
 
 /// Returns the kind of the filesystem of `path` if it is a network filesystem. `path` must exist.
-pub(crate) fn networked(path: &Path) -> Option<String> {
+pub(crate) fn network_filesystem(path: &Path) -> Option<String> {
     // Only Linux has this list. Other systems are not checked.
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let path = path.canonicalize().ok()?;
     let kind = kind_of_mount(&mounts, &path)?;
-    let networked =
-        NETWORKED.contains(&kind) || kind.starts_with("fuse.sshfs") || kind.starts_with("fuse.gluster");
-    networked.then(|| kind.to_owned())
+    let is_network = NETWORK_FILESYSTEMS.contains(&kind)
+        || kind.starts_with("fuse.sshfs")
+        || kind.starts_with("fuse.gluster");
+    is_network.then(|| kind.to_owned())
 }
 
 /// Format in `proc(5)`: field 5 is the mount point, the kind follows the single hyphen.

@@ -10,12 +10,12 @@ pub(crate) struct InFlightMessages {
     /// All messages up to this id were read from the file.
     pub(crate) cursor: i64,
     /// Whether the file may contain messages after the cursor.
-    pub(crate) more: bool,
+    pub(crate) may_have_more: bool,
     /// The highest delivered id that is recorded in the file.
-    pub(crate) high_water: i64,
+    pub(crate) highest_delivered: i64,
     entries: HashMap<i64, InFlightEntry>,
     /// Requeued messages, with the number of their deliveries since this start.
-    returned: BTreeMap<i64, u32>,
+    requeued: BTreeMap<i64, u32>,
     /// Settled messages that are not deleted yet.
     settled: Vec<SettledMessage>,
 }
@@ -24,7 +24,7 @@ pub(crate) struct InFlightMessages {
 struct InFlightEntry {
     consumer: ConsumerId,
     bytes: u64,
-    times: u32,
+    delivery_count: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -37,23 +37,23 @@ impl InFlightMessages {
     pub(crate) fn new() -> Self {
         Self {
             cursor: 0,
-            more: true,
-            high_water: 0,
+            may_have_more: true,
+            highest_delivered: 0,
             entries: HashMap::new(),
-            returned: BTreeMap::new(),
+            requeued: BTreeMap::new(),
             settled: Vec::new(),
         }
     }
 
     /// Records the delivery of a row to a consumer. Returns the number of earlier deliveries, as far as
     /// known.
-    pub(crate) fn hand_out(&mut self, row: &MessageRow, consumer: ConsumerId) -> u32 {
-        let before = self.returned.remove(&row.id).unwrap_or(0);
+    pub(crate) fn record_delivery(&mut self, row: &MessageRow, consumer: ConsumerId) -> u32 {
+        let before = self.requeued.remove(&row.id).unwrap_or(0);
         self.cursor = self.cursor.max(row.id);
-        self.high_water = self.high_water.max(row.id);
+        self.highest_delivered = self.highest_delivered.max(row.id);
         let bytes = u64::try_from(row.payload.len()).unwrap_or(u64::MAX);
-        self.entries.insert(row.id, InFlightEntry { consumer, bytes, times: before + 1 });
-        row.deliveries.saturating_add(before)
+        self.entries.insert(row.id, InFlightEntry { consumer, bytes, delivery_count: before + 1 });
+        row.delivery_count.saturating_add(before)
     }
 
     /// Settles a message. Returns false if this consumer no longer has it.
@@ -65,7 +65,7 @@ impl InFlightMessages {
 
     pub(crate) fn requeue(&mut self, tag: DeliveryTag) {
         if let Some(entry) = self.take(tag) {
-            self.returned.insert(tag.id, entry.times);
+            self.requeued.insert(tag.id, entry.delivery_count);
         }
     }
 
@@ -74,27 +74,27 @@ impl InFlightMessages {
     }
 
     /// Removes a message that the last commit moved to the parked messages. Returns its size.
-    pub(crate) fn settle_moved(&mut self, tag: DeliveryTag) -> u64 {
+    pub(crate) fn remove_parked(&mut self, tag: DeliveryTag) -> u64 {
         self.take(tag).map_or(0, |entry| entry.bytes)
     }
 
-    pub(crate) fn release(&mut self, consumer: ConsumerId) {
+    pub(crate) fn requeue_all(&mut self, consumer: ConsumerId) {
         for (id, entry) in self.entries.extract_if(|_, entry| entry.consumer == consumer) {
-            self.returned.insert(id, entry.times);
+            self.requeued.insert(id, entry.delivery_count);
         }
     }
 
     /// Removes a requeued message that is no longer in the file, because another process removed it.
     pub(crate) fn remove_missing(&mut self, id: i64) {
-        self.returned.remove(&id);
+        self.requeued.remove(&id);
     }
 
-    pub(crate) fn returned(&self, limit: usize) -> Vec<i64> {
-        self.returned.keys().copied().take(limit).collect()
+    pub(crate) fn requeued(&self, limit: usize) -> Vec<i64> {
+        self.requeued.keys().copied().take(limit).collect()
     }
 
     pub(crate) fn has_work(&self) -> bool {
-        self.more || !self.returned.is_empty()
+        self.may_have_more || !self.requeued.is_empty()
     }
 
     pub(crate) fn settled(&self) -> &[SettledMessage] {
@@ -107,7 +107,7 @@ impl InFlightMessages {
     }
 
     /// Called after the settled messages were deleted. Returns their number and bytes.
-    pub(crate) fn deleted(&mut self) -> (u64, u64) {
+    pub(crate) fn clear_settled(&mut self) -> (u64, u64) {
         let bytes = self.settled_bytes();
         let count = u64::try_from(self.settled.len()).unwrap_or(u64::MAX);
         self.settled.clear();

@@ -46,15 +46,15 @@ pub(crate) struct EmbeddedQueue {
 
 impl EmbeddedQueue {
     pub(crate) async fn open(path: PathBuf, config: &QueueConfig, role: Role) -> Result<Self, QueueError> {
-        let (writer, inbox) = WriterHandle::new();
+        let (writer, commands) = WriterHandle::new();
         let readiness = Readiness::not_ready(QueueFailure::Storage, "opening");
-        let (limits, bytes_max) = (GroupLimits::new(config), config.max_bytes);
+        let (limits, max_bytes) = (GroupLimits::new(config), config.max_file_bytes);
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let (opened, receiver) = oneshot::channel();
         let thread_readiness = readiness.clone();
         let start = move || {
             let writer = prepare(&path, role).and_then(|file| {
-                QueueWriter::new(path.clone(), file, inbox, thread_readiness, limits, bytes_max)
+                QueueWriter::new(path.clone(), file, commands, thread_readiness, limits, max_bytes)
                     .map_err(|error| file_error(&path, error))
             });
             match writer {
@@ -117,12 +117,12 @@ impl EmbeddedQueue {
         Ok(depth)
     }
 
-    pub(crate) async fn parked_list(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
-        self.writer.call(|answer| WriterCommand::ParkedList(limit, answer)).await
+    pub(crate) async fn list_parked(&self, limit: usize) -> Result<Vec<ParkedMessage>, QueueError> {
+        self.writer.call(|answer| WriterCommand::ListParked(limit, answer)).await
     }
 
-    pub(crate) async fn parked_replay(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
-        self.writer.call(|answer| WriterCommand::ParkedReplay(selection, answer)).await
+    pub(crate) async fn replay_parked(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
+        self.writer.call(|answer| WriterCommand::ReplayParked(selection, answer)).await
     }
 
     pub(crate) async fn backup_to(&self, target: &std::path::Path) -> Result<(), QueueError> {
@@ -148,7 +148,7 @@ impl EmbeddedQueue {
 fn prepare(path: &std::path::Path, role: Role) -> Result<QueueFile, QueueError> {
     let mut file = QueueFile::open(path)?;
     if role.consumes() {
-        file.count_start().map_err(|error| file_error(path, error))?;
+        file.count_redeliveries().map_err(|error| file_error(path, error))?;
         file.replay_newer().map_err(|error| file_error(path, error))?;
     }
     Ok(file)

@@ -21,7 +21,7 @@ diesel::table! {
         id -> BigInt,
         payload -> Binary,
         published_at -> BigInt,
-        deliveries -> Integer,
+        delivery_count -> Integer,
     }
 }
 
@@ -36,9 +36,9 @@ diesel::table! {
 }
 
 diesel::table! {
-    delivered (one) {
-        one -> Integer,
-        high_water -> BigInt,
+    delivered (id) {
+        id -> Integer,
+        highest_id -> BigInt,
     }
 }
 
@@ -48,7 +48,7 @@ const SCHEMA: &str = "
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         payload BLOB NOT NULL,
         published_at INTEGER NOT NULL,
-        deliveries INTEGER NOT NULL DEFAULT 0
+        delivery_count INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     CREATE TABLE parked (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -58,10 +58,10 @@ const SCHEMA: &str = "
         parked_at INTEGER NOT NULL
     ) STRICT;
     CREATE TABLE delivered (
-        one INTEGER PRIMARY KEY CHECK (one = 1),
-        high_water INTEGER NOT NULL
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        highest_id INTEGER NOT NULL
     ) STRICT;
-    INSERT INTO delivered (one, high_water) VALUES (1, 0);
+    INSERT INTO delivered (id, highest_id) VALUES (1, 0);
     PRAGMA user_version = 1;";
 
 /// How long a statement waits for a lock of another process. Much less than the three seconds of a publish.
@@ -117,12 +117,12 @@ impl QueueFile {
             _ => PathBuf::from("."),
         };
         std::fs::create_dir_all(&folder).map_err(|error| file_error(error.to_string()))?;
-        if let Some(kind) = super::filesystem::networked(&folder) {
+        if let Some(kind) = super::filesystem::network_filesystem(&folder) {
             return Err(file_error(format!(
                 "it is on a network filesystem ({kind}), where file locks do not work; use a local disk"
             )));
         }
-        super::filesystem::make_private(path).map_err(|error| file_error(error.to_string()))?;
+        super::filesystem::create_private(path).map_err(|error| file_error(error.to_string()))?;
         let name = path.to_str().ok_or_else(|| file_error("the path is not valid UTF-8".to_owned()))?;
         let connection = SqliteConnection::establish(name).map_err(|error| file_error(error.to_string()))?;
         let mut file = Self { connection };
@@ -156,7 +156,7 @@ impl QueueFile {
     }
 
     /// Empties the write-ahead log. Returns false if another connection is still reading it.
-    pub(crate) fn empty_log(&mut self) -> Result<bool, QueueFileError> {
+    pub(crate) fn truncate_log(&mut self) -> Result<bool, QueueFileError> {
         // Does not wait for the other connection, because publishes would wait, too.
         self.connection.batch_execute("PRAGMA busy_timeout = 0")?;
         let checkpoint: Result<CheckpointRow, _> =
@@ -166,9 +166,9 @@ impl QueueFile {
     }
 
     /// Increases the delivery count of all messages that were delivered before this start.
-    pub(crate) fn count_start(&mut self) -> Result<(), QueueFileError> {
+    pub(crate) fn count_redeliveries(&mut self) -> Result<(), QueueFileError> {
         self.transaction(|file| {
-            sql_query("UPDATE message SET deliveries = deliveries + 1 WHERE id <= (SELECT high_water FROM delivered)")
+            sql_query("UPDATE message SET delivery_count = delivery_count + 1 WHERE id <= (SELECT highest_id FROM delivered)")
                 .execute(&mut file.connection)?;
             Ok(())
         })
@@ -224,9 +224,9 @@ impl QueueFile {
         Ok(row.map(MessageRow::from))
     }
 
-    pub(crate) fn set_high_water(&mut self, id: i64) -> Result<(), QueueFileError> {
+    pub(crate) fn set_highest_delivered(&mut self, id: i64) -> Result<(), QueueFileError> {
         diesel::update(delivered::table.find(1))
-            .set(delivered::high_water.eq(id))
+            .set(delivered::highest_id.eq(id))
             .execute(&mut self.connection)?;
         Ok(())
     }
@@ -239,7 +239,7 @@ impl QueueFile {
         Ok(FileUsage { messages: unsigned(sums.messages), bytes: unsigned(sums.bytes) })
     }
 
-    pub(crate) fn oldest(&mut self) -> Result<Option<Timestamp>, QueueFileError> {
+    pub(crate) fn oldest_published_at(&mut self) -> Result<Option<Timestamp>, QueueFileError> {
         let at: Option<i64> = message::table
             .order(message::id)
             .select(message::published_at)
@@ -292,7 +292,7 @@ impl QueueFile {
         Ok(unsigned(count))
     }
 
-    pub(crate) fn parked_list(&mut self, limit: usize) -> Result<Vec<ParkedMessage>, QueueFileError> {
+    pub(crate) fn list_parked(&mut self, limit: usize) -> Result<Vec<ParkedMessage>, QueueFileError> {
         let rows: Vec<ParkedRow> = sql_query(
             "SELECT id, reason, parked_at, length(payload) AS bytes FROM parked ORDER BY id LIMIT ?",
         )
@@ -302,7 +302,7 @@ impl QueueFile {
     }
 
     /// Moves the selected messages back into the queue, in one transaction.
-    pub(crate) fn parked_replay(&mut self, mut selection: ParkedSelection) -> Result<usize, QueueFileError> {
+    pub(crate) fn replay_parked(&mut self, mut selection: ParkedSelection) -> Result<usize, QueueFileError> {
         self.transaction(|file| {
             let ids: Vec<i64> =
                 parked::table.order(parked::id).select(parked::id).load(&mut file.connection)?;
@@ -340,7 +340,7 @@ impl QueueFile {
             .to_str()
             .ok_or_else(|| QueueFileError::Broken("the path of the copy is not valid UTF-8".to_owned()))?;
         // SQLite accepts an empty file. It would create one that all users can read.
-        super::filesystem::make_private(target).map_err(io)?;
+        super::filesystem::create_private(target).map_err(io)?;
         sql_query("VACUUM INTO ?").bind::<Text, _>(name).execute(&mut self.connection)?;
         std::fs::File::open(target).and_then(|copy| copy.sync_all()).map_err(io)
     }
@@ -359,8 +359,8 @@ mod tests {
         let mut reader = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
         reader.batch_execute("BEGIN; SELECT count(*) FROM message").unwrap();
         file.delete(1).ok().unwrap();
-        assert!(matches!(file.empty_log(), Ok(false)));
+        assert!(matches!(file.truncate_log(), Ok(false)));
         reader.batch_execute("COMMIT").unwrap();
-        assert!(matches!(file.empty_log(), Ok(true)));
+        assert!(matches!(file.truncate_log(), Ok(true)));
     }
 }

@@ -12,18 +12,18 @@ pub(crate) struct MessageRow {
     pub(crate) id: i64,
     pub(crate) payload: Bytes,
     pub(crate) published_at: Timestamp,
-    pub(crate) deliveries: u32,
+    pub(crate) delivery_count: u32,
 }
 
 pub(super) type MessageColumns = (i64, Vec<u8>, i64, i32);
 
 impl From<MessageColumns> for MessageRow {
-    fn from((id, payload, published_at, deliveries): MessageColumns) -> Self {
+    fn from((id, payload, published_at, delivery_count): MessageColumns) -> Self {
         Self {
             id,
             payload: payload.into(),
             published_at: Timestamp::from_microseconds(published_at),
-            deliveries: u32::try_from(deliveries).unwrap_or(0),
+            delivery_count: u32::try_from(delivery_count).unwrap_or(0),
         }
     }
 }

@@ -69,7 +69,7 @@ impl WriteBatch {
         self.park_submissions.push(ParkSubmission { submission, reason, answer });
     }
 
-    pub(crate) fn writes(&self) -> bool {
+    pub(crate) fn has_writes(&self) -> bool {
         !self.messages.is_empty() || !self.park_deliveries.is_empty() || !self.park_submissions.is_empty()
     }
 
@@ -117,8 +117,8 @@ impl WriteBatch {
             let highest = committed.rows.iter().map(|row| row.id).max().unwrap_or(0);
             // Durable before the rows are delivered. Otherwise the delivery of a message that ends the
             // process would not be counted.
-            if highest > in_flight.high_water {
-                file.set_high_water(highest)?;
+            if highest > in_flight.highest_delivered {
+                file.set_highest_delivered(highest)?;
             }
             Ok(committed)
         })
@@ -130,17 +130,17 @@ impl WriteBatch {
         in_flight: &mut InFlightMessages,
         committed: &WriteBatchResult,
     ) -> UsageChange {
-        let bytes_in = self.messages.iter().map(|message| size(message)).sum();
-        let count_in = count(self.messages.len());
+        let bytes_added = self.messages.iter().map(|message| size(message)).sum();
+        let messages_added = count(self.messages.len());
         for group in self.groups {
             metrics::histogram!("leadgate_queue_message_submissions")
                 .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
             group.settle(Ok(()));
         }
-        let (mut count_out, mut bytes_out) = in_flight.deleted();
+        let (mut messages_removed, mut bytes_removed) = in_flight.clear_settled();
         for park in self.park_deliveries {
-            count_out += 1;
-            bytes_out += in_flight.settle_moved(park.tag);
+            messages_removed += 1;
+            bytes_removed += in_flight.remove_parked(park.tag);
             park.answer.send(SettleResult::Settled).ok();
         }
         for park in self.park_submissions {
@@ -149,8 +149,9 @@ impl WriteBatch {
         for id in &committed.missing {
             in_flight.remove_missing(*id);
         }
-        in_flight.more = if committed.exhausted { false } else { in_flight.more || count_in > 0 };
-        UsageChange { count_in, bytes_in, count_out, bytes_out }
+        in_flight.may_have_more =
+            if committed.exhausted { false } else { in_flight.may_have_more || messages_added > 0 };
+        UsageChange { messages_added, bytes_added, messages_removed, bytes_removed }
     }
 
     /// Answers the callers after a failed commit: no message was accepted or parked.
@@ -169,10 +170,10 @@ impl WriteBatch {
 }
 
 pub(crate) struct UsageChange {
-    pub(crate) count_in: u64,
-    pub(crate) bytes_in: u64,
-    pub(crate) count_out: u64,
-    pub(crate) bytes_out: u64,
+    pub(crate) messages_added: u64,
+    pub(crate) bytes_added: u64,
+    pub(crate) messages_removed: u64,
+    pub(crate) bytes_removed: u64,
 }
 
 fn read(
@@ -182,7 +183,7 @@ fn read(
 ) -> Result<WriteBatchResult, QueueFileError> {
     let mut rows = Vec::new();
     let mut missing = Vec::new();
-    for id in in_flight.returned(wanted) {
+    for id in in_flight.requeued(wanted) {
         match file.find(id)? {
             Some(row) => rows.push(row),
             None => missing.push(id),
@@ -198,7 +199,7 @@ fn read(
 
 /// Delivers rows to the waiting consumers, to each at most as many as it requested. Skips consumers that no
 /// longer wait.
-pub(crate) fn hand_out(
+pub(crate) fn deliver_rows(
     rows: Vec<MessageRow>,
     requests: Vec<ReceiveRequest>,
     in_flight: &mut InFlightMessages,
@@ -223,10 +224,10 @@ fn deliver(
     request: &ReceiveRequest,
     in_flight: &mut InFlightMessages,
 ) -> RawDelivery<EmbeddedAckHandle> {
-    let deliveries = in_flight.hand_out(&row, request.consumer);
+    let delivery_count = in_flight.record_delivery(&row, request.consumer);
     let tag = DeliveryTag { consumer: request.consumer, id: row.id };
     let handle = EmbeddedAckHandle::new(tag, request.alive.clone(), request.writer.clone());
-    RawDelivery { payload: row.payload, deliveries, published_at: Some(row.published_at), handle }
+    RawDelivery { payload: row.payload, delivery_count, published_at: Some(row.published_at), handle }
 }
 
 fn size(message: &[u8]) -> u64 {

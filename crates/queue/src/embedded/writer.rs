@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::in_flight::InFlightMessages;
 use super::queue_file::{FileUsage, QueueFile, QueueFileError};
-use super::write_batch::{UsageChange, WriteBatch, hand_out};
+use super::write_batch::{UsageChange, WriteBatch, deliver_rows};
 use super::writer_command::{ReceiveRequest, WriterCommand};
 use crate::admin::QueueDepth;
 use crate::error::{QueueError, QueueFailure};
@@ -18,27 +18,27 @@ use crate::status::Readiness;
 use crate::submission_group::GroupLimits;
 
 /// How often an idle thread checks for changes by other processes, and whether a failed file is usable again.
-const TICK: Duration = Duration::from_millis(500);
+const IDLE_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 /// Maximum number of commands in one transaction.
-const COMMANDS_MAX: usize = 4_096;
+const MAX_COMMANDS: usize = 4_096;
 /// Maximum number of messages that one transaction reads.
-const ROWS_MAX: usize = 512;
+const MAX_ROWS: usize = 512;
 
 pub(crate) struct QueueWriter {
     path: PathBuf,
     /// `None` after an error, until the file is open again.
     file: Option<QueueFile>,
-    inbox: Receiver<WriterCommand>,
+    commands: Receiver<WriterCommand>,
     readiness: Readiness,
     limits: GroupLimits,
-    bytes_max: u64,
+    max_bytes: u64,
     in_flight: InFlightMessages,
     requests: Vec<ReceiveRequest>,
     usage: FileUsage,
     data_version: i64,
     /// Whether the write-ahead log may still contain deleted messages.
-    log_holds_deleted: bool,
-    healthy: bool,
+    log_has_deleted: bool,
+    is_healthy: bool,
 }
 
 /// Whether the thread continues after the batch.
@@ -51,10 +51,10 @@ impl QueueWriter {
     pub(crate) fn new(
         path: PathBuf,
         mut file: QueueFile,
-        inbox: Receiver<WriterCommand>,
+        commands: Receiver<WriterCommand>,
         readiness: Readiness,
         limits: GroupLimits,
-        bytes_max: u64,
+        max_bytes: u64,
     ) -> Result<Self, QueueFileError> {
         let (usage, data_version) = (file.usage()?, file.data_version()?);
         let (in_flight, requests) = (InFlightMessages::new(), Vec::new());
@@ -62,16 +62,16 @@ impl QueueWriter {
         Ok(Self {
             path,
             file,
-            inbox,
+            commands,
             readiness,
             limits,
-            bytes_max,
+            max_bytes,
             in_flight,
             requests,
             usage,
             data_version,
-            log_holds_deleted: true,
-            healthy: true,
+            log_has_deleted: true,
+            is_healthy: true,
         })
     }
 
@@ -91,7 +91,7 @@ impl QueueWriter {
 
     /// Waits for a command, then collects all commands that wait.
     fn collect_batch(&mut self, batch: &mut WriteBatch) -> WriterStep {
-        let mut command = match self.inbox.recv_timeout(TICK) {
+        let mut command = match self.commands.recv_timeout(IDLE_CHECK_INTERVAL) {
             Ok(command) => command,
             Err(RecvTimeoutError::Timeout) => {
                 self.check_file();
@@ -99,11 +99,11 @@ impl QueueWriter {
             }
             Err(RecvTimeoutError::Disconnected) => return WriterStep::Close(None),
         };
-        for _ in 1..COMMANDS_MAX {
+        for _ in 1..MAX_COMMANDS {
             if let WriterStep::Close(answer) = self.apply_command(command, batch) {
                 return WriterStep::Close(answer);
             }
-            match self.inbox.try_recv() {
+            match self.commands.try_recv() {
                 Ok(next) => command = next,
                 Err(_) => return WriterStep::Batch,
             }
@@ -124,13 +124,13 @@ impl QueueWriter {
             WriterCommand::ParkSubmission(submission, reason, answer) => {
                 batch.park_submission(submission, reason, answer)
             }
-            WriterCommand::ReleaseConsumer(consumer) => self.in_flight.release(consumer),
+            WriterCommand::RequeueAll(consumer) => self.in_flight.requeue_all(consumer),
             WriterCommand::Depth(answer) => _ = answer.send(self.depth()),
-            WriterCommand::ParkedList(limit, answer) => {
-                answer.send(self.with_file(|file| file.parked_list(limit))).ok();
+            WriterCommand::ListParked(limit, answer) => {
+                answer.send(self.with_file(|file| file.list_parked(limit))).ok();
             }
-            WriterCommand::ParkedReplay(selection, answer) => {
-                let replayed = self.with_file(|file| file.parked_replay(selection));
+            WriterCommand::ReplayParked(selection, answer) => {
+                let replayed = self.with_file(|file| file.replay_parked(selection));
                 self.recount();
                 answer.send(replayed).ok();
             }
@@ -145,11 +145,11 @@ impl QueueWriter {
     fn commit(&mut self, mut batch: WriteBatch) {
         self.requests.retain(|request| !request.answer.is_closed());
         let used = self.usage.bytes.saturating_sub(self.in_flight.settled_bytes());
-        batch.encode(self.bytes_max.saturating_sub(used));
+        batch.encode(self.max_bytes.saturating_sub(used));
         // The same commit also reads the messages that it publishes, so consumers do not wait for a second
         // one.
-        let wanted = if self.in_flight.has_work() || batch.writes() { self.rows_wanted() } else { 0 };
-        if self.healthy && !batch.writes() && self.in_flight.settled().is_empty() && wanted == 0 {
+        let wanted = if self.in_flight.has_work() || batch.has_writes() { self.rows_wanted() } else { 0 };
+        if self.is_healthy && !batch.has_writes() && self.in_flight.settled().is_empty() && wanted == 0 {
             return;
         }
         if self.file.is_none() {
@@ -165,7 +165,7 @@ impl QueueWriter {
                 let change = batch.succeed(&mut self.in_flight, &committed);
                 self.count(&change);
                 let requests = std::mem::take(&mut self.requests);
-                self.requests = hand_out(committed.rows, requests, &mut self.in_flight);
+                self.requests = deliver_rows(committed.rows, requests, &mut self.in_flight);
             }
             Err(error) => {
                 let cause = self.failed(error);
@@ -175,36 +175,37 @@ impl QueueWriter {
     }
 
     fn rows_wanted(&self) -> usize {
-        self.requests.iter().map(|request| request.max).fold(0, usize::saturating_add).min(ROWS_MAX)
+        self.requests.iter().map(|request| request.max).fold(0, usize::saturating_add).min(MAX_ROWS)
     }
 
     /// Called when the thread is idle. Empties the write-ahead log of deleted messages, and checks for
     /// messages from other processes.
     fn check_file(&mut self) {
         let Some(file) = self.file.as_mut() else { return };
-        if self.log_holds_deleted {
-            self.log_holds_deleted = !matches!(file.empty_log(), Ok(true));
+        if self.log_has_deleted {
+            self.log_has_deleted = !matches!(file.truncate_log(), Ok(true));
         }
         if let Ok(version) = file.data_version()
             && version != self.data_version
         {
             self.data_version = version;
-            self.in_flight.more = true;
+            self.in_flight.may_have_more = true;
             self.recount();
         }
     }
 
     fn recount(&mut self) {
-        self.in_flight.more = true;
+        self.in_flight.may_have_more = true;
         if let Some(Ok(usage)) = self.file.as_mut().map(QueueFile::usage) {
             self.usage = usage;
         }
     }
 
     fn count(&mut self, change: &UsageChange) {
-        self.log_holds_deleted |= change.count_out > 0;
-        self.usage.messages = (self.usage.messages + change.count_in).saturating_sub(change.count_out);
-        self.usage.bytes = (self.usage.bytes + change.bytes_in).saturating_sub(change.bytes_out);
+        self.log_has_deleted |= change.messages_removed > 0;
+        self.usage.messages =
+            (self.usage.messages + change.messages_added).saturating_sub(change.messages_removed);
+        self.usage.bytes = (self.usage.bytes + change.bytes_added).saturating_sub(change.bytes_removed);
     }
 
     fn failed(&mut self, error: QueueFileError) -> QueueFailure {
@@ -216,10 +217,10 @@ impl QueueWriter {
             }
         };
         let reason = format!("the queue file cannot be written: {}", error.text());
-        if self.healthy {
+        if self.is_healthy {
             tracing::warn!(queue.reason = reason, "embedded queue refuses submissions");
         }
-        self.healthy = false;
+        self.is_healthy = false;
         self.readiness.set_not_ready(cause, &reason);
         cause
     }
@@ -237,9 +238,9 @@ impl QueueWriter {
     }
 
     fn log_recovery(&mut self) {
-        if !self.healthy {
+        if !self.is_healthy {
             tracing::warn!("embedded queue accepts submissions again");
-            self.healthy = true;
+            self.is_healthy = true;
             self.readiness.set_ready();
         }
     }
@@ -249,7 +250,7 @@ impl QueueWriter {
         let settled = u64::try_from(settled).unwrap_or(u64::MAX);
         let ready = self.usage.messages.saturating_sub(in_flight).saturating_sub(settled);
         self.with_file(|file| {
-            let oldest_age = file.oldest()?.map(|at| Timestamp::now().since(at));
+            let oldest_age = file.oldest_published_at()?.map(|at| Timestamp::now().since(at));
             let (all, newer) = (file.parked_count()?, file.newer_count()?);
             let parked = all.saturating_sub(newer);
             Ok(QueueDepth { ready, in_flight, parked, newer, oldest_age, unconsumed: Vec::new() })
@@ -281,16 +282,16 @@ mod tests {
     fn a_close_command_at_the_end_of_a_full_batch_ends_the_thread() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue.db");
-        for before in [0, COMMANDS_MAX - 2, COMMANDS_MAX - 1] {
-            let (handle, inbox) = WriterHandle::new();
+        for before in [0, MAX_COMMANDS - 2, MAX_COMMANDS - 1] {
+            let (handle, commands) = WriterHandle::new();
             for _ in 0..before {
-                handle.send(WriterCommand::ReleaseConsumer(ConsumerId(0))).unwrap();
+                handle.send(WriterCommand::RequeueAll(ConsumerId(0))).unwrap();
             }
             handle.send(WriterCommand::Close(oneshot::channel().0)).unwrap();
             let (file, readiness) =
                 (QueueFile::open(&path).unwrap(), Readiness::not_ready(QueueFailure::Storage, ""));
             let limits = GroupLimits::new(&QueueConfig::new(""));
-            let writer = QueueWriter::new(path.clone(), file, inbox, readiness, limits, 0);
+            let writer = QueueWriter::new(path.clone(), file, commands, readiness, limits, 0);
             let mut writer = writer.unwrap_or_else(|error| panic!("{}", error.text()));
             let next = writer.collect_batch(&mut WriteBatch::default());
             assert!(matches!(next, WriterStep::Close(Some(_))), "after {before} commands");

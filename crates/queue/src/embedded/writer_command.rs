@@ -22,15 +22,15 @@ pub(crate) enum WriterCommand {
     /// Parks one submission of a message.
     ParkSubmission(Bytes, ParkReason, oneshot::Sender<SettleResult>),
     /// Requeues all messages of this consumer.
-    ReleaseConsumer(ConsumerId),
+    RequeueAll(ConsumerId),
     Depth(oneshot::Sender<Result<QueueDepth, QueueError>>),
-    ParkedList(usize, oneshot::Sender<Result<Vec<ParkedMessage>, QueueError>>),
-    ParkedReplay(ParkedSelection, oneshot::Sender<Result<usize, QueueError>>),
+    ListParked(usize, oneshot::Sender<Result<Vec<ParkedMessage>, QueueError>>),
+    ReplayParked(ParkedSelection, oneshot::Sender<Result<usize, QueueError>>),
     Backup(PathBuf, oneshot::Sender<Result<(), QueueError>>),
     Close(oneshot::Sender<()>),
 }
 
-/// Identifies a consumer until its next release, which requeues all its messages.
+/// Identifies a consumer until it requeues all its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ConsumerId(pub(crate) u64);
 
@@ -74,8 +74,8 @@ pub(crate) struct WriterHandle(mpsc::Sender<WriterCommand>);
 
 impl WriterHandle {
     pub(crate) fn new() -> (Self, mpsc::Receiver<WriterCommand>) {
-        let (sender, inbox) = mpsc::channel();
-        (Self(sender), inbox)
+        let (sender, commands) = mpsc::channel();
+        (Self(sender), commands)
     }
 
     pub(crate) fn send(&self, command: WriterCommand) -> Result<(), QueueError> {

@@ -52,7 +52,7 @@ impl World {
 
     /// Opens the queue as a build that reads `version`, after its `leadgate migrate`.
     pub async fn open_with_version(&self, version: u64) -> Queue {
-        let config = QueueConfig { version, ..self.config() };
+        let config = QueueConfig { message_version: version, ..self.config() };
         if let Self::Amqp(_) = self {
             declare_topology(&config).await.unwrap();
         }

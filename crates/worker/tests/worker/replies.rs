@@ -17,7 +17,7 @@ impl World {
     /// A submission with a reply address.
     fn awaited(&self, external_id: &str) -> (Submission, ExpectedReply) {
         let mut submission = self.submission(external_id);
-        let expected = self.queue.replies().expect(submission.id).unwrap();
+        let expected = self.queue.reply_receiver().register(submission.id).unwrap();
         submission.reply_to = Some(expected.address().clone());
         (submission, expected)
     }
@@ -47,7 +47,7 @@ async fn a_reply_contains_the_created_or_matched_lead() {
     assert_eq!(lead.text(TextField::ExternalId), Some("a"));
     assert_eq!(lead.id, created.submission.into());
     assert_eq!(matched.lead.unwrap(), lead);
-    assert_eq!(world.queue.replies().waiting(), 0);
+    assert_eq!(world.queue.reply_receiver().waiting(), 0);
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_redelivery_gets_no_second_reply() {
     world.publish(&submission).await;
     world.drain().await;
     assert_eq!(receive(expected).await.outcome, Outcome::Created);
-    let again = world.queue.replies().expect(submission.id).unwrap();
+    let again = world.queue.reply_receiver().register(submission.id).unwrap();
     world.publish(&submission).await;
     world.drain().await;
     assert_eq!(again.wait(NO_REPLY_WAIT).await, None);

@@ -131,7 +131,7 @@ async fn only_unreadable_submissions_are_parked() {
     for readable in [&first, &second] {
         assert_eq!(world.outcome(readable).await, Some((Outcome::Created, None)));
     }
-    let parked = world.queue.parked_list(10).await.unwrap();
+    let parked = world.queue.list_parked(10).await.unwrap();
     let mut reasons: Vec<_> = parked.iter().map(|message| message.reason.as_str()).collect();
     reasons.sort_unstable();
     assert_eq!(reasons, ["unknown_version", "unreadable"]);

@@ -9,17 +9,17 @@ use crate::replies::{PendingReplies, count_sent};
 
 /// Sends replies to the gateways whose requests wait for them. All clones share one channel.
 #[derive(Debug, Clone)]
-pub struct Replier {
+pub struct ReplySender {
     transport: ReplyTransport,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum ReplyTransport {
-    Amqp(amqp::ReplySender),
+    Amqp(amqp::AmqpReplySender),
     Embedded(Arc<PendingReplies>),
 }
 
-impl Replier {
+impl ReplySender {
     pub(crate) fn new(transport: ReplyTransport) -> Self {
         Self { transport }
     }
@@ -28,7 +28,9 @@ impl Replier {
     pub fn send(&self, to: &ReplyAddress, reply: Reply) {
         match &self.transport {
             ReplyTransport::Amqp(sender) => sender.send(to, reply),
-            ReplyTransport::Embedded(pending) => count_sent(pending.is_at(to) && pending.resolve(reply), 1),
+            ReplyTransport::Embedded(pending) => {
+                count_sent(pending.has_address(to) && pending.resolve(reply), 1)
+            }
         }
     }
 }
