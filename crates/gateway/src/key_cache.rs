@@ -90,7 +90,7 @@ impl KeyCache {
 
     /// The snapshot and the pipeline for operations that read and judge submissions.
     pub(crate) fn judge_context(&self) -> Result<JudgeContext, Refusal> {
-        Ok(JudgeContext { known: self.directory.snapshot(), pipeline: Arc::clone(self.pipeline()?) })
+        Ok(JudgeContext { snapshot: self.directory.snapshot(), pipeline: Arc::clone(self.pipeline()?) })
     }
 
     /// The display name of a source, if the snapshot contains it.

@@ -47,7 +47,7 @@ pub async fn update(
     let body = serde_json::to_vec(&fields).unwrap_or_default();
     let fields = read_fields(&fields)?;
     let lead = store.lead(organization, id).await?.ok_or_else(missing)?;
-    let source = context.known.source(lead.source).ok_or_else(|| {
+    let source = context.snapshot.source(lead.source).ok_or_else(|| {
         OperationError::Invalid(
             "this build cannot read the source of the lead: use the newest build".to_owned(),
         )
@@ -59,7 +59,7 @@ pub async fn update(
     let correction = submission.id;
     let entry = store.entry(organization, AuditAction::LeadUpdated).with_target(id);
     let entry = entry.with_detail("submission", correction);
-    let scoring = context.known.scoring(organization);
+    let scoring = context.snapshot.scoring(organization);
     let normalized = context.pipeline.normalize(submission, Some(source), scoring);
     if let CommitAction::Quarantine(reason) = normalized.action {
         return Err(OperationError::Invalid(reason.sentence().to_owned()));

@@ -38,6 +38,6 @@ pub use rebuild::{rebuild, rebuild_without_erased};
 /// pipeline.
 #[derive(Clone)]
 pub struct JudgeContext {
-    pub known: Arc<Snapshot>,
+    pub snapshot: Arc<Snapshot>,
     pub pipeline: Arc<Pipeline>,
 }

@@ -29,8 +29,8 @@ pub async fn rebuild(
     let mut all = Vec::with_capacity(leads.len());
     for attempt in 1..=ATTEMPTS {
         let contributors = store.contributors(organization, &leads).await?;
-        let JudgeContext { known, pipeline } = context.clone();
-        let read = tokio::task::spawn_blocking(move || read(contributors, &known, &pipeline));
+        let JudgeContext { snapshot, pipeline } = context.clone();
+        let read = tokio::task::spawn_blocking(move || read(contributors, &snapshot, &pipeline));
         let rebuilds = read.await.map_err(|_| StoreError::Panicked)?;
         let ids: Vec<_> = rebuilds.iter().map(|rebuild| rebuild.lead).collect();
         let rebuilt = store.rebuild(organization, rebuilds, context.pipeline.clone(), dry).await?;
@@ -66,23 +66,23 @@ pub async fn rebuild_without_erased(
     Ok(())
 }
 
-fn read(contributors: Vec<Contributor>, known: &Snapshot, pipeline: &Pipeline) -> Vec<LeadRebuild> {
+fn read(contributors: Vec<Contributor>, snapshot: &Snapshot, pipeline: &Pipeline) -> Vec<LeadRebuild> {
     let mut rebuilds: BTreeMap<LeadId, Vec<Contribution>> = BTreeMap::new();
     for contributor in contributors {
-        rebuilds.entry(contributor.lead).or_default().push(part(contributor, known, pipeline));
+        rebuilds.entry(contributor.lead).or_default().push(part(contributor, snapshot, pipeline));
     }
     rebuilds.into_iter().map(|(lead, parts)| LeadRebuild { lead, parts }).collect()
 }
 
-fn part(contributor: Contributor, known: &Snapshot, pipeline: &Pipeline) -> Contribution {
+fn part(contributor: Contributor, snapshot: &Snapshot, pipeline: &Pipeline) -> Contribution {
     let Contributor { outcome, submission, erased, .. } = contributor;
     if erased {
         let action = CommitAction::Quarantine(QuarantineReason::Invalid);
         let normalized = NormalizedSubmission { submission, action, trace: Trace::default() };
         return Contribution { normalized, outcome, keys: Vec::new() };
     }
-    let (source, scoring) = (known.source(submission.source), known.scoring(submission.organization));
+    let (source, scoring) = (snapshot.source(submission.source), snapshot.scoring(submission.organization));
     let before = pipeline.normalize(submission.clone(), source, scoring);
     let keys = before.claim_keys().filter(|key| key.kind != ClaimKind::Idempotency).copied().collect();
-    Contribution { normalized: reread(submission, known, pipeline), outcome, keys }
+    Contribution { normalized: reread(submission, snapshot, pipeline), outcome, keys }
 }

@@ -28,11 +28,11 @@ fn is_outdated(submission: &Submission, source: &Source) -> bool {
 }
 
 /// Normalizes a stored submission with the current mapping, settings and scoring.
-pub fn reread(submission: Submission, known: &Snapshot, pipeline: &Pipeline) -> NormalizedSubmission {
-    let scoring = known.scoring(submission.organization);
-    match known.source(submission.source) {
+pub fn reread(submission: Submission, snapshot: &Snapshot, pipeline: &Pipeline) -> NormalizedSubmission {
+    let scoring = snapshot.scoring(submission.organization);
+    match snapshot.source(submission.source) {
         Some(source) if is_outdated(&submission, &source) => {
-            let key = submission.client.key.as_ref().and_then(|id| known.key(id));
+            let key = submission.client.key.as_ref().and_then(|id| snapshot.key(id));
             normalize(submission, source, key.as_deref(), scoring, pipeline)
         }
         source => pipeline.normalize(submission, source, scoring),

@@ -73,9 +73,8 @@ pub(crate) fn merge_submission(
     source: &Source,
     reading: &NormalizedValues,
 ) -> MergeTrace {
-    let fields = &submission.fields;
-    let mut merger = FieldMerger { versions: &mut lead.field_versions, version: submission.field_version() };
-
+    let (fields, version) = (&submission.fields, submission.field_version());
+    let mut merger = FieldMerger { versions: &mut lead.field_versions, version };
     // Older builds did not store the phone of a consent. If consent and phone have the same version, they
     // came together.
     if let (Some(_), None, Some(phone)) = (&lead.consent, lead.consent_phone, &lead.phone)
@@ -120,10 +119,8 @@ pub(crate) fn merge_submission(
     lead.consent_required |= source.consent == ConsentPolicy::Required;
     let max_age = source.consent_max_age.map(|age| age.as_secs());
     lead.consent_max_age_seconds = lead.consent_max_age_seconds.into_iter().chain(max_age).min();
-    if submission.field_version().order()
-        < lead.field_versions.first.unwrap_or(lead.field_versions.base).order()
-    {
-        lead.field_versions.first = Some(submission.field_version());
+    if version.order() < lead.field_versions.first.unwrap_or(lead.field_versions.base).order() {
+        lead.field_versions.first = Some(version);
         lead.source = submission.source;
     }
     lead.received_at = lead.received_at.min(submission.received_at);

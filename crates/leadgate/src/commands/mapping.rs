@@ -28,19 +28,19 @@ pub(crate) enum MappingCommand {
     /// Store a mapping as the next version and activate it
     Set {
         #[command(flatten)]
-        arguments: MappingArguments,
+        target: MappingArguments,
         /// Rules in TOML, or in JSON in a file named .json
         file: PathBuf,
     },
     /// List all versions of a mapping
     List {
         #[command(flatten)]
-        arguments: MappingArguments,
+        target: MappingArguments,
     },
     /// Activate another version of a mapping
     Rollback {
         #[command(flatten)]
-        arguments: MappingArguments,
+        target: MappingArguments,
         /// Version to activate; 0 is no mapping
         #[arg(long, value_name = "VERSION", value_parser = version)]
         to: u32,
@@ -48,7 +48,7 @@ pub(crate) enum MappingCommand {
     /// Show the fields that a mapping reads from recent submissions; nothing is changed
     Preview {
         #[command(flatten)]
-        arguments: MappingArguments,
+        target: MappingArguments,
         /// Rules in TOML, or in JSON in a file named .json [default: the active mapping]
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
@@ -59,7 +59,7 @@ pub(crate) enum MappingCommand {
     /// Suggest a mapping from recent bodies, as a file to review; the file contains no values of leads
     Suggest {
         #[command(flatten)]
-        arguments: MappingArguments,
+        target: MappingArguments,
         /// Number of recent bodies, at most 100
         #[arg(long, value_name = "COUNT", default_value = "100")]
         last: PageLimit,
@@ -69,14 +69,14 @@ pub(crate) enum MappingCommand {
 pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        MappingCommand::Set { arguments: MappingArguments { source, organization: name }, file } => {
+        MappingCommand::Set { target: MappingArguments { source, organization: name }, file } => {
             let (owner, mapping) = (organization(&store, &name).await?, read(&file)?);
             let version =
                 mappings::set(&store, owner.id, source, &mapping).await.map_err(with_hint(&owner))?;
             let shown = json!({ "source": source, "version": version });
             output.print(&shown, |line| line(&format!("version {version} is active")));
         }
-        MappingCommand::List { arguments: MappingArguments { source, organization: name } } => {
+        MappingCommand::List { target: MappingArguments { source, organization: name } } => {
             let owner = organization(&store, &name).await?;
             let all = mappings::list(&store, owner.id, source, &store).await.map_err(with_hint(&owner))?;
             let rows = all.iter().map(|version| {
@@ -86,17 +86,13 @@ pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Outpu
             });
             output.list("mappings", &all, ["version", "created_at", "rules", "state"], rows);
         }
-        MappingCommand::Rollback { arguments: MappingArguments { source, organization: name }, to } => {
+        MappingCommand::Rollback { target: MappingArguments { source, organization: name }, to } => {
             let owner = organization(&store, &name).await?;
             mappings::activate(&store, owner.id, source, to).await.map_err(with_hint(&owner))?;
             let shown = json!({ "source": source, "version": (to > 0).then_some(to) });
             output.print(&shown, |line| line(&format!("version {to} is active")));
         }
-        MappingCommand::Preview {
-            arguments: MappingArguments { source, organization: name },
-            file,
-            last,
-        } => {
+        MappingCommand::Preview { target: MappingArguments { source, organization: name }, file, last } => {
             let owner = organization(&store, &name).await?;
             let mapping = file.as_deref().map(read).transpose()?;
             let mapped = mappings::preview(&store, owner.id, source, mapping.as_ref(), last, &store).await;
@@ -113,7 +109,7 @@ pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Outpu
                 }
             });
         }
-        MappingCommand::Suggest { arguments: MappingArguments { source, organization: name }, last } => {
+        MappingCommand::Suggest { target: MappingArguments { source, organization: name }, last } => {
             let owner = organization(&store, &name).await?;
             let suggested = mappings::suggest(&store, owner.id, source, last, &store).await;
             let suggestion = suggested.map_err(with_hint(&owner))?;

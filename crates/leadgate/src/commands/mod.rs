@@ -137,7 +137,7 @@ pub(crate) async fn judge_context(store: &Store, config: &Config) -> anyhow::Res
     directory.refresh().await?;
     let pipeline = Pipeline::new(store.match_key().await?).with_geolocation(run::geolocation(config)?);
     let pipeline = Arc::new(pipeline);
-    Ok(JudgeContext { known: directory.snapshot(), pipeline })
+    Ok(JudgeContext { snapshot: directory.snapshot(), pipeline })
 }
 
 /// Replaces the error for an unknown id by one that names the command which lists the known ids.

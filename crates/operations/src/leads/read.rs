@@ -137,9 +137,9 @@ pub async fn normalize(
     source: &Arc<Source>,
     context: &JudgeContext,
 ) -> Result<Vec<NormalizedSubmission>, OperationError> {
-    let (JudgeContext { known, pipeline }, source) = (context.clone(), Arc::clone(source));
+    let (JudgeContext { snapshot, pipeline }, source) = (context.clone(), Arc::clone(source));
     let normalize = move |submission: Submission| {
-        let scoring = known.scoring(submission.organization);
+        let scoring = snapshot.scoring(submission.organization);
         pipeline.normalize(submission, Some(Arc::clone(&source)), scoring)
     };
     let normalize_all = move || submissions.into_iter().map(normalize).collect();

@@ -52,7 +52,7 @@ impl World {
         let directory = Directory::new(store.clone());
         directory.refresh().await.unwrap();
         let pipeline = Arc::new(Pipeline::new(store.match_key().await.unwrap()));
-        let context = JudgeContext { known: directory.snapshot(), pipeline };
+        let context = JudgeContext { snapshot: directory.snapshot(), pipeline };
         Self { store, organization, source: Arc::new(source), context, _folder: folder }
     }
 

@@ -46,7 +46,7 @@ pub(super) async fn run(
         let normalized = leads::normalize(vec![draft(&body.as_slice())?], &source, &context).await?;
         let judged = leads::validate(store, owner.id, normalized, &context, store).await?;
         let judged = judged.first().context("the lead was not judged")?;
-        output.details(&shown(judged, &source, &context.known)?);
+        output.details(&shown(judged, &source, &context.snapshot)?);
         return Ok(());
     }
     let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
@@ -59,7 +59,7 @@ pub(super) async fn run(
         let mut judged = judged.into_iter();
         for draft in drafts {
             all.push(match draft {
-                Ok(_) => shown(&judged.next().context("a lead was not judged")?, &source, &context.known)?,
+                Ok(_) => shown(&judged.next().context("a lead was not judged")?, &source, &context.snapshot)?,
                 Err(problem) => json!({ "error": problem.to_string() }),
             });
         }
@@ -82,10 +82,10 @@ fn read(arguments: &ValidateArguments) -> anyhow::Result<Vec<u8>> {
     Ok(body)
 }
 
-fn shown(judged: &SubmissionPreview, source: &Source, known: &Snapshot) -> anyhow::Result<Value> {
+fn shown(judged: &SubmissionPreview, source: &Source, snapshot: &Snapshot) -> anyhow::Result<Value> {
     let title = |id| match id == source.id {
         true => Some(source.display_name()),
-        false => known.source(id).map(|source| source.display_name()),
+        false => snapshot.source(id).map(|source| source.display_name()),
     };
     let SubmissionPreview { ruling, lead, trace } = judged;
     let shown = native::validation_response(ruling.outcome, ruling.quarantine, lead.as_ref(), trace, &title);
