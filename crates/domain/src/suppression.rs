@@ -73,7 +73,8 @@ pub struct SuppressionKey {
 }
 
 impl SuppressionKey {
-    /// `value` must be the result of [`crate::canonical_e164`], [`Email::comparison_form`] or [`Domain::as_str`].
+    /// `value` must be the result of [`crate::canonical_e164`], [`Email::comparison_form`] or
+    /// [`Domain::as_str`].
     pub fn new(
         matching: &MatchKey,
         organization: OrganizationId,
