@@ -1,5 +1,6 @@
 //! Administration over HTTP: keys, sources, mappings, scoring, retention.
 
+use insta::assert_json_snapshot;
 use leadgate_domain::{Actor, Dialect, KeyId, KeyKind, Scope};
 use leadgate_store::AuditFilter;
 use reqwest::Method;
@@ -176,8 +177,8 @@ async fn every_invalid_setting_has_its_own_error() {
         let route = route.replace("ID", &source.to_string());
         let refused = ask(&world, &world.key, &route, body.clone()).await;
         assert_eq!(refused.problem(), (status, code), "{route} {body}: {}", refused.body);
-        let told = refused.body["detail"].as_str().unwrap();
-        assert!(told.contains(detail), "{route} {body}: {told}");
+        let sentence = refused.body["detail"].as_str().unwrap();
+        assert!(sentence.contains(detail), "{route} {body}: {sentence}");
     }
     world.end().await;
 }
@@ -309,6 +310,43 @@ async fn a_mapping_is_suggested_previewed_and_activated() {
     assert_eq!((&listed["data"][0]["active"], &listed["next"]), (&json!(true), &Value::Null), "{listed}");
     let none = done(&world, &format!("PUT {}", of("/mapping/version")), 200, json!({ "version": 0 })).await;
     assert_eq!(none["version"], Value::Null);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_preview_of_a_mapping_shows_every_field_that_decides_about_the_lead() {
+    let world = World::start().await;
+    let (source, key) = world.source_of(Dialect::KickoffLabs, |_| {}).await;
+    let create = world.url(&format!("/v2/{}", source.campaign.unwrap()));
+    let request = world.client.post(create).bearer_auth(&key).header("prefer", "respond-async");
+    let form = "email=ann%40example.com&phone_number=+14155550132&must_exist=true";
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+    assert_eq!(send(request).await.status, 202);
+    world.work().await;
+    let preview = format!("POST /v1/sources/{}/mapping/preview", source.id);
+    let previewed = done(&world, &preview, 200, Value::Null).await;
+    assert_json_snapshot!(previewed, { ".data[].submission" => "[id]" }, @r#"
+    {
+      "data": [
+        {
+          "fields": {
+            "custom_fields": {},
+            "email": "ann@example.com",
+            "is_test": false,
+            "must_exist": true,
+            "opt_out": false,
+            "phone": "+14155550132",
+            "repairs": [
+              "lost_plus"
+            ],
+            "tags": []
+          },
+          "submission": "[id]"
+        }
+      ],
+      "next": null
+    }
+    "#);
     world.end().await;
 }
 

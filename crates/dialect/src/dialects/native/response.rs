@@ -340,9 +340,17 @@ pub struct FieldsResponse<'s> {
     user_assignments: &'s Patch<Value>,
     opt_out: bool,
     is_test: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    must_exist: bool,
     /// Fields that a public credential sent but must not set.
     #[serde(skip_serializing_if = "Map::is_empty")]
     untrusted_fields: &'s Map<String, Value>,
+    /// Codes of the repairs of the body.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    repairs: &'s BTreeSet<String>,
+    /// Members that a newer build wrote.
+    #[serde(flatten)]
+    unknown: &'s Map<String, Value>,
 }
 
 impl<'s> From<&'s Fields> for FieldsResponse<'s> {
@@ -360,7 +368,10 @@ impl<'s> From<&'s Fields> for FieldsResponse<'s> {
             user_assignments: &fields.user_assignments,
             opt_out: fields.opt_out,
             is_test: fields.is_test,
+            must_exist: fields.must_exist,
             untrusted_fields: &fields.untrusted_fields,
+            repairs: &fields.repairs,
+            unknown: &fields.unknown,
         }
     }
 }

@@ -290,3 +290,26 @@ fn a_submission_shows_its_content_and_its_outcome() {
     }
     "#);
 }
+
+#[test]
+fn the_fields_contain_repairs_and_members_of_a_newer_build() {
+    let fields: Fields = serde_json::from_value(json!({
+        "tags": ["web"], "must_exist": true, "repairs": ["lost_plus"], "nickname": "Annie"
+    }))
+    .unwrap();
+    assert_json_snapshot!(FieldsResponse::from(&fields), @r#"
+    {
+      "tags": [
+        "web"
+      ],
+      "custom_fields": {},
+      "opt_out": false,
+      "is_test": false,
+      "must_exist": true,
+      "repairs": [
+        "lost_plus"
+      ],
+      "nickname": "Annie"
+    }
+    "#);
+}
