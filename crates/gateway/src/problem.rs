@@ -60,6 +60,9 @@ impl Refusal {
             Self::MalformedKey | Self::InvalidKey | Self::RevokedKey => {
                 set(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#);
             }
+            Self::Store(refusal) if refusal.is_revoked_key() => {
+                set(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#);
+            }
             Self::InsufficientScope(Scope::Write) => {
                 set(header::WWW_AUTHENTICATE, r#"Bearer error="insufficient_scope", scope="write""#);
             }

@@ -10,7 +10,6 @@ use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::validate::FieldFault;
 use leadgate_domain::{KeyKind, Scope};
 use leadgate_queue::PublishError;
-use leadgate_store::StoreError;
 
 use crate::readiness::ReadinessReason;
 use store_refusal::StoreRefusal;
@@ -176,8 +175,8 @@ pub(crate) enum Refusal {
     #[error("The lead could not be stored durably. Send the request again.")]
     #[strum(serialize = "queue_unavailable")]
     Queue(PublishError),
-    #[error("{}", StoreRefusal::from(.0).detail)]
-    Store(StoreError),
+    #[error("{}", .0.detail)]
+    Store(Box<StoreRefusal>),
     /// Reads wait for the database, posts do not.
     #[error("The database is not available at the moment. Send the request again later.")]
     #[strum(serialize = "store_unavailable")]
@@ -239,7 +238,7 @@ impl Refusal {
             | Self::Queue(_)
             | Self::StoreTimeout
             | Self::NotReady(_) => 503,
-            Self::Store(error) => StoreRefusal::from(error).status,
+            Self::Store(refusal) => refusal.status,
         }
     }
 
@@ -247,7 +246,7 @@ impl Refusal {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::InvalidDocument(fault) => fault.code(),
-            Self::Store(error) => StoreRefusal::from(error).code,
+            Self::Store(refusal) => refusal.code,
             refusal => refusal.into(),
         }
     }
@@ -256,7 +255,7 @@ impl Refusal {
     pub(crate) fn log_text(&self) -> String {
         match self {
             Self::Queue(error) => error.to_string(),
-            Self::Store(error) => error.to_string(),
+            Self::Store(refusal) => refusal.error.to_string(),
             _ => self.code().to_owned(),
         }
     }

@@ -13,7 +13,7 @@ pub(crate) async fn with_store_timeout<T>(
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, Refusal> {
     match timeout(state.config.store_timeout, call).await {
-        Ok(outcome) => outcome.map_err(Refusal::Store),
+        Ok(outcome) => outcome.map_err(Refusal::from),
         Err(_) => Err(Refusal::StoreTimeout),
     }
 }

@@ -46,7 +46,7 @@ impl From<OperationError> for Refusal {
             OperationError::Repair(error) => error.into(),
             OperationError::Conflict => Self::Conflict,
             OperationError::Queue(error) => Self::Queue(error),
-            OperationError::Store(error) => Self::Store(error),
+            OperationError::Store(error) => error.into(),
             OperationError::NoSigningKey | OperationError::Io(_) => Self::Internal,
         }
     }

@@ -2,7 +2,7 @@
 
 use leadgate_domain::{AuditAction, Day, OrganizationId, SourceId, Timestamp, Zone};
 use leadgate_operations::reports as operations;
-use leadgate_store::{IntakeReport, StoreError, StoreFailure};
+use leadgate_store::IntakeReport;
 use serde::Deserialize;
 
 use crate::authorized_request::{AuthorizedRequest, ReadAccess};
@@ -58,15 +58,12 @@ async fn report(
     };
     match with_timeout.await {
         Err(Refusal::StoreTimeout) => {}
-        Err(Refusal::Store(StoreError::Unavailable {
-            failure: StoreFailure::Timeout | StoreFailure::NoAnswer,
-            ..
-        })) => {}
+        Err(Refusal::Store(refusal)) if refusal.is_timeout() => {}
         result => return result,
     }
     let permit = state.long_report_permits.try_acquire(organization).ok_or(Refusal::StoreTimeout)?;
     let reporting = state.store.intake_report_without_timeout(organization, source, day, permit);
-    reporting.await.map_err(Refusal::Store)
+    reporting.await.map_err(Refusal::from)
 }
 
 fn day(query: &IntakeReportQuery) -> Result<Day, Refusal> {

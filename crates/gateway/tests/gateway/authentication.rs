@@ -153,3 +153,19 @@ async fn a_revoked_key_that_is_not_in_the_snapshot_is_refused() {
     assert_eq!(answer.problem(), (401, "revoked_key"));
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_key_that_is_revoked_during_its_request_creates_no_key() {
+    let world = World::with(crate::world::config_without_polls()).await;
+    world.until_ready_is(200).await;
+    let id = PresentedKey::parse(&world.key).unwrap().id;
+    world.store.revoke_key(&id, None).await.unwrap();
+    // Authentication uses the snapshot, which still has the key. The transaction refuses it.
+    let request = world.client.post(world.url("/v1/keys")).bearer_auth(&world.key);
+    let refused = send(request.json(&serde_json::json!({ "source": world.source }))).await;
+    assert_eq!(refused.problem(), (401, "revoked_key"));
+    assert_eq!(refused.header("www-authenticate"), r#"Bearer error="invalid_token""#);
+    assert_eq!(refused.body["detail"], "The API key of this request was revoked. Use another key.");
+    assert_eq!(world.store.keys(world.organization).await.unwrap().len(), 1);
+    world.end().await;
+}
