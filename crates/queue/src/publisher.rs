@@ -35,8 +35,9 @@ impl Publisher {
 
     /// Publishes one submission (JSON) of `organization`. Returns when it is durable.
     ///
-    /// # Errors When the queue refuses it or does not confirm it within [`QueueConfig::confirm_timeout`]. A
-    /// refused submission may still be delivered, if only its confirm was lost.
+    /// # Errors
+    /// When the queue refuses it or does not confirm it within [`QueueConfig::confirm_timeout`]. A refused
+    /// submission may still be delivered, if only its confirm was lost.
     pub async fn publish(&self, organization: OrganizationId, submission: Bytes) -> Result<(), PublishError> {
         let started = Instant::now();
         let outcome = self.attempt(organization, submission).await;

@@ -162,8 +162,9 @@ impl Queue {
     /// Publishes parked messages to the queue again. A message is removed when it is durable in the queue.
     /// Returns the number of replayed messages.
     ///
-    /// # Errors When the broker or the file does not answer. Messages that were replayed before the error
-    /// stay replayed.
+    /// # Errors
+    /// When the broker or the file does not answer. Messages that were replayed before the error stay
+    /// replayed.
     pub async fn replay_parked(&self, selection: ParkedSelection) -> Result<usize, QueueError> {
         match &self.adapter {
             Adapter::Amqp(amqp) => amqp.admin().replay_parked(selection).await,

@@ -252,12 +252,14 @@ async fn another_process_can_administer_the_queue_of_a_running_one() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_build_is_refused() {
+async fn a_file_of_another_schema_version_is_refused() {
     let world = World::embedded();
     world.open().await.shutdown().await;
-    connect(&world).batch_execute("PRAGMA user_version = 7").unwrap();
-    let error = Queue::open(world.config(), Role::AllInOne).await.unwrap_err();
-    assert!(matches!(&error, QueueError::File { problem, .. } if problem.contains("newer")), "{error}");
+    for (version, remedy) in [(1, "then delete the file"), (7, "use a newer build")] {
+        connect(&world).batch_execute(&format!("PRAGMA user_version = {version}")).unwrap();
+        let error = Queue::open(world.config(), Role::AllInOne).await.unwrap_err();
+        assert!(matches!(&error, QueueError::File { problem, .. } if problem.contains(remedy)), "{error}");
+    }
 }
 
 #[tokio::test]

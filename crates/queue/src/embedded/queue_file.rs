@@ -61,8 +61,10 @@ const SCHEMA: &str = "
         id INTEGER PRIMARY KEY CHECK (id = 1),
         highest_id INTEGER NOT NULL
     ) STRICT;
-    INSERT INTO delivered (id, highest_id) VALUES (1, 0);
-    PRAGMA user_version = 1;";
+    INSERT INTO delivered (id, highest_id) VALUES (1, 0);";
+
+/// The version of [`SCHEMA`]. It is stored in the file as `user_version`; 0 is a new file.
+const SCHEMA_VERSION: i32 = 2;
 
 /// How long a statement waits for a lock of another process. Much less than the three seconds of a publish.
 const BUSY_TIMEOUT_MS: u32 = 1_000;
@@ -146,10 +148,17 @@ impl QueueFile {
         self.connection.immediate_transaction(|connection| {
             let version: UserVersionRow = sql_query("PRAGMA user_version").get_result(connection)?;
             match version.user_version {
-                0 => Ok(connection.batch_execute(SCHEMA)?),
-                1 => Ok(()),
+                0 => {
+                    connection.batch_execute(SCHEMA)?;
+                    Ok(connection.batch_execute(&format!("PRAGMA user_version = {SCHEMA_VERSION}"))?)
+                }
+                SCHEMA_VERSION => Ok(()),
+                older if older < SCHEMA_VERSION => Err(QueueFileError::Broken(format!(
+                    "its schema version {older} is older than this build supports ({SCHEMA_VERSION}); let the build \
+                     that made the file process all its messages, then delete the file"
+                ))),
                 newer => Err(QueueFileError::Broken(format!(
-                    "its schema version {newer} is newer than this build supports; use a newer build"
+                    "its schema version {newer} is newer than this build supports ({SCHEMA_VERSION}); use a newer build"
                 ))),
             }
         })
