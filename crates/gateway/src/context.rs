@@ -61,14 +61,14 @@ impl RequestContext {
     pub(crate) fn add_limit_headers(&self, headers: &mut HeaderMap) {
         let Some(decision) = &self.limit else { return };
         let Rate { permits, window } = decision.rate();
-        let (remaining, reset) = (decision.remaining, decision.reset_seconds());
+        let (remaining, reset) = (decision.remaining, decision.resets_in_seconds());
         let mut set = |name: &'static str, value: HeaderValue| {
             headers.insert(HeaderName::from_static(name), value);
         };
         set("x-ratelimit-limit", permits.into());
         set("x-ratelimit-remaining", remaining.into());
         if protocol(self.dialect).sends_rate_limit_reset {
-            let at = Timestamp::now().plus(decision.reset).as_milliseconds() / 1_000 + 1;
+            let at = Timestamp::now().plus(decision.resets_in).as_milliseconds() / 1_000 + 1;
             set("x-ratelimit-reset", at.into());
         }
         let policy = format!("\"default\";q={permits};w={}", window.as_secs());

@@ -29,14 +29,16 @@ impl LimitVerdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitDecision {
     pub verdict: LimitVerdict,
-    /// The counter that the other fields describe: with [`LimitVerdict::Limited`] the one that resets last,
-    /// with [`LimitVerdict::LargerThanLimit`] the one with the lowest limit, otherwise the one with the
-    /// fewest permits left.
+    /// The counter that the other fields describe:
+    ///
+    /// - With [`LimitVerdict::Allowed`], it is the counter with the fewest permits left.
+    /// - With [`LimitVerdict::Limited`], it is the counter that resets last.
+    /// - With [`LimitVerdict::LargerThanLimit`], it is the counter with the lowest limit.
     pub counter: Counter,
     /// Permits left in the counter's window.
     pub remaining: u32,
     /// Time until the counter's window ends; zero if no window is open.
-    pub reset: Duration,
+    pub resets_in: Duration,
     /// Time until every counter that refused has a new window. Only with [`LimitVerdict::Limited`].
     pub retry_after: Option<Duration>,
 }
@@ -51,9 +53,9 @@ impl LimitDecision {
         self.counter.rate
     }
 
-    /// [`LimitDecision::reset`] in whole seconds, rounded up.
-    pub fn reset_seconds(&self) -> u64 {
-        ceil_seconds(self.reset)
+    /// [`LimitDecision::resets_in`] in whole seconds, rounded up.
+    pub fn resets_in_seconds(&self) -> u64 {
+        ceil_seconds(self.resets_in)
     }
 
     /// [`LimitDecision::retry_after`] in whole seconds, rounded up, at least one.
@@ -74,8 +76,8 @@ impl LimitDecision {
         };
         let priority = |(counter, state): &(&Counter, CounterState)| match verdict {
             LimitVerdict::LargerThanLimit => (counter.rate.permits, Reverse(Duration::ZERO)),
-            LimitVerdict::Allowed => (state.remaining, Reverse(state.reset)),
-            LimitVerdict::Limited => (u32::from(state.has_room), Reverse(state.reset)),
+            LimitVerdict::Allowed => (state.remaining, Reverse(state.resets_in)),
+            LimitVerdict::Limited => (u32::from(state.has_capacity), Reverse(state.resets_in)),
         };
         let first = (&request.first, state_of(&request.first));
         let others = request.others.iter().map(|counter| (counter, state_of(counter)));
@@ -84,8 +86,8 @@ impl LimitDecision {
             verdict,
             counter: counter.clone(),
             remaining: state.remaining,
-            reset: state.reset,
-            retry_after: (verdict == LimitVerdict::Limited).then_some(state.reset),
+            resets_in: state.resets_in,
+            retry_after: (verdict == LimitVerdict::Limited).then_some(state.resets_in),
         }
     }
 }
@@ -94,10 +96,10 @@ impl LimitDecision {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CounterState {
     /// Whether this counter had enough permits.
-    pub(crate) has_room: bool,
+    pub(crate) has_capacity: bool,
     pub(crate) remaining: u32,
     /// Time until the window ends; zero if no window is open.
-    pub(crate) reset: Duration,
+    pub(crate) resets_in: Duration,
 }
 
 fn ceil_seconds(duration: Duration) -> u64 {

@@ -58,7 +58,11 @@ impl RedisLimiter {
         LimitDecision::new(request, answer.admitted, |counter| {
             let window = windows.next().unwrap_or_default();
             let remaining = counter.rate.permits.saturating_sub(window.used);
-            CounterState { has_room: request.permits() <= remaining, remaining, reset: window.ends_in }
+            CounterState {
+                has_capacity: request.permits() <= remaining,
+                remaining,
+                resets_in: window.ends_in,
+            }
         })
     }
 }

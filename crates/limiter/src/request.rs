@@ -47,8 +47,6 @@ pub struct LimitRequest {
     pub(crate) first: Counter,
     pub(crate) others: Vec<Counter>,
     cost: u32,
-    /// Permits of the whole batch, including those taken by an earlier request.
-    total: u32,
 }
 
 impl LimitRequest {
@@ -64,7 +62,7 @@ impl LimitRequest {
     }
 
     fn with_owner(owner: CounterOwner, counter: Counter) -> Self {
-        Self { owner, first: counter, others: Vec::new(), cost: 1, total: 1 }
+        Self { owner, first: counter, others: Vec::new(), cost: 1 }
     }
 
     /// Adds a counter. A scope that is added twice counts once, with the lower limit.
@@ -80,22 +78,16 @@ impl LimitRequest {
     /// Requests this many permits. With 0, the request is always allowed, takes no permit and opens no
     /// window.
     pub fn cost(self, permits: u32) -> Self {
-        Self { cost: permits, total: permits, ..self }
-    }
-
-    /// Requests the rest of a batch of `total` permits, of which `taken` were taken before its body was read.
-    /// The total must not be larger than a limit.
-    pub fn rest_of_batch(self, total: u32, taken: u32) -> Self {
-        Self { cost: total.saturating_sub(taken), total, ..self }
+        Self { cost: permits, ..self }
     }
 
     pub(crate) fn counters(&self) -> impl Iterator<Item = &Counter> {
         iter::once(&self.first).chain(&self.others)
     }
 
-    /// Whether the batch exceeds a limit even with an empty window.
+    /// Whether the request exceeds a limit even with an empty window.
     pub(crate) fn larger_than_limit(&self) -> bool {
-        self.counters().any(|counter| self.total > counter.rate.permits)
+        self.counters().any(|counter| self.cost > counter.rate.permits)
     }
 
     /// Permits to take from each counter if all of them have enough.

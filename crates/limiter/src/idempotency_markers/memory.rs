@@ -76,8 +76,9 @@ impl MemoryMarkers {
 
     pub(super) async fn release(&self, key: ClaimKey, submission: SubmissionId) {
         let release = |existing: Option<Entry<ClaimKey, Marker>>| {
-            let is_ours = |marker: &Marker| !marker.completed && marker.submission == submission;
-            ready(if existing.is_some_and(|existing| is_ours(existing.value())) {
+            let is_reserved_by_submission =
+                |marker: &Marker| !marker.completed && marker.submission == submission;
+            ready(if existing.is_some_and(|existing| is_reserved_by_submission(existing.value())) {
                 Op::Remove
             } else {
                 Op::Nop

@@ -58,7 +58,7 @@ impl CounterShard {
         let windows = self.windows_of(request.owner, now);
         let admitted = request
             .counters()
-            .all(|counter| windows.get(counter, now).has_room(permits, share.limit(counter.rate)));
+            .all(|counter| windows.get(counter, now).has_capacity(permits, share.limit(counter.rate)));
         if admitted && permits > 0 {
             for counter in request.counters() {
                 let window = windows.get(counter, now);
@@ -68,9 +68,9 @@ impl CounterShard {
         LimitDecision::new(request, admitted, |counter| {
             let (window, limit) = (windows.get(counter, now), share.limit(counter.rate));
             CounterState {
-                has_room: window.has_room(permits, limit),
+                has_capacity: window.has_capacity(permits, limit),
                 remaining: limit.saturating_sub(window.used),
-                reset: window.ends.saturating_duration_since(now),
+                resets_in: window.ends.saturating_duration_since(now),
             }
         })
     }
@@ -145,7 +145,7 @@ struct OpenWindow {
 impl OpenWindow {
     /// A batch larger than the share, but not larger than the limit, is admitted if the window is empty: see
     /// `take`.
-    fn has_room(self, permits: u32, limit: u32) -> bool {
+    fn has_capacity(self, permits: u32, limit: u32) -> bool {
         let fits = self.used.checked_add(permits).is_some_and(|used| used <= limit);
         permits == 0 || fits || self.used == 0
     }

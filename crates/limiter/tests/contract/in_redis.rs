@@ -50,7 +50,7 @@ async fn a_window_with_a_wrong_expiry_or_value_starts_again() {
         world.limiter.acquire(world.request("key", 5).cost(5)).await;
         server.command(&command).await.unwrap();
         let decision = world.limiter.acquire(world.request("key", 5)).await;
-        assert_eq!((decision.remaining, decision.reset), (4, MINUTE), "{command}");
+        assert_eq!((decision.remaining, decision.resets_in), (4, MINUTE), "{command}");
         server.command(&format!("DEL {key}")).await.unwrap();
     }
 }

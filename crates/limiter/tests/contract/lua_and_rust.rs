@@ -51,7 +51,7 @@ impl Adapter {
 
     fn decide(&self, scopes: &[usize], cost: u32) -> (LimitVerdict, String, u32, u128) {
         let decision = self.runtime.block_on(self.world.limiter.acquire(request(&self.world, scopes, cost)));
-        let ends = decision.reset.as_millis().div_ceil(2_000);
+        let ends = decision.resets_in.as_millis().div_ceil(2_000);
         (decision.verdict, decision.counter.scope.to_string(), decision.remaining, ends)
     }
 

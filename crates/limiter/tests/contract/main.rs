@@ -39,7 +39,6 @@ contract_tests! {
         cases::the_most_restrictive_counter_is_reported
         cases::a_batch_is_admitted_completely_or_not_at_all
         cases::a_batch_larger_than_the_limit_has_its_own_verdict
-        cases::permits_taken_before_the_body_count_towards_the_batch
         cases::a_request_with_zero_cost_takes_nothing
         cases::a_refusal_takes_nothing_and_extends_no_window
         cases::organizations_and_scopes_count_separately

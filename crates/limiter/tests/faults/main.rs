@@ -1,5 +1,4 @@
-//! Redis stopped, frozen, slow or without its data: every request is decided in time, and limited (F24 and
-//! F25 of the fault matrix).
+//! Redis stopped, frozen, slow or without its data: every request is decided in time, and limited.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod gateways;

@@ -34,7 +34,7 @@ fn a_batch_larger_than_the_share_opens_a_longer_window() {
     let share = GatewayShare::per_gateway(4);
     let batch = LimitRequest::new(organization, counter("key", 1_000)).cost(700);
     let first = shard.decide(&batch, share, now);
-    assert_eq!((first.verdict, first.remaining, first.reset), (LimitVerdict::Allowed, 0, 3 * MINUTE));
+    assert_eq!((first.verdict, first.remaining, first.resets_in), (LimitVerdict::Allowed, 0, 3 * MINUTE));
     let single = LimitRequest::new(organization, counter("key", 1_000));
     assert_eq!(shard.decide(&single, share, now + 2 * MINUTE).retry_after, Some(MINUTE));
     assert!(shard.decide(&single, share, now + 3 * MINUTE).allowed());
@@ -50,7 +50,7 @@ fn permits_granted_by_redis_count_against_the_share() {
     }
     let share = GatewayShare::per_gateway(3);
     let decision = shard.decide(&request, share, now);
-    assert_eq!((decision.allowed(), decision.remaining, decision.reset), (true, 1, MINUTE / 2));
+    assert_eq!((decision.allowed(), decision.remaining, decision.resets_in), (true, 1, MINUTE / 2));
     assert!(shard.decide(&request, share, now).allowed());
     assert!(!shard.decide(&request, share, now).allowed());
     assert!(shard.decide(&request, share, now + MINUTE / 2).allowed(), "the window in Redis has ended");
