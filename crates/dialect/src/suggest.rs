@@ -19,7 +19,7 @@ pub(crate) use value_kind::ValueKind;
 /// The rules of a mapping, each with the paths from which its field can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MappingSuggestion {
-    bodies: usize,
+    body_count: usize,
     rules: Vec<SuggestedRule>,
 }
 
@@ -37,22 +37,22 @@ pub(crate) struct ObservedPath {
     /// The names in the path, without generic names such as `value`.
     names: Vec<String>,
     /// The indexes of the bodies with a value at this path.
-    bodies: BTreeSet<usize>,
+    body_indexes: BTreeSet<usize>,
     kinds: BTreeMap<ValueKind, usize>,
     /// Whether a value was formatted like a phone: with a plus, brackets, spaces or dashes.
-    is_formatted: bool,
+    has_phone_format: bool,
 }
 
 impl MappingSuggestion {
     /// Searches each body for contact fields. `region` is used for phones without a country code.
     pub fn from_bodies(bodies: &[&Map<String, Value>], region: Option<Region>) -> Self {
         let observed = observed_paths::collect_paths(bodies, region);
-        Self { bodies: bodies.len(), rules: candidates::suggest_rules(observed) }
+        Self { body_count: bodies.len(), rules: candidates::suggest_rules(observed) }
     }
 
     /// The number of bodies from which the suggestion was made.
-    pub fn bodies(&self) -> usize {
-        self.bodies
+    pub fn body_count(&self) -> usize {
+        self.body_count
     }
 
     /// Whether a path to a phone or an email was found.
@@ -64,15 +64,23 @@ impl MappingSuggestion {
 /// Writes a TOML file that can be used as a mapping.
 impl fmt::Display for MappingSuggestion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bodies, rules } = self;
-        writeln!(formatter, "# Suggested from {bodies} bodies. Check each path before you use the file.")?;
+        let Self { body_count, rules } = self;
+        writeln!(
+            formatter,
+            "# Suggested from {body_count} bodies. Check each path before you use the file."
+        )?;
         if rules.is_empty() {
             return writeln!(formatter, "# No phone, email or name was recognized.\nrules = []");
         }
         for SuggestedRule { to, from } in rules {
             writeln!(formatter, "\n[[rules]]\nto = {}\nfrom = [", quoted(to))?;
             for observed in from {
-                writeln!(formatter, "    {}, # {}", quoted(&observed.path), observed.rule_comment(*bodies))?;
+                writeln!(
+                    formatter,
+                    "    {}, # {}",
+                    quoted(&observed.path),
+                    observed.rule_comment(*body_count)
+                )?;
             }
             writeln!(formatter, "]")?;
         }
@@ -81,8 +89,8 @@ impl fmt::Display for MappingSuggestion {
 }
 
 impl ObservedPath {
-    fn rule_comment(&self, bodies: usize) -> String {
-        let mut comment = format!("in {} of {bodies} bodies:", self.bodies.len());
+    fn rule_comment(&self, body_count: usize) -> String {
+        let mut comment = format!("in {} of {body_count} bodies:", self.body_indexes.len());
         for (position, (kind, count)) in self.kinds.iter().enumerate() {
             let comma = if position == 0 { "" } else { "," };
             let _ = write!(comment, "{comma} {count} {}", kind.name(*count));

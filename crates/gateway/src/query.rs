@@ -5,7 +5,7 @@ use std::str::FromStr;
 use actix_web::HttpRequest;
 use leadgate_dialect::{IntakeParameters, protocol};
 use leadgate_domain::Dialect;
-use leadgate_operations::PageLimit;
+use leadgate_operations::ItemLimit;
 use leadgate_pipeline::is_tracking_parameter;
 use serde::de::value::Error as NoStruct;
 use serde::de::{self, DeserializeOwned, Visitor};
@@ -24,7 +24,7 @@ pub(crate) struct NoParameters {}
 #[serde(bound = "C: FromStr")]
 pub(crate) struct PageQuery<C> {
     #[serde(default)]
-    pub(crate) limit: PageLimit,
+    pub(crate) limit: ItemLimit,
     #[serde(default, deserialize_with = "parsed")]
     pub(crate) after: Option<C>,
 }

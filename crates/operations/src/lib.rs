@@ -5,10 +5,10 @@ mod document;
 pub mod erasure;
 mod error;
 pub mod exports;
+mod item_limit;
 pub mod keys;
 pub mod leads;
 pub mod mappings;
-mod page_limit;
 pub mod quarantine;
 mod read_log;
 mod rebuild;
@@ -30,7 +30,7 @@ use leadgate_store::Snapshot;
 
 pub use document::read_document;
 pub use error::{OperationError, ResourceKind};
-pub use page_limit::PageLimit;
+pub use item_limit::ItemLimit;
 pub use read_log::ReadLog;
 pub use rebuild::{rebuild, rebuild_without_erased};
 

@@ -8,7 +8,7 @@ use leadgate_store::{MappingRecord, Store};
 use serde::{Serialize, Serializer};
 
 use crate::error::ResourceKind;
-use crate::{OperationError, PageLimit, ReadLog, sources};
+use crate::{ItemLimit, OperationError, ReadLog, sources};
 
 /// The result of a mapping for one body.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -92,7 +92,7 @@ pub async fn preview(
     organization: OrganizationId,
     source: SourceId,
     mapping: Option<&Mapping>,
-    last: PageLimit,
+    last: ItemLimit,
     log: &impl ReadLog,
 ) -> Result<Vec<MappedBody>, OperationError> {
     let source = sources::find(store, organization, source).await?;
@@ -110,7 +110,7 @@ pub async fn suggest(
     store: &Store,
     organization: OrganizationId,
     source: SourceId,
-    last: PageLimit,
+    last: ItemLimit,
     log: &impl ReadLog,
 ) -> Result<MappingSuggestion, OperationError> {
     let source = sources::find(store, organization, source).await?;
@@ -127,7 +127,7 @@ pub async fn suggest(
 async fn bodies(
     store: &Store,
     source: &Source,
-    last: PageLimit,
+    last: ItemLimit,
     action: AuditAction,
     log: &impl ReadLog,
 ) -> Result<Vec<Submission>, OperationError> {

@@ -8,7 +8,7 @@ use leadgate_store::{ScoringRecord, Store};
 use serde::Serialize;
 
 use crate::error::ResourceKind;
-use crate::{OperationError, PageLimit};
+use crate::{ItemLimit, OperationError};
 
 /// The number of leads read at once.
 const PAGE: usize = 500;
@@ -85,7 +85,7 @@ pub async fn preview(
     organization: OrganizationId,
     now: &Scoring,
     then: &Scoring,
-    last: PageLimit,
+    last: ItemLimit,
 ) -> Result<ScoringPreview, OperationError> {
     let most = usize::try_from(last.get()).unwrap_or(usize::MAX);
     let leads = newest(store, organization, most).await?;

@@ -17,7 +17,8 @@ pub(super) fn suggest_rules(mut observed: Vec<ObservedPath>) -> Vec<SuggestedRul
         let mut candidates: Vec<(u8, ObservedPath)> =
             observed.iter().filter_map(|path| Some((field.rate(path)?, path.clone()))).collect();
         let depth = |path: &ObservedPath| path.path.matches('/').count();
-        candidates.sort_by_key(|(score, path)| (Reverse(*score), Reverse(path.bodies.len()), depth(path)));
+        candidates
+            .sort_by_key(|(score, path)| (Reverse(*score), Reverse(path.body_indexes.len()), depth(path)));
         let from = select_paths(candidates);
         if !from.is_empty() {
             observed.retain(|path| !from.contains(path));
@@ -34,8 +35,8 @@ fn select_paths(candidates: Vec<(u8, ObservedPath)>) -> Vec<ObservedPath> {
     let mut from: Vec<ObservedPath> = Vec::new();
     for (score, path) in candidates {
         let is_eligible = from.is_empty() || (from.len() < MAX_PATHS && score > 1);
-        if is_eligible && !path.bodies.is_subset(&covered) {
-            covered.extend(&path.bodies);
+        if is_eligible && !path.body_indexes.is_subset(&covered) {
+            covered.extend(&path.body_indexes);
             from.push(path);
         }
     }
@@ -52,7 +53,7 @@ impl ContactField {
         let score = if path.names.is_empty() { 0 } else { self.score(&path.names)? };
         let matches = match self {
             Self::Email => mostly(ValueKind::Email),
-            Self::Phone => mostly(ValueKind::Phone) && (score > 0 || path.is_formatted),
+            Self::Phone => mostly(ValueKind::Phone) && (score > 0 || path.has_phone_format),
             Self::FirstName | Self::LastName | Self::FullName | Self::Company => {
                 mostly(ValueKind::Text) && score > 1
             }

@@ -7,7 +7,7 @@ use leadgate_domain::mapping::path_segment;
 use leadgate_domain::{Email, Region};
 use serde_json::{Map, Value};
 
-use super::value_kind::{ValueKind, is_formatted};
+use super::value_kind::{ValueKind, has_phone_format};
 use super::{ObservedPath, contact_field};
 
 /// Members with the name of a list element, the best first.
@@ -38,13 +38,13 @@ pub(super) fn collect_paths(bodies: &[&Map<String, Value>], region: Option<Regio
             let entry = observed.entry(path.clone()).or_insert_with(|| ObservedPath {
                 path,
                 names: contact_field::significant_names(&segments),
-                bodies: Default::default(),
+                body_indexes: Default::default(),
                 kinds: Default::default(),
-                is_formatted: false,
+                has_phone_format: false,
             });
-            entry.bodies.insert(body);
+            entry.body_indexes.insert(body);
             *entry.kinds.entry(ValueKind::classify(&value, region)).or_default() += 1;
-            entry.is_formatted |= is_formatted(&value);
+            entry.has_phone_format |= has_phone_format(&value);
         }
     }
     observed.into_values().collect()

@@ -98,7 +98,7 @@ fn is_phone(text: &str, region: Option<Region>) -> bool {
 }
 
 /// Whether a text has the format of a phone: a leading plus or bracket, or several separators.
-pub(crate) fn is_formatted(value: &Value) -> bool {
+pub(crate) fn has_phone_format(value: &Value) -> bool {
     value.as_str().map(str::trim).is_some_and(|text| {
         text.starts_with(['+', '('])
             || text.chars().filter(|c| matches!(c, ' ' | '-' | '.' | ')')).count() > 1

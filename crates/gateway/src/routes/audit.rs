@@ -1,7 +1,7 @@
 //! `GET /v1/audit`: who read or changed what.
 
 use leadgate_domain::{Actor, AuditAction, KeyId, Timestamp, past_moment};
-use leadgate_operations::{PageLimit, audit as operations};
+use leadgate_operations::{ItemLimit, audit as operations};
 use leadgate_store::{AuditFilter, AuditRecord};
 use serde::{Deserialize, Deserializer, de};
 use uuid::Uuid;
@@ -21,7 +21,7 @@ pub(crate) struct AuditQuery {
     #[serde(default, deserialize_with = "past_moment")]
     since: Option<Timestamp>,
     #[serde(default)]
-    limit: PageLimit,
+    limit: ItemLimit,
     #[serde(default, deserialize_with = "parsed")]
     after: Option<Uuid>,
 }

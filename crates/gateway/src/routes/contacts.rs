@@ -3,7 +3,7 @@
 use leadgate_dialect::DialectResponse;
 use leadgate_dialect::askad::{self, Paging};
 use leadgate_domain::AuditAction;
-use leadgate_operations::PageLimit;
+use leadgate_operations::ItemLimit;
 use leadgate_operations::leads::listed;
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ pub(crate) struct PageNumberQuery {
     #[serde(default)]
     page: PageNumber,
     #[serde(default)]
-    limit: PageLimit,
+    limit: ItemLimit,
 }
 
 /// Counted from 1.
@@ -75,7 +75,7 @@ pub(crate) struct DealsQuery {
     #[serde(default)]
     page: PageNumber,
     #[serde(default)]
-    limit: PageLimit,
+    limit: ItemLimit,
     /// Accepted and ignored, because there are no deals.
     #[serde(default, rename = "stage")]
     _stage: Option<String>,

@@ -4,7 +4,7 @@
 use actix_web::web;
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, SourceId};
-use leadgate_operations::PageLimit;
+use leadgate_operations::ItemLimit;
 use leadgate_operations::mappings::{self as operations, MappedBody};
 use leadgate_store::MappingRecord;
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub(crate) struct MappingPreviewRequest {
     /// The mapping to test. Default: the active one.
     mapping: Option<Mapping>,
     /// The number of recent submissions.
-    last: Option<PageLimit>,
+    last: Option<ItemLimit>,
 }
 
 /// Shows the result of a mapping for the last submissions. Changes nothing.
@@ -80,7 +80,7 @@ pub(crate) async fn preview(
     request: Option<web::Json<MappingPreviewRequest>>,
 ) -> Result<JsonResponse<ListResponse<MappedBody>>, Refusal> {
     let MappingPreviewRequest { mapping, last } = request.map(web::Json::into_inner).unwrap_or_default();
-    let (store, last) = (call.store(), last.unwrap_or(PageLimit::FEW));
+    let (store, last) = (call.store(), last.unwrap_or(ItemLimit::DEFAULT_PREVIEW));
     let previewing =
         operations::preview(&store, call.organization(), call.id, mapping.as_ref(), last, call.log());
     let previewed = run_operation(&call.state, previewing).await;
@@ -93,7 +93,7 @@ pub(crate) async fn preview(
 pub(crate) struct SuggestionQuery {
     /// The number of recent bodies.
     #[serde(default)]
-    last: Option<PageLimit>,
+    last: Option<ItemLimit>,
 }
 
 /// A suggested mapping as a TOML file.
@@ -108,11 +108,11 @@ pub(crate) struct SuggestionResponse {
 pub(crate) async fn suggest(
     call: &mut AuthorizedRequest<AdminAccess, SourceId, SuggestionQuery>,
 ) -> Result<JsonResponse<SuggestionResponse>, Refusal> {
-    let (store, last) = (call.store(), call.query.last.unwrap_or(PageLimit::MAX));
+    let (store, last) = (call.store(), call.query.last.unwrap_or(ItemLimit::MAX));
     let suggesting = operations::suggest(&store, call.organization(), call.id, last, call.log());
     let suggested = run_operation(&call.state, suggesting).await;
     let suggestion =
         suggested.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::MappingSuggested))?;
-    let (bodies, mapping) = (suggestion.bodies(), suggestion.to_string());
+    let (bodies, mapping) = (suggestion.body_count(), suggestion.to_string());
     Ok(JsonResponse::ok(&SuggestionResponse { source: call.id, bodies, mapping }))
 }

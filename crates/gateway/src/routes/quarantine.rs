@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, Payload};
 use leadgate_domain::{AuditAction, Submission};
-use leadgate_operations::PageLimit;
+use leadgate_operations::ItemLimit;
 use leadgate_operations::quarantine::{self as operations, DiscardRequest, ReleaseResult};
 use leadgate_store::{QuarantineEntry, QuarantineState};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub(crate) struct QuarantineQuery {
     #[serde(default)]
     state: StateFilter,
     #[serde(default)]
-    limit: PageLimit,
+    limit: ItemLimit,
     #[serde(default, deserialize_with = "parsed")]
     after: Option<Uuid>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::web;
 use leadgate_domain::{ActiveScoring, Scoring};
-use leadgate_operations::PageLimit;
+use leadgate_operations::ItemLimit;
 use leadgate_operations::scoring::{self as operations, ScoringPreview};
 use leadgate_store::ScoringRecord;
 use serde::Deserialize;
@@ -76,7 +76,7 @@ pub(crate) struct ScoringPreviewRequest {
     /// The scoring to test. Default: the active one.
     scoring: Option<Value>,
     /// The number of newest leads.
-    last: Option<PageLimit>,
+    last: Option<ItemLimit>,
 }
 
 /// Shows how the newest leads would be scored. Changes nothing.
@@ -86,7 +86,7 @@ pub(crate) async fn preview(
 ) -> Result<JsonResponse<ScoringPreview>, Refusal> {
     let ScoringPreviewRequest { scoring, last } = request.map(web::Json::into_inner).unwrap_or_default();
     let then = scoring.as_ref().map(read).transpose()?;
-    let (now, last) = (active_scoring(call).await?, last.unwrap_or(PageLimit::MAX));
+    let (now, last) = (active_scoring(call).await?, last.unwrap_or(ItemLimit::MAX));
     let (store, now) = (call.store(), &now.scoring);
     let previewing =
         operations::preview(&store, call.organization(), now, then.as_ref().unwrap_or(now), last);

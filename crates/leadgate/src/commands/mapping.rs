@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use leadgate_domain::SourceId;
 use leadgate_domain::mapping::Mapping;
-use leadgate_operations::{PageLimit, mappings};
+use leadgate_operations::{ItemLimit, mappings};
 use serde_json::json;
 
 use super::arguments::version;
@@ -54,7 +54,7 @@ pub(crate) enum MappingCommand {
         file: Option<PathBuf>,
         /// Number of recent submissions, at most 100
         #[arg(long, value_name = "COUNT", default_value = "10")]
-        last: PageLimit,
+        last: ItemLimit,
     },
     /// Suggest a mapping from recent bodies, as a file to review; the file contains no values of leads
     Suggest {
@@ -62,7 +62,7 @@ pub(crate) enum MappingCommand {
         target: MappingArguments,
         /// Number of recent bodies, at most 100
         #[arg(long, value_name = "COUNT", default_value = "100")]
-        last: PageLimit,
+        last: ItemLimit,
     },
 }
 
@@ -113,11 +113,11 @@ pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Outpu
             let owner = organization(&store, &name).await?;
             let suggested = mappings::suggest(&store, owner.id, source, last, &store).await;
             let suggestion = suggested.map_err(with_hint(&owner))?;
-            if suggestion.bodies() == 0 {
+            if suggestion.body_count() == 0 {
                 bail!("the source has no readable body yet; post a lead to it first");
             }
             let file = suggestion.to_string();
-            let shown = json!({ "source": source, "bodies": suggestion.bodies(), "mapping": file });
+            let shown = json!({ "source": source, "bodies": suggestion.body_count(), "mapping": file });
             output.print(&shown, |line| line(file.trim_end()));
         }
     }

@@ -8,7 +8,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use leadgate_domain::scoring::STANDARD;
 use leadgate_domain::{ActiveScoring, Scoring, Temperature};
-use leadgate_operations::PageLimit;
+use leadgate_operations::ItemLimit;
 use leadgate_operations::scoring::{self, RescoredLead, ScoreView, ScoringPreview};
 use serde_json::json;
 
@@ -59,7 +59,7 @@ pub(crate) enum ScoreCommand {
         file: Option<PathBuf>,
         /// Number of recent leads, at most 100
         #[arg(long, value_name = "COUNT", default_value = "100")]
-        last: PageLimit,
+        last: ItemLimit,
     },
 }
 

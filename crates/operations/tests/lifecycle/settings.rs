@@ -3,7 +3,7 @@ use leadgate_domain::{Retention, Scoring};
 use leadgate_operations::mappings::{self, MappedResult};
 use leadgate_operations::retention::RetentionChanges;
 use leadgate_operations::tags::NewTag;
-use leadgate_operations::{OperationError, PageLimit, ResourceKind, retention, scoring, tags};
+use leadgate_operations::{ItemLimit, OperationError, ResourceKind, retention, scoring, tags};
 use serde_json::{Value, json};
 
 use crate::world::{World, over_both};
@@ -28,7 +28,9 @@ async fn a_mapping_is_set_previewed_and_deactivated(world: World) {
     let required = mapping(json!([{ "to": "email", "from": ["mail"], "required": true }]));
     let preview = async |mapping| {
         let bodies =
-            mappings::preview(store, organization, source, mapping, PageLimit::FEW, store).await.unwrap();
+            mappings::preview(store, organization, source, mapping, ItemLimit::DEFAULT_PREVIEW, store)
+                .await
+                .unwrap();
         assert_eq!((bodies.len(), bodies[0].submission), (1, lead.into()));
         bodies.into_iter().next().unwrap().result
     };
@@ -64,7 +66,7 @@ async fn a_mapping_is_set_previewed_and_deactivated(world: World) {
         mappings::set(store, other, source, &company).await.unwrap_err(),
         mappings::list(store, other, source, store).await.unwrap_err(),
         mappings::activate(store, other, source, 1).await.unwrap_err(),
-        mappings::preview(store, other, source, None, PageLimit::FEW, store).await.unwrap_err(),
+        mappings::preview(store, other, source, None, ItemLimit::DEFAULT_PREVIEW, store).await.unwrap_err(),
     ] {
         assert!(matches!(missing, OperationError::NotFound { kind: ResourceKind::Source, .. }), "{missing}");
     }
@@ -72,11 +74,11 @@ async fn a_mapping_is_set_previewed_and_deactivated(world: World) {
 
 async fn a_mapping_is_suggested_from_bodies(world: World) {
     let (store, organization, source) = (&world.store, world.organization, world.source.id);
-    let none = mappings::suggest(store, organization, source, PageLimit::MAX, store).await.unwrap();
-    assert_eq!(none.bodies(), 0);
+    let none = mappings::suggest(store, organization, source, ItemLimit::MAX, store).await.unwrap();
+    assert_eq!(none.body_count(), 0);
     world.post(&json!({ "phone": "+14155550132", "kontakt": "ann@example.com" })).await;
-    let suggested = mappings::suggest(store, organization, source, PageLimit::MAX, store).await.unwrap();
-    assert_eq!(suggested.bodies(), 1);
+    let suggested = mappings::suggest(store, organization, source, ItemLimit::MAX, store).await.unwrap();
+    assert_eq!(suggested.body_count(), 1);
     assert!(suggested.has_contact() && !suggested.to_string().contains("ann@"), "{suggested}");
     assert_eq!(world.audited().await.last().unwrap(), "mapping.suggested");
 }
@@ -112,7 +114,9 @@ async fn a_scoring_is_set_previewed_and_reset(world: World) {
     let standard = scoring::version(store, organization, 0).await.unwrap();
     let wanted = Scoring::from_toml(SCORING).map_err(|faults| faults.sentences().to_vec()).unwrap();
     let preview =
-        scoring::preview(store, organization, &standard.scoring, &wanted, PageLimit::FEW).await.unwrap();
+        scoring::preview(store, organization, &standard.scoring, &wanted, ItemLimit::DEFAULT_PREVIEW)
+            .await
+            .unwrap();
     assert_eq!((preview.leads.len(), preview.then["warm"], preview.then["hot"]), (1, 1, 0));
     assert_eq!((preview.leads[0].then.score, preview.leads[0].differs_by["acme"]), (60, 60));
     let set = scoring::set(store, organization, wanted.clone()).await.unwrap();
