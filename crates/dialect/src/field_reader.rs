@@ -38,7 +38,7 @@ pub(crate) struct FieldReader<'d> {
     pub(crate) fields: Fields,
     pub(crate) faults: Vec<FieldFault>,
     /// Members of a custom-field object. They keep their names if an unknown member has the same name.
-    object_custom_fields: Map<String, Value>,
+    custom_fields_from_object: Map<String, Value>,
     /// Slots whose documented member has an invalid value.
     invalid_slots: Vec<Slot>,
     /// Fields that were sent under other names: the native name and the client's name.
@@ -120,7 +120,7 @@ impl<'d> FieldReader<'d> {
             plus_is_space: input.plus_is_space,
             fields: Fields::default(),
             faults: Vec::new(),
-            object_custom_fields: Map::new(),
+            custom_fields_from_object: Map::new(),
             invalid_slots: Vec::new(),
             client_names: Vec::new(),
         };
@@ -201,24 +201,24 @@ impl<'d> FieldReader<'d> {
         }
         // Forms have no faults: the person who submits a form cannot correct its fields.
         let slot_match =
-            SlotMatch { is_documented: slot_match.is_documented && self.has_json_types, ..slot_match };
+            SlotMatch { invalid_is_fault: slot_match.invalid_is_fault && self.has_json_types, ..slot_match };
         let Err(faults) = self.fill_slot(slot_match, member) else { return true };
-        if slot_match.is_documented {
+        if slot_match.invalid_is_fault {
             self.invalid_slots.push(slot_match.slot);
             self.faults.extend(faults);
         } else {
             self.add_custom_field(member.name, member.value);
         }
-        slot_match.is_documented
+        slot_match.invalid_is_fault
     }
 
     fn fill_slot(&mut self, slot_match: SlotMatch, member: &InputMember<'d>) -> SlotResult {
-        let is_documented = slot_match.is_documented;
+        let invalid_is_fault = slot_match.invalid_is_fault;
         match slot_match.slot {
             Slot::Phone => {
                 let phone = self.read_text_patch(
                     member,
-                    is_documented,
+                    invalid_is_fault,
                     validate::MAX_PHONE_LENGTH,
                     values::read_phone,
                 )?;
@@ -228,18 +228,18 @@ impl<'d> FieldReader<'d> {
             Slot::Email => {
                 let email = self.read_text_patch(
                     member,
-                    is_documented,
+                    invalid_is_fault,
                     validate::MAX_EMAIL_LENGTH,
                     values::read_text,
                 )?;
                 self.record_client_name("email", member);
                 self.fields.email = email;
             }
-            Slot::Text(field) => self.read_text(field, member, is_documented)?,
+            Slot::Text(field) => self.read_text(field, member, invalid_is_fault)?,
             Slot::PhoneCountry => self.read_phone_country(member)?,
             Slot::CallingCode => self.read_calling_code(member)?,
-            Slot::Tags => self.read_tags(member, is_documented)?,
-            Slot::Consent => self.read_consent(member, is_documented)?,
+            Slot::Tags => self.read_tags(member, invalid_is_fault)?,
+            Slot::Consent => self.read_consent(member, invalid_is_fault)?,
             Slot::ConsentPart(part) => self.read_consent_part(part, member)?,
             Slot::ConsentAnswer => self.read_consent_answer(member)?,
             Slot::Certificate => self.read_certificate(member),
@@ -252,7 +252,7 @@ impl<'d> FieldReader<'d> {
             Slot::CustomFields => self.read_custom_fields(member)?,
             Slot::Automations => self.fields.automations = values::to_patch(member.value),
             Slot::UserAssignments => self.fields.user_assignments = values::to_patch(member.value),
-            Slot::OptOut => self.read_opt_out(member, is_documented)?,
+            Slot::OptOut => self.read_opt_out(member, invalid_is_fault)?,
             Slot::IsTest => self.fields.is_test |= self.read_flag(member)?,
             Slot::MustExist => self.fields.must_exist |= self.read_flag(member)?,
             Slot::Discarded => {}
@@ -260,12 +260,17 @@ impl<'d> FieldReader<'d> {
         Ok(())
     }
 
-    fn read_text(&mut self, field: TextField, member: &InputMember<'d>, is_documented: bool) -> SlotResult {
+    fn read_text(
+        &mut self,
+        field: TextField,
+        member: &InputMember<'d>,
+        invalid_is_fault: bool,
+    ) -> SlotResult {
         let read = match field {
             TextField::ExternalId | TextField::LineId => values::read_text_or_integer,
             _ => values::read_text,
         };
-        let text = self.read_text_patch(member, is_documented, field.max_length(), read)?;
+        let text = self.read_text_patch(member, invalid_is_fault, field.max_length(), read)?;
         self.record_client_name(field.as_str(), member);
         self.fields.texts.insert(field, text.value().cloned());
         Ok(())
@@ -304,9 +309,10 @@ fn input_members<'d>(index: &'static NameIndex, input: ReaderInput<'d>) -> Vec<I
     let mapped = input.mapped_fields.into_iter().flatten().map(|(name, value)| InputMember {
         name,
         value,
-        slot_match: NATIVE_INDEX
-            .find(name)
-            .map(|slot_match| SlotMatch { is_documented: !index.rules.stores_invalid_values, ..slot_match }),
+        slot_match: NATIVE_INDEX.find(name).map(|slot_match| SlotMatch {
+            invalid_is_fault: !index.rules.stores_invalid_values,
+            ..slot_match
+        }),
         is_mapped: true,
     });
     let sent = input.members.iter().map(|(name, value)| InputMember {
@@ -330,7 +336,7 @@ fn container_members<'d>(
             matches!(slot, Slot::Phone | Slot::Email | Slot::Text(_) | Slot::ConsentAnswer | Slot::OptOut)
         };
         let slot_match = index.find(name).filter(|slot_match| is_read(slot_match.slot))?;
-        let slot_match = SlotMatch { is_documented: false, rank: (true, usize::MAX), ..slot_match };
+        let slot_match = SlotMatch { invalid_is_fault: false, rank: (true, usize::MAX), ..slot_match };
         Some(InputMember { name, value, slot_match: Some(slot_match), is_mapped: false })
     })
 }

@@ -24,7 +24,7 @@ pub(crate) enum Slot {
     ConsentAnswer,
     /// A certificate of consent. It is stored with the consent under its own name.
     Certificate,
-    /// The same, under a name that is ambiguous: only a valid value makes it a certificate.
+    /// A possible certificate under an ambiguous name. It counts only if its value is valid.
     LikelyCertificate,
     Attribution,
     /// A part of the attribution. It is stored under the first of its names.
@@ -54,7 +54,7 @@ pub(crate) type SlotNames = &'static [(Slot, &'static [&'static str])];
 
 /// How a dialect reads names and values.
 pub(crate) struct FieldRules {
-    /// The names that the system documents. An invalid value under such a name is a fault.
+    /// The names that the vendor documents. An invalid value under such a name is a fault.
     pub(crate) documented_names: SlotNames,
     /// Other accepted names. An invalid value under such a name is stored as a custom field.
     pub(crate) additional_names: &'static [SlotNames],
@@ -90,39 +90,39 @@ pub(crate) struct SlotMatch {
     /// Lower is better: exact names before similar ones, then the order of the table.
     pub(crate) rank: (bool, usize),
     /// Whether an invalid value is a fault.
-    pub(crate) is_documented: bool,
+    pub(crate) invalid_is_fault: bool,
 }
 
 /// The slots of a dialect, indexed by name.
 pub(crate) struct NameIndex {
     pub(crate) rules: FieldRules,
     exact: HashMap<&'static str, SlotMatch>,
-    folded: HashMap<String, SlotMatch>,
+    similar: HashMap<String, SlotMatch>,
 }
 
 impl NameIndex {
     pub(crate) fn new(rules: FieldRules) -> Self {
         let mut exact = HashMap::new();
-        let mut folded = HashMap::new();
+        let mut similar = HashMap::new();
         let additional = rules.additional_names.iter().flat_map(|names| names.iter());
         let all = rules
             .documented_names
             .iter()
             .map(|entry| (true, entry))
             .chain(additional.map(|entry| (false, entry)));
-        let names = all.flat_map(|(in_documentation, (slot, names))| {
-            names.iter().map(move |name| (in_documentation, *slot, names, *name))
+        let names = all.flat_map(|(is_documented, (slot, names))| {
+            names.iter().map(move |name| (is_documented, *slot, names, *name))
         });
-        for (rank, (in_documentation, slot, names, name)) in names.enumerate() {
+        for (rank, (is_documented, slot, names, name)) in names.enumerate() {
             let canonical = names.first().copied();
-            let is_documented = in_documentation && !rules.stores_invalid_values;
-            exact.entry(name).or_insert(SlotMatch { slot, canonical, rank: (false, rank), is_documented });
-            let similar = SlotMatch { slot, canonical, rank: (true, rank), is_documented: false };
+            let invalid_is_fault = is_documented && !rules.stores_invalid_values;
+            exact.entry(name).or_insert(SlotMatch { slot, canonical, rank: (false, rank), invalid_is_fault });
+            let similar_match = SlotMatch { slot, canonical, rank: (true, rank), invalid_is_fault: false };
             if slot != Slot::LikelyCertificate {
-                folded.entry(fold(name)).or_insert(similar);
+                similar.entry(fold(name)).or_insert(similar_match);
             }
         }
-        Self { rules, exact, folded }
+        Self { rules, exact, similar }
     }
 
     /// Finds the slot of a name: by the exact name, by the dialect's pattern, or by the name without case,
@@ -134,18 +134,18 @@ impl NameIndex {
         // Labels of required fields: `Phone*`, `E-mail:`.
         let name = name.trim_end_matches(['*', ':', ' ']);
         let by_pattern =
-            |slot| SlotMatch { slot, canonical: None, rank: (true, usize::MAX), is_documented: false };
+            |slot| SlotMatch { slot, canonical: None, rank: (true, usize::MAX), invalid_is_fault: false };
         if let Some(slot) = (self.rules.slot_by_pattern)(name) {
             return Some(by_pattern(slot));
         }
         let has_utm_prefix = || name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("utm_"));
         // Pages with several forms number the hidden fields of the certificates.
         let numbered_certificate = || {
-            self.folded
+            self.similar
                 .get(&fold(without_number_suffix(name)))
-                .filter(|similar| similar.slot == Slot::Certificate)
+                .filter(|slot_match| slot_match.slot == Slot::Certificate)
         };
-        let similar = self.folded.get(&fold(name)).or_else(numbered_certificate).copied();
+        let similar = self.similar.get(&fold(name)).or_else(numbered_certificate).copied();
         similar.or_else(|| has_utm_prefix().then(|| by_pattern(Slot::AttributionPart)))
     }
 }
@@ -180,7 +180,7 @@ pub(crate) const NATIVE_NAMES: SlotNames = &[
 pub(crate) static NATIVE_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
     NameIndex::new(FieldRules {
         requires_json_types: true,
-        ..FieldRules::new(NATIVE_NAMES, &[CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES])
+        ..FieldRules::new(NATIVE_NAMES, &[CONTACT_SYNONYMS, COMMON_NAMES])
     })
 });
 
@@ -210,8 +210,9 @@ pub(crate) const CONTACT_SYNONYMS: SlotNames = &[
     (Slot::Text(TextField::PageUrl), &["page_uri"]),
 ];
 
-/// Names that every dialect accepts: opt-outs, consent as a whole or in parts, certificates, and attribution.
-pub(crate) const CONSENT_AND_ATTRIBUTION_NAMES: SlotNames = &[
+/// Names that every dialect accepts: opt-outs, the calling code, answers to a consent question, parts of a
+/// consent, certificates, and attribution.
+pub(crate) const COMMON_NAMES: SlotNames = &[
     (Slot::OptOut, &["opted_out", "do_not_call", "do_not_contact", "unsubscribed"]),
     (Slot::CallingCode, &["country_code"]),
     (

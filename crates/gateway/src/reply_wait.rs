@@ -115,19 +115,19 @@ mod tests {
 
     #[test]
     fn the_header_and_the_dialect_decide_how_long_to_wait() {
-        let said = |seconds: Option<u64>, applied: &str| (seconds, Some(applied.to_owned()));
+        let applied = |seconds: Option<u64>, preference: &str| (seconds, Some(preference.to_owned()));
         assert_eq!(read(Dialect::Native, &[]), (None, None));
         assert_eq!(read(Dialect::KickoffLabs, &[]), (Some(2), None));
-        assert_eq!(read(Dialect::KickoffLabs, &["respond-async"]), said(None, "respond-async"));
-        assert_eq!(read(Dialect::Native, &["wait=3"]), said(Some(3), "wait=3"));
-        assert_eq!(read(Dialect::Native, &["handling=lenient; x, Wait = \"5\""]), said(Some(5), "wait=5"));
-        assert_eq!(read(Dialect::Native, &["wait=86400"]), said(Some(10), "wait=10"));
-        assert_eq!(read(Dialect::Native, &["wait=99999999999999999999999"]), said(Some(10), "wait=10"));
+        assert_eq!(read(Dialect::KickoffLabs, &["respond-async"]), applied(None, "respond-async"));
+        assert_eq!(read(Dialect::Native, &["wait=3"]), applied(Some(3), "wait=3"));
+        assert_eq!(read(Dialect::Native, &["handling=lenient; x, Wait = \"5\""]), applied(Some(5), "wait=5"));
+        assert_eq!(read(Dialect::Native, &["wait=86400"]), applied(Some(10), "wait=10"));
+        assert_eq!(read(Dialect::Native, &["wait=99999999999999999999999"]), applied(Some(10), "wait=10"));
         for invalid in ["wait=", "wait=-1", "wait=+1", "wait=1.5"] {
             assert_eq!(read(Dialect::Native, &[invalid]), (None, None), "{invalid}");
         }
-        assert_eq!(read(Dialect::AskAd, &["respond-async", "wait=1"]), said(Some(1), "wait=1"));
-        assert_eq!(read(Dialect::AskAd, &["wait=0"]), said(None, "wait=0"));
+        assert_eq!(read(Dialect::AskAd, &["respond-async", "wait=1"]), applied(Some(1), "wait=1"));
+        assert_eq!(read(Dialect::AskAd, &["wait=0"]), applied(None, "wait=0"));
         assert_eq!(read(Dialect::Native, &["wait=soon"]), (None, None));
     }
 }

@@ -12,4 +12,4 @@ mod run;
 mod secret;
 mod telemetry;
 mod tls;
-mod usage;
+mod usage_error;

@@ -21,7 +21,7 @@ const SIZES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 51
 pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
     let log = &config.log;
     let filter = EnvFilter::try_new(&log.filter).context("log.filter")?;
-    // Cannot be enabled: lapin logs a returned message with its payload, which is personal data.
+    // Always off, because lapin logs a returned message with its payload, which is personal data.
     let filter = filter.add_directive("lapin::returned_messages=off".parse()?);
     // actix-http logs every malformed request at error; clients could flood the log.
     let filter = filter.add_directive("actix_http::h1=off".parse()?);
@@ -51,7 +51,7 @@ pub(crate) fn start_metrics() -> anyhow::Result<RenderMetrics> {
         .map_err(|error| anyhow::anyhow!("cannot start metrics: {error}"))?;
     let upkeep = handle.clone();
     tokio::spawn(async move {
-        // Histograms grow until this call, and nothing may ever read `/metrics`.
+        // Histograms grow until this call, and possibly no client reads `/metrics`.
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
         loop {
             ticks.tick().await;

@@ -27,13 +27,13 @@ struct NoContactCount {
 impl NoContactLog {
     /// Counts the leads that a commit created, per source. Logs a source at its first lead, then once an
     /// hour.
-    pub(crate) fn record(&self, part: &[NormalizedSubmission], committed: &CommitResult) {
+    pub(crate) fn record(&self, batch: &[NormalizedSubmission], committed: &CommitResult) {
         let created = committed.settled.iter().filter(|settled| settled.outcome == Outcome::Created);
         let created: BTreeSet<SubmissionId> = created.map(|settled| settled.submission).collect();
         let is_counted = |normalized: &&NormalizedSubmission| {
             created.contains(&normalized.submission.id) && has_no_contact(normalized)
         };
-        for normalized in part.iter().filter(is_counted) {
+        for normalized in batch.iter().filter(is_counted) {
             let source = normalized.submission.source;
             metrics::counter!("leadgate_worker_no_contact_total", "source" => source.to_string())
                 .increment(1);

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::native;
 use crate::field_reader::FieldReader;
 use crate::name_index::{
-    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
+    COMMON_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
 };
 use crate::problem::{Problem, render_flat_problem, render_flat_problem_with};
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
@@ -35,10 +35,7 @@ const DOCUMENTED_NAMES: SlotNames = &[
 ];
 
 static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
-    NameIndex::new(FieldRules::new(
-        DOCUMENTED_NAMES,
-        &[NATIVE_NAMES, CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES],
-    ))
+    NameIndex::new(FieldRules::new(DOCUMENTED_NAMES, &[NATIVE_NAMES, CONTACT_SYNONYMS, COMMON_NAMES]))
 });
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
@@ -105,7 +102,7 @@ struct AcceptedBody<'e> {
     external_id: Cow<'e, str>,
 }
 
-/// The system documents that the response contains the lead's external id, sent or generated, but not the
+/// The vendor documents that the response contains the lead's external id, sent or generated, but not the
 /// name of the member. `id` is the id by which Leadgate finds the lead.
 fn render_accepted(posted: &PostedLead<'_>) -> DialectResponse {
     let id = posted.id;
@@ -119,7 +116,7 @@ struct OutcomeBody {
     status: Outcome,
 }
 
-/// The system documents 201 and 200 for leads that are processed at once, without a body.
+/// The vendor documents 201 and 200 for leads that are processed at once, without a body.
 fn render_outcome(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     match submission.lead {
         Some(lead) => DialectResponse::json(
@@ -136,7 +133,7 @@ struct RateLimitedBody {
     retry_after: u64,
 }
 
-/// The system documents an error body for 429 only. Other errors have the same format.
+/// The vendor documents an error body for 429 only. Other errors have the same format.
 fn render_problem(problem: &Problem<'_>) -> DialectResponse {
     match problem.status {
         429 => {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::native;
 use crate::name_index::{
-    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
+    COMMON_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
 };
 use crate::problem::render_flat_problem;
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
@@ -27,10 +27,7 @@ const DOCUMENTED_NAMES: SlotNames = &[
 ];
 
 static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
-    NameIndex::new(FieldRules::new(
-        DOCUMENTED_NAMES,
-        &[NATIVE_NAMES, CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES],
-    ))
+    NameIndex::new(FieldRules::new(DOCUMENTED_NAMES, &[NATIVE_NAMES, CONTACT_SYNONYMS, COMMON_NAMES]))
 });
 
 pub(crate) static PROTOCOL: Protocol = Protocol {
@@ -146,7 +143,7 @@ impl<'l> From<&'l Lead> for ContactBody<'l> {
     }
 }
 
-/// The response of `GET /api/v1/contacts`. The system documents the parameters, but not the body.
+/// The response of `GET /api/v1/contacts`. The vendor documents the parameters, but not the body.
 pub fn render_contacts_page(leads: &[Lead], paging: Paging) -> DialectResponse {
     render_page(leads.iter().map(ContactBody::from).collect(), paging)
 }

@@ -8,9 +8,7 @@ use leadgate_domain::{ClaimKind, Dialect, DuplicatePolicy, IdentityKey, Identity
 use serde::Serialize;
 
 use super::native;
-use crate::name_index::{
-    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex,
-};
+use crate::name_index::{COMMON_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex};
 use crate::problem::{Problem, ProblemItem};
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
 use crate::response::DialectResponse;
@@ -18,7 +16,7 @@ use crate::response::DialectResponse;
 static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
     NameIndex::new(FieldRules {
         stores_invalid_values: true,
-        ..FieldRules::new(NATIVE_NAMES, &[CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES])
+        ..FieldRules::new(NATIVE_NAMES, &[CONTACT_SYNONYMS, COMMON_NAMES])
     })
 });
 
@@ -57,7 +55,7 @@ struct SuccessBody {
     success: bool,
 }
 
-/// The only success response that the system documents. Forms do not need more.
+/// The only success response that the vendor documents. Forms do not need more.
 fn render_success() -> DialectResponse {
     DialectResponse::json(200, &SuccessBody { success: true })
 }
@@ -71,7 +69,7 @@ struct FailureBody<'p> {
     errors: &'p [ProblemItem<'p>],
 }
 
-/// The system documents 404 for an invalid token, 400 for a malformed or empty body, 429 and 500. It has no
+/// The vendor documents 404 for an invalid token, 400 for a malformed or empty body, 429 and 500. It has no
 /// signatures: a signature fault is a 401, because a 404 would say that the URL is wrong.
 fn render_problem(problem: &Problem<'_>) -> DialectResponse {
     let status = match problem.status {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::native;
 use crate::field_reader::FieldReader;
 use crate::name_index::{
-    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
+    COMMON_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
 };
 use crate::problem::{Problem, render_flat_problem, render_flat_problem_with};
 use crate::protocol::{
@@ -47,10 +47,8 @@ const CONTROL_NAMES: SlotNames = &[
 ];
 
 static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
-    let rules = FieldRules::new(
-        DOCUMENTED_NAMES,
-        &[CONTROL_NAMES, NATIVE_NAMES, CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES],
-    );
+    let rules =
+        FieldRules::new(DOCUMENTED_NAMES, &[CONTROL_NAMES, NATIVE_NAMES, CONTACT_SYNONYMS, COMMON_NAMES]);
     NameIndex::new(FieldRules { slot_by_pattern: landing_page_slot, lowercases_custom_names: true, ..rules })
 });
 
@@ -66,7 +64,7 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         region: None,
         has_campaign: true,
     },
-    // The system documents no limit.
+    // The vendor documents no limit.
     default_limit: DefaultLimit { counted_by: LimitScope::Source, rate: Rate::per_minute(1_200) },
     intake_paths: &[
         // The URL that clients receive.
@@ -119,7 +117,7 @@ fn landing_page_slot(name: &str) -> Option<Slot> {
 const COMMANDS: [&str; 5] =
     ["__skip_urls", "__skip_actions", "__do_not_reset_opt_out", "redirect_url", "points"];
 
-/// Requires an email or a phone. If there is only a phone, it must look like one: the system documents that
+/// Requires an email or a phone. If there is only a phone, it must look like one: the vendor documents that
 /// an invalid phone "fails validation". An unassigned number is accepted. So is a number without a country
 /// code, because the source may have a region.
 fn check_fields(reader: &mut FieldReader<'_>) {
@@ -148,7 +146,7 @@ struct NoMatchBody {
     id: SubmissionId,
 }
 
-/// 201 with a new lead, 200 with an existing one. The system documents 400 for "no match": nothing was
+/// 201 with a new lead, 200 with an existing one. The vendor documents 400 for "no match": nothing was
 /// changed.
 fn render_outcome(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     if submission.quarantine == Some(QuarantineReason::NoMatch) {
@@ -178,13 +176,13 @@ struct WebhookCreated<'u> {
     url: &'u str,
 }
 
-/// The response of `POST /v2/{campaign}/inbound-webhook`. The system documents 200 as "done", and 201 only
+/// The response of `POST /v2/{campaign}/inbound-webhook`. The vendor documents 200 as "done", and 201 only
 /// for leads.
 pub fn render_webhook_created(url: &str) -> DialectResponse {
     DialectResponse::json(200, &WebhookCreated { message: "Inbound Webhook Created", url })
 }
 
-/// The system documents 400, 404 and 409 for errors, and a fixed text for an invalid key.
+/// The vendor documents 400, 404 and 409 for errors, and a fixed text for an invalid key.
 fn render_problem(problem: &Problem<'_>) -> DialectResponse {
     match problem.status {
         401 => render_flat_problem_with(401, "Invalid API Access", problem),

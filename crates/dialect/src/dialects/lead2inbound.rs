@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::native::{self, LeadResponse};
 use crate::field_reader::FieldReader;
 use crate::name_index::{
-    CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
+    COMMON_NAMES, CONTACT_SYNONYMS, FieldRules, NATIVE_NAMES, NameIndex, Slot, SlotNames,
 };
 use crate::problem::render_flat_problem;
 use crate::protocol::{DefaultLimit, LimitScope, Protocol};
@@ -44,7 +44,7 @@ const AD_ATTRIBUTION_NAMES: SlotNames = &[
 static NAME_INDEX: LazyLock<NameIndex> = LazyLock::new(|| {
     NameIndex::new(FieldRules::new(
         DOCUMENTED_NAMES,
-        &[NATIVE_NAMES, CONTACT_SYNONYMS, CONSENT_AND_ATTRIBUTION_NAMES, AD_ATTRIBUTION_NAMES],
+        &[NATIVE_NAMES, CONTACT_SYNONYMS, COMMON_NAMES, AD_ATTRIBUTION_NAMES],
     ))
 });
 
@@ -54,7 +54,7 @@ pub(crate) static PROTOCOL: Protocol = Protocol {
         identity_rule: IdentityRule::AnyOf,
         identity: &[IdentityKey::with_window_days(ClaimKind::Phone, 30)],
         policy: DuplicatePolicy::ReturnExisting,
-        // The system documents ten-digit US numbers. The other systems document no country, and a wrong
+        // The vendor documents ten-digit US numbers. The other systems document no country, and a wrong
         // guess would produce wrong phone numbers.
         region: Some("US"),
         has_campaign: false,
@@ -95,7 +95,7 @@ struct NoLeadBody {
     status: &'static str,
 }
 
-/// The response for a duplicate has the id of the existing lead. The system documents this body without an
+/// The response for a duplicate has the id of the existing lead. The vendor documents this body without an
 /// HTTP status; Leadgate answers 200.
 fn render_outcome(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     let SubmissionOutcome { posted: PostedLead { id, .. }, outcome, .. } = *submission;
@@ -125,7 +125,7 @@ struct LeadListItem<'l> {
     lead: LeadResponse<'l>,
 }
 
-/// The system documents only that the newest lead is first. The body is that of the native dialect; the id is
+/// The vendor documents only that the newest lead is first. The body is that of the native dialect; the id is
 /// in `id` and in `lead_id`.
 fn render_leads_page(leads: &[Lead], next: Option<&str>, sources: SourceNameLookup<'_>) -> DialectResponse {
     let data = leads

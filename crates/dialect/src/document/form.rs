@@ -19,9 +19,11 @@ pub(super) fn read_urlencoded(body: &[u8]) -> Result<FormBuilder, FormFault> {
     let body = without_byte_order_mark(body);
     for pair in body.trim_ascii().split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        // A leading `%20` is a typed space and is dropped. A leading `+` may be the plus sign of a phone.
-        let mut next =
-            || form.decode_text(&decode_percent(without_escaped_spaces(halves.next().unwrap_or_default())));
+        // A leading `%20` is a space that the person typed. It is removed. A leading `+` may be the plus sign
+        // of a phone.
+        let mut next = || {
+            form.decode_text(&decode_urlencoded(without_escaped_spaces(halves.next().unwrap_or_default())))
+        };
         let (name, value) = (next(), next());
         form.add(&name, Value::from(value))?;
     }
@@ -35,7 +37,7 @@ fn without_escaped_spaces(mut text: &[u8]) -> &[u8] {
     text
 }
 
-fn decode_percent(text: &[u8]) -> Vec<u8> {
+fn decode_urlencoded(text: &[u8]) -> Vec<u8> {
     let spaced: Cow<'_, [u8]> = match text.contains(&b'+') {
         true => text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect(),
         false => text.into(),

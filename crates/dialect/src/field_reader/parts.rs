@@ -49,7 +49,7 @@ const ANSWER_NAMES: [&str; 5] = ["given", "agreed", "value", "optin", "consent"]
 
 impl<'d> FieldReader<'d> {
     /// Reads a consent object. A member with a similar name is used if the exact name is missing.
-    pub(super) fn read_consent(&mut self, member: &InputMember<'d>, is_documented: bool) -> SlotResult {
+    pub(super) fn read_consent(&mut self, member: &InputMember<'d>, invalid_is_fault: bool) -> SlotResult {
         let members = match member.value {
             Value::Null if self.fields.consent.is_absent() => {
                 self.fields.consent = Patch::Null;
@@ -65,7 +65,7 @@ impl<'d> FieldReader<'d> {
         };
         let mut faults = Vec::new();
         for (name, value) in members {
-            if let Err(expected) = self.read_consent_member(name, value, members, is_documented) {
+            if let Err(expected) = self.read_consent_member(name, value, members, invalid_is_fault) {
                 let pointer = format!("{}{}", validate::pointer(member.name), validate::pointer(name));
                 faults.push(wrong_type(pointer, expected));
             }
@@ -80,7 +80,7 @@ impl<'d> FieldReader<'d> {
         name: &str,
         value: &Value,
         members: &Map<String, Value>,
-        is_documented: bool,
+        invalid_is_fault: bool,
     ) -> Result<(), &'static str> {
         if name == "consent_refused" {
             let is_refused = values::parse_flag_word(value) == Some(true);
@@ -105,10 +105,12 @@ impl<'d> FieldReader<'d> {
             Value::Number(number) if part == ConsentPart::Timestamp => {
                 self.set_consent_part(part, &number.to_string())
             }
-            Value::String(text) if is_documented || text.chars().nth(max_consent_part_length()).is_none() => {
+            Value::String(text)
+                if invalid_is_fault || text.chars().nth(max_consent_part_length()).is_none() =>
+            {
                 self.set_consent_part(part, text)
             }
-            _ if is_exact && is_documented => return Err("a string"),
+            _ if is_exact && invalid_is_fault => return Err("a string"),
             _ => false,
         };
         if !is_set {
@@ -230,13 +232,17 @@ impl<'d> FieldReader<'d> {
             Value::Object(members) => members,
             _ => return wrong_value(member, "an object"),
         };
-        members.iter().for_each(|(name, value)| insert_numbered(&mut self.object_custom_fields, name, value));
+        members
+            .iter()
+            .for_each(|(name, value)| insert_numbered(&mut self.custom_fields_from_object, name, value));
         Ok(())
     }
 
     pub(super) fn merge_custom_fields(&mut self) {
-        let unknown =
-            std::mem::replace(&mut self.fields.custom_fields, std::mem::take(&mut self.object_custom_fields));
+        let unknown = std::mem::replace(
+            &mut self.fields.custom_fields,
+            std::mem::take(&mut self.custom_fields_from_object),
+        );
         unknown.iter().for_each(|(name, value)| insert_numbered(&mut self.fields.custom_fields, name, value));
         if !self.index.rules.lowercases_custom_names {
             return;

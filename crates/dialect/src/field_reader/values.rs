@@ -109,7 +109,7 @@ impl<'d> FieldReader<'d> {
     pub(super) fn read_text_patch(
         &mut self,
         member: &InputMember<'d>,
-        is_documented: bool,
+        invalid_is_fault: bool,
         max_length: usize,
         read: ReadText,
     ) -> SlotResult<Patch<String>> {
@@ -135,7 +135,7 @@ impl<'d> FieldReader<'d> {
         };
         let text = read(value).or_else(|expected| wrong_value(member, expected))?;
         // The validator reports a long value under a documented name.
-        if !is_documented && text.chars().nth(max_length).is_some() {
+        if !invalid_is_fault && text.chars().nth(max_length).is_some() {
             return wrong_value(member, "a shorter text");
         }
         Ok(Patch::Value(text))
@@ -165,7 +165,7 @@ impl<'d> FieldReader<'d> {
     }
 
     /// Reads a list of texts, or a text with comma-separated tags.
-    pub(super) fn read_tags(&mut self, member: &InputMember<'d>, is_documented: bool) -> SlotResult {
+    pub(super) fn read_tags(&mut self, member: &InputMember<'d>, invalid_is_fault: bool) -> SlotResult {
         let items = match member.value {
             Value::Null => return Ok(()),
             Value::Array(items) if self.has_json_types => items.clone(),
@@ -188,10 +188,10 @@ impl<'d> FieldReader<'d> {
         }
         let too_many = self.fields.tags.len() + tags.len() > MAX_TAGS;
         let too_long = tags.iter().any(|tag| tag.chars().nth(MAX_TAG_LENGTH).is_some());
-        if !is_documented && (too_many || too_long) {
+        if !invalid_is_fault && (too_many || too_long) {
             return wrong_value(member, "a shorter list");
         }
-        if is_documented || faults.is_empty() {
+        if invalid_is_fault || faults.is_empty() {
             self.fields.tags.extend(tags);
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -215,10 +215,10 @@ impl<'d> FieldReader<'d> {
     /// Reads an opt-out. Another member cannot revoke it. A text that is not a clear no counts as an opt-out,
     /// unless the name is documented and the text is a fault: a person who may have opted out must not be
     /// called.
-    pub(super) fn read_opt_out(&mut self, member: &InputMember<'d>, is_documented: bool) -> SlotResult {
+    pub(super) fn read_opt_out(&mut self, member: &InputMember<'d>, invalid_is_fault: bool) -> SlotResult {
         let flag = self.read_flag(member);
         let may_be_yes =
-            || !is_documented && has_content(member.value) && parse_flag_word(member.value) != Some(false);
+            || !invalid_is_fault && has_content(member.value) && parse_flag_word(member.value) != Some(false);
         self.fields.opt_out |= flag.as_ref().map_or_else(|_| may_be_yes(), |flag| *flag);
         flag.map(|_| ())
     }

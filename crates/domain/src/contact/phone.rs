@@ -125,7 +125,7 @@ pub enum PhoneProblem {
 pub struct Phone {
     e164: String,
     /// The position of the national number in `e164`.
-    national_at: usize,
+    national_start: usize,
     region: Option<Region>,
     kind: PhoneKind,
     extension: Option<String>,
@@ -140,7 +140,7 @@ impl Phone {
     /// Parses a number in the formats that people use. `default_region` is the region for a number without a
     /// country code.
     ///
-    /// Text and a second number that are sent with it become its note. A text that can be read as two
+    /// Other text in the value, such as a second number, is stored as the note. A text that can be read as two
     /// different numbers is refused, because a call might reach the wrong person.
     pub fn parse(raw: &str, default_region: Option<Region>) -> Result<Self, PhoneProblem> {
         if raw.trim().is_empty() {
@@ -161,12 +161,15 @@ impl Phone {
     }
 
     /// Parses a text that contains only a number and possibly an extension.
-    fn parse_whole(text: &str, default_plan: Option<&'static NumberingPlan>) -> Result<Self, PhoneProblem> {
+    fn parse_number_only(
+        text: &str,
+        default_plan: Option<&'static NumberingPlan>,
+    ) -> Result<Self, PhoneProblem> {
         let parts = NumberParts::parse(text).ok_or(PhoneProblem::NotANumber)?;
         let NationalNumber { plan, national, kind, is_older } = NationalNumber::find(&parts, default_plan)?;
         let e164 = format!("+{}{national}", plan.code);
         Ok(Self {
-            national_at: e164.len() - national.len(),
+            national_start: e164.len() - national.len(),
             e164,
             region: plan.region.map(Region),
             kind,
@@ -188,7 +191,7 @@ impl Phone {
 
     /// The digits after the country code.
     pub fn national(&self) -> &str {
-        self.e164.get(self.national_at..).unwrap_or_default()
+        self.e164.get(self.national_start..).unwrap_or_default()
     }
 
     /// `None` for numbers without a country, such as `+800`.

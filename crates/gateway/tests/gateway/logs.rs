@@ -62,11 +62,11 @@ async fn a_log_contains_routes_and_codes_and_no_personal_data() {
     assert_eq!(send(world.post().body(whole.to_string())).await.status, 503);
 
     let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
-    for (level, told) in [("DEBUG", "invalid_lead"), ("DEBUG", "not_json"), ("ERROR", "queue_unavailable")] {
+    for (level, text) in [("DEBUG", "invalid_lead"), ("DEBUG", "not_json"), ("ERROR", "queue_unavailable")] {
         // Other tests of the process write to the same log.
-        let is_told = |line: &&str| line.contains(told) && line.contains("\"/v1/leads\"");
-        let line = log.lines().find(is_told).unwrap_or_default();
-        assert!(line.contains(level), "{told}: {line}");
+        let has_text = |line: &&str| line.contains(text) && line.contains("\"/v1/leads\"");
+        let line = log.lines().find(has_text).unwrap_or_default();
+        assert!(line.contains(level), "{text}: {line}");
     }
     let key = &world.key;
     for secret in ["4155559876", "zenobia", "Zenobia", "Quux", &key[19..], &unknown[19..]] {

@@ -48,8 +48,13 @@ async fn a_person_is_counted_and_erased() {
     let unknown = uuid::Uuid::now_v7();
     for dry_run in [true, false] {
         let partly = json!({ "phones": ["+14155550199"], "leads": [unknown], "dry_run": dry_run });
-        let told = ours(&world, "POST /v1/erasures", partly).await;
-        assert_eq!((told.status, &told.body["unknown_leads"]), (200, &json!([unknown])), "{}", told.body);
+        let answer = ours(&world, "POST /v1/erasures", partly).await;
+        assert_eq!(
+            (answer.status, &answer.body["unknown_leads"]),
+            (200, &json!([unknown])),
+            "{}",
+            answer.body
+        );
     }
 
     for (wrong, detail) in [
@@ -60,8 +65,8 @@ async fn a_person_is_counted_and_erased() {
     ] {
         let refused = ours(&world, "POST /v1/erasures", wrong).await;
         assert_eq!(refused.problem(), (422, "invalid_settings"));
-        let told = refused.body["detail"].as_str().unwrap();
-        assert!(told.contains(detail) && !told.contains("415555"), "{told}");
+        let sentence = refused.body["detail"].as_str().unwrap();
+        assert!(sentence.contains(detail) && !sentence.contains("415555"), "{sentence}");
     }
     world.end().await;
 }
@@ -111,9 +116,9 @@ async fn a_list_is_imported_and_its_refused_rows_are_named() {
     for (added, already_listed) in [(2, 0), (0, 2)] {
         let imported = import(&world, &world.key, query, list).await;
         assert_eq!(imported.status, 200, "{}", imported.body);
-        let told =
+        let counts =
             ["rows", "added", "already_listed", "refused"].map(|name| imported.body[name].as_u64().unwrap());
-        assert_eq!(told, [3, added, already_listed, 1], "{}", imported.body);
+        assert_eq!(counts, [3, added, already_listed, 1], "{}", imported.body);
         assert_eq!(imported.body["refused_rows"][0]["row"], 3, "the header is row 1");
         assert_eq!(imported.body["ignored_columns"], json!(["Farbe"]));
     }

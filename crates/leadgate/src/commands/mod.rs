@@ -26,7 +26,7 @@ pub(crate) mod suppression;
 pub(crate) mod tag;
 mod value_reader;
 
-pub(crate) use crate::usage::UsageError;
+pub(crate) use crate::usage_error::UsageError;
 pub(crate) use organization::{OwnerArguments, organization};
 pub(crate) use output::{Output, Table, cell, details};
 

@@ -17,7 +17,7 @@ use crate::{data_folder_lock, ports, telemetry};
 pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);
-    let render = telemetry::start_metrics()?;
+    let render_metrics = telemetry::start_metrics()?;
     ports::prepare(&config)?;
     let _lock = if config.data.exists() { Some(data_folder_lock::take(&config)?) } else { None };
     if matches!(ports::migrate(&config).await?, PolicyUpload::ManualSetupNeeded(_)) {
@@ -33,13 +33,14 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
 
     let gateway_stop = stop.child_token();
     let gateway =
-        components::gateway(&config, geolocation.clone(), &queue, &store, render, gateway_stop).await?;
+        components::gateway(&config, geolocation.clone(), &queue, &store, render_metrics, gateway_stop)
+            .await?;
     let worker_stop = tokio_util::sync::CancellationToken::new();
     let worker_store = ports::worker_store(&config)?;
     let directory = Arc::new(Directory::new(worker_store.clone()));
-    let Some(matching) = components::match_key(&worker_store, &stop).await? else { return Ok(()) };
+    let Some(match_key) = components::match_key(&worker_store, &stop).await? else { return Ok(()) };
     let worker =
-        components::worker(&config, geolocation, &queue, directory, &worker_store, matching, &worker_stop);
+        components::worker(&config, geolocation, &queue, directory, &worker_store, match_key, &worker_stop);
 
     empty_write_ahead_log(&store).await;
     let address = gateway.addresses().first().copied().unwrap_or(config.listen);

@@ -154,7 +154,7 @@ pub(super) fn worker(
     queue: &Queue,
     directory: Arc<Directory>,
     store: &Store,
-    matching: MatchKey,
+    match_key: MatchKey,
     stop: &CancellationToken,
 ) -> Worker {
     let settings = WorkerConfig {
@@ -163,7 +163,7 @@ pub(super) fn worker(
         batch: config.worker.batch,
         unavailable_timeout: config.worker.unavailable_timeout,
     };
-    let pipeline = Arc::new(Pipeline::new(matching).with_geolocation(geolocation));
+    let pipeline = Arc::new(Pipeline::new(match_key).with_geolocation(geolocation));
     let dependencies = leadgate_worker::WorkerDependencies {
         queue: queue.clone(),
         store: store.clone(),

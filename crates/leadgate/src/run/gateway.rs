@@ -10,7 +10,7 @@ use crate::{ports, telemetry};
 pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);
-    let render = telemetry::start_metrics()?;
+    let render_metrics = telemetry::start_metrics()?;
     let geolocation = components::geolocation(&config)?;
     let stop = components::stop_on_signal()?;
     config.check_shared_queue()?;
@@ -18,7 +18,7 @@ pub(crate) async fn gateway(config: Config) -> anyhow::Result<()> {
     components::poll_queue_depth(&queue, &stop);
     let store = ports::store(&config)?;
     components::refuse_wrong_secret(&store).await?;
-    let gateway = components::gateway(&config, geolocation, &queue, &store, render, stop).await?;
+    let gateway = components::gateway(&config, geolocation, &queue, &store, render_metrics, stop).await?;
     let listen = gateway.addresses().first().copied().unwrap_or(config.listen);
     tracing::info!(%listen, "gateway started");
     gateway.run().await?;

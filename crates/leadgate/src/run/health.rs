@@ -26,7 +26,7 @@ pub(super) fn serve(
     queue: Queue,
     store: StoreHealth,
     directory: Arc<Directory>,
-    render: RenderMetrics,
+    render_metrics: RenderMetrics,
     stop: CancellationToken,
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
     if listen.is_empty() {
@@ -34,13 +34,16 @@ pub(super) fn serve(
     }
     let health = web::Data::new(HealthState { queue, store, directory });
     let app = move || {
-        let render = render.clone();
+        let render_metrics = render_metrics.clone();
         App::new()
             .app_data(health.clone())
             .wrap(from_fn(refuse_parameters))
             .route("/healthz", web::get().to(|| async { HttpResponse::Ok().json(json!({ "status": "ok" })) }))
             .route("/readyz", web::get().to(ready))
-            .route("/metrics", web::get().to(move || std::future::ready(HttpResponse::Ok().body(render()))))
+            .route(
+                "/metrics",
+                web::get().to(move || std::future::ready(HttpResponse::Ok().body(render_metrics()))),
+            )
     };
     let server = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(1).bind(listen);
     let server = server.with_context(|| format!("worker.listen: {listen}"))?.run();

@@ -16,7 +16,7 @@ pub(crate) use worker::worker;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use crate::usage::UsageError;
+use crate::usage_error::UsageError;
 
 /// Runs a program to its end and prints its error, if any, to standard error.
 pub(crate) async fn exit(program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {

@@ -13,7 +13,7 @@ use crate::{ports, telemetry};
 pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);
-    let render = telemetry::start_metrics()?;
+    let render_metrics = telemetry::start_metrics()?;
     let geolocation = components::geolocation(&config)?;
     let stop = components::stop_on_signal()?;
     config.check_shared_queue()?;
@@ -25,9 +25,10 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     let listen = &config.worker.listen;
     let health_store = ports::health_store(&config)?;
     let store_health = StoreHealth::watch(health_store.clone(), stop.clone());
-    let health = health::serve(listen, queue.clone(), store_health, health_directory, render, stop.clone())?;
-    if let Some(matching) = components::match_key(&health_store, &stop).await? {
-        let worker = components::worker(&config, geolocation, &queue, directory, &store, matching, &stop);
+    let health =
+        health::serve(listen, queue.clone(), store_health, health_directory, render_metrics, stop.clone())?;
+    if let Some(match_key) = components::match_key(&health_store, &stop).await? {
+        let worker = components::worker(&config, geolocation, &queue, directory, &store, match_key, &stop);
         tracing::info!(worker.concurrency = config.worker.concurrency, "worker started");
         worker.run().await;
     }

@@ -39,7 +39,7 @@ pub struct CreatedKeyResponse<'k> {
 pub struct RevokedKeyResponse<'k> {
     id: &'k KeyId,
     revoked: bool,
-    /// How many keys and tokens that were created with it were revoked too.
+    /// The number of keys and tokens created with this key that were also revoked.
     created_keys_revoked: usize,
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::field_reader::MAX_FAULTS;
-use crate::name_index::{CONSENT_AND_ATTRIBUTION_NAMES, CONTACT_SYNONYMS, NATIVE_NAMES};
+use crate::name_index::{COMMON_NAMES, CONTACT_SYNONYMS, NATIVE_NAMES};
 
 /// The names in the first and the last column of the table in `docs/native.md`.
 fn documented() -> Vec<(Vec<&'static str>, Vec<&'static str>)> {
@@ -24,8 +24,7 @@ fn every_field_and_its_other_names_are_documented() {
     let own: Vec<_> = NATIVE_NAMES.iter().map(|(_, names)| names[0]).collect();
     assert_eq!(fields, own);
     for ((slot, _), (_, others)) in NATIVE_NAMES.iter().zip(&documented) {
-        let accepted =
-            CONTACT_SYNONYMS.iter().chain(CONSENT_AND_ATTRIBUTION_NAMES).filter(|(other, _)| other == slot);
+        let accepted = CONTACT_SYNONYMS.iter().chain(COMMON_NAMES).filter(|(other, _)| other == slot);
         let accepted: Vec<_> = accepted.flat_map(|(_, names)| names.iter().copied()).collect();
         assert_eq!(*others, accepted, "{slot:?}");
     }

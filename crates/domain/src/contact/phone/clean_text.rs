@@ -5,29 +5,33 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::number_parts::{ascii_digits, pattern};
+use super::number_parts::{ascii_digits, compile_pattern};
 use super::{PhoneProblem, Repair};
 
 /// Format characters, variation selectors, the keycap character, and filler letters.
 static INVISIBLE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"[\p{Cf}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}\x{20E3}\x{034F}\x{115F}\x{1160}\x{3164}\x{FFA0}]")
+    compile_pattern(
+        r"[\p{Cf}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}\x{20E3}\x{034F}\x{115F}\x{1160}\x{3164}\x{FFA0}]",
+    )
 });
 /// A number that a spreadsheet converted to a decimal.
-static SPREADSHEET_DECIMAL: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\s*'?\+?[0-9]{5,})[.,]0+\s*$"));
+static SPREADSHEET_DECIMAL: LazyLock<Regex> =
+    LazyLock::new(|| compile_pattern(r"^(\s*'?\+?[0-9]{5,})[.,]0+\s*$"));
 /// A space before the first digit and no letter before it. The space may have been a plus: `( 47) 22…`.
-static SPACE_BEFORE_DIGIT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\pL0-9+]* [0-9]"));
+static SPACE_BEFORE_DIGIT: LazyLock<Regex> = LazyLock::new(|| compile_pattern(r"^[^\pL0-9+]* [0-9]"));
 /// A decimal fraction, which is not a phone number.
-static DECIMAL_FRACTION: LazyLock<Regex> = LazyLock::new(|| pattern(r"^'?\+?[0-9]{7,}[.,][0-9]{1,2}$"));
+static DECIMAL_FRACTION: LazyLock<Regex> =
+    LazyLock::new(|| compile_pattern(r"^'?\+?[0-9]{7,}[.,][0-9]{1,2}$"));
 static EXPONENT_NOTATION: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^\s*'?(\+?)([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,2})\s*$"));
+    LazyLock::new(|| compile_pattern(r"^\s*'?(\+?)([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,2})\s*$"));
 /// Placeholders for digits (`415-555-XXXX`, `030 1234***`). `0xx` is allowed: in Brazil it is the placeholder
 /// for the carrier code.
 static DIGIT_PLACEHOLDER: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)[*?_…•●■█\x{FF0A}\x{FF1F}]|\.\s*\.|(?:^|[^0])xx|[0-9]\s*-{2,}$"));
+    LazyLock::new(|| compile_pattern(r"(?i)[*?_…•●■█\x{FF0A}\x{FF1F}]|\.\s*\.|(?:^|[^0])xx|[0-9]\s*-{2,}$"));
 /// Texts that resemble a phone number: dates, amounts, coordinates, URLs, negative numbers, items of a
 /// numbered list.
 static NOT_A_PHONE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
+    compile_pattern(concat!(
         r"(?i)^[^0-9+]*(?:[0-3]?[0-9][./-][01]?[0-9][./-](?:19|20)[0-9]{2}|(?:19|20)[0-9]{2}[./-][01]?[0-9][./-][0-3]?[0-9])(?:[^0-9]|$)",
         r"|^\s*[1-9][0-9]{0,6}[.,][0-9]+\s*$|^\s*[1-9][0-9]*[.,][0-9]{3}[.,][0-9]{1,2}\s*$",
         r"|://|^\s*-|^\s*[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\s*$",
@@ -36,10 +40,10 @@ static NOT_A_PHONE: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Ten digits of the North American plan with one dot.
 static NORTH_AMERICAN_WITH_DOT: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^\s*[2-9][0-9]{2}\.[2-9][0-9]{6}\s*$"));
+    LazyLock::new(|| compile_pattern(r"^\s*[2-9][0-9]{2}\.[2-9][0-9]{6}\s*$"));
 /// HTML entities, which some form builders send for spaces.
 static HTML_ENTITY: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)&(?:[a-z]{2,6}|#[0-9]{1,5}|#x[0-9a-f]{1,4});"));
+    LazyLock::new(|| compile_pattern(r"(?i)&(?:[a-z]{2,6}|#[0-9]{1,5}|#x[0-9a-f]{1,4});"));
 
 pub(super) struct CleanText {
     /// Digits of all scripts are converted to 0 to 9, and all spaces to U+0020. Line breaks are kept.

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::clean_text;
-use super::number_parts::pattern;
+use super::number_parts::compile_pattern;
 
 /// Words that mean that the person must not be called, or that the number belongs to another person.
 static DO_NOT_CALL_WORDS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
+    compile_pattern(concat!(
         r"(?i)do[\s-]*not[\s-]+(?:call|contact|phone)|don.?t[\s-]+(?:call|contact|phone)|\bdnc\b|\bno[\s-]+calls?\b",
         r"|wrong[\s-]+number|not[\s-]+my\b|\b(?:stop|never)[\s-]+call(?:ing)?\b",
         r"|nicht\s+anrufen|keine\s+anrufe|falsche\s+nummer|ne\s+pas\s+appeler|(?:faux|mauvais)\s+num[eé]ro",

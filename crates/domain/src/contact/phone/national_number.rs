@@ -80,7 +80,7 @@ fn find_plan<'d>(
     default_plan: Option<&'static NumberingPlan>,
 ) -> Result<DigitsInPlan<'d>, PhoneProblem> {
     let digits = parts.digits.as_str();
-    if !parts.plus {
+    if !parts.has_plus {
         let plan = default_plan.ok_or(PhoneProblem::NoRegion)?;
         return Ok(
             find_code_without_plus(digits, plan)?.unwrap_or(DigitsInPlan { plan, digits: digits.into() })
@@ -95,8 +95,9 @@ fn find_plan<'d>(
     }
 }
 
-/// Finds a country code that was written without a plus: after the exit code of the region, or, if the digits
-/// are too long or are a possible number only without it, the region's own country code.
+/// Finds a country code that was written without a plus. After the exit code of the region, every country code
+/// is recognized. Without an exit code, only the region's own country code is recognized, and only if the
+/// digits are too long or are a possible number only without it.
 fn find_code_without_plus<'d>(
     digits: &'d str,
     default_plan: &'static NumberingPlan,

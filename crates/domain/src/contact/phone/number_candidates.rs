@@ -36,10 +36,10 @@ pub(super) fn find_number(
     }
     let variant = match &whole {
         Ok(_) => text_split::without_group_at_end(text)
-            .and_then(|text| Phone::parse_whole(&text, default_plan).ok())
+            .and_then(|text| Phone::parse_number_only(&text, default_plan).ok())
             .map(|phone| (CandidateOrigin::Alternative, phone)),
         Err(_) => text_split::without_words_in_brackets(text)
-            .and_then(|text| Phone::parse_whole(&text, default_plan).ok())
+            .and_then(|text| Phone::parse_number_only(&text, default_plan).ok())
             .map(|phone| {
                 (CandidateOrigin::WithoutBracketedWords, phone.with_repair(Repair::NoteBesidePhone))
             }),
@@ -53,9 +53,11 @@ pub(super) fn find_number(
 
 /// Parses the whole text. A zero in brackets is removed if the number is valid only without it.
 fn parse_whole_text(text: &str, default_plan: Option<&'static NumberingPlan>) -> Result<Phone, PhoneProblem> {
-    Phone::parse_whole(text, default_plan).or_else(|problem| {
+    Phone::parse_number_only(text, default_plan).or_else(|problem| {
         let without = text_split::without_zero_in_brackets(text).ok_or(problem)?;
-        Ok(Phone::parse_whole(&without, default_plan).map_err(|_| problem)?.with_repair(Repair::TrunkZero))
+        Ok(Phone::parse_number_only(&without, default_plan)
+            .map_err(|_| problem)?
+            .with_repair(Repair::TrunkZero))
     })
 }
 
@@ -69,11 +71,11 @@ fn parse_before(
     if (split.is_dash && whole_is_number) || split.is_within_number() {
         return Vec::new();
     }
-    let Ok(phone) = Phone::parse_whole(split.first, default_plan) else { return Vec::new() };
+    let Ok(phone) = Phone::parse_number_only(split.first, default_plan) else { return Vec::new() };
     let other = split
         .alternative_number()
         .filter(|_| !whole_is_number)
-        .and_then(|text| Phone::parse_whole(&text, default_plan).ok());
+        .and_then(|text| Phone::parse_number_only(&text, default_plan).ok());
     let other =
         other.filter(|other| other.e164 != phone.e164).map(|other| (CandidateOrigin::Alternative, other));
     let origin = match split.second_number() {
@@ -94,7 +96,7 @@ fn parse_before(
 /// Whether the digits of the note may belong to the number.
 fn may_continue(phone: &Phone, split: &TextSplit<'_>) -> bool {
     let digits = split.digits_of_note();
-    digits.is_some_and(|digits| Phone::parse_whole(&format!("{}{digits}", phone.e164), None).is_ok())
+    digits.is_some_and(|digits| Phone::parse_number_only(&format!("{}{digits}", phone.e164), None).is_ok())
 }
 
 /// The number of all candidates. Different numbers are an error.

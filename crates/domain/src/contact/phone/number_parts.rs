@@ -1,5 +1,5 @@
-//! The parts of a text before a numbering plan is used: digits, a plus sign, an extension. The patterns are
-//! those of Google's libphonenumber (`phonenumberutil.cc`), so that Leadgate and libphonenumber accept the same
+//! Splits a text into plus sign, digits and extension. No numbering plan is used yet. The patterns are those
+//! of Google's libphonenumber (`phonenumberutil.cc`), so that Leadgate and libphonenumber accept the same
 //! texts as numbers.
 
 use std::sync::LazyLock;
@@ -32,37 +32,42 @@ const EXTENSION: &str = concat!(
 );
 
 #[expect(clippy::expect_used, reason = "the patterns are constants, and tests compile them")]
-pub(super) fn pattern(text: &str) -> Regex {
+pub(super) fn compile_pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern")
 }
 
 /// A text with the characters of a phone number, and possibly an extension. libphonenumber calls it *viable*.
 static NUMBER_SYNTAX: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(&format!(
+    compile_pattern(&format!(
         r"(?i)^(?:[+\x{{FF0B}}]*(?:[{PUNCTUATION}*]*[0-9]){{3,}}[{PUNCTUATION}*a-z0-9]*|[0-9]{{2}})(?:{EXTENSION})?$"
     ))
 });
-static ENDS_IN_EXTENSION: LazyLock<Regex> = LazyLock::new(|| pattern(&format!("(?i)(?:{EXTENSION})$")));
-static BEFORE_SECOND_NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(.*)[\\/] *x"));
-static PHONE_CONTEXT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\+[0-9().-]*[0-9][0-9().-]*$"));
+static ENDS_IN_EXTENSION: LazyLock<Regex> =
+    LazyLock::new(|| compile_pattern(&format!("(?i)(?:{EXTENSION})$")));
+static BEFORE_SECOND_NUMBER: LazyLock<Regex> = LazyLock::new(|| compile_pattern(r"(.*)[\\/] *x"));
+static PHONE_CONTEXT: LazyLock<Regex> = LazyLock::new(|| compile_pattern(r"^\+[0-9().-]*[0-9][0-9().-]*$"));
 
 /// A toll-free number of the North American plan with letters in its last seven characters: `1-800-FLOWERS`.
 /// After other area codes letters are a name (`312 Chicago`).
 static VANITY_NUMBER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)^(?:\+?1[-. ]*)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]*(?:[0-9a-z][-. ]*){6}[0-9a-z]$")
+    compile_pattern(
+        r"(?i)^(?:\+?1[-. ]*)?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]*(?:[0-9a-z][-. ]*){6}[0-9a-z]$",
+    )
 });
 /// Words of seven letters that mean that there is no number, and placeholder letters for digits
 /// (`800-NNN-NNNN`).
 static NOT_A_VANITY_WORD: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)(?:unknown|private|invalid|refused|nophone|missing|blocked|n{3}|x{3}|a{3}|d{3}|abcd)$")
+    compile_pattern(
+        r"(?i)(?:unknown|private|invalid|refused|nophone|missing|blocked|n{3}|x{3}|a{3}|d{3}|abcd)$",
+    )
 });
 /// The placeholder for the carrier code in Brazil: `0xx31 …`.
-static CARRIER_PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)^(\(?0)xx([0-9])"));
+static CARRIER_PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| compile_pattern(r"(?i)^(\(?0)xx([0-9])"));
 
 /// The parts of a text that can be a phone number.
 pub(super) struct NumberParts {
     /// Whether the text begins with a plus sign.
-    pub(super) plus: bool,
+    pub(super) has_plus: bool,
     /// The digits after the plus sign. Letters of a North American number are converted to the digits of
     /// their keys.
     pub(super) digits: String,
@@ -90,7 +95,7 @@ impl NumberParts {
             .chars()
             .filter_map(|c| keypad_digit(c, is_vanity))
             .collect();
-        Some(Self { plus: number.starts_with(PLUS_SIGNS), digits, extension })
+        Some(Self { has_plus: number.starts_with(PLUS_SIGNS), digits, extension })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::number_parts::pattern;
+use super::number_parts::compile_pattern;
 
 /// A text that is split into the possible number and the rest.
 pub(super) struct TextSplit<'t> {
@@ -17,10 +17,10 @@ pub(super) struct TextSplit<'t> {
 }
 
 /// Digits after an opening bracket without a closing one.
-static OPEN_BRACKET: LazyLock<Regex> = LazyLock::new(|| pattern(r"[(\[][^)\]]*[0-9][^)\]]*$"));
+static OPEN_BRACKET: LazyLock<Regex> = LazyLock::new(|| compile_pattern(r"[(\[][^)\]]*[0-9][^)\]]*$"));
 /// A word for a digit, or letters directly before a digit: `O6`.
 static DIGIT_IN_LETTERS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
+    compile_pattern(concat!(
         r"(?i)^(?:\pL+[0-9]|(?:null|zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|eins|zwei|drei|vier|",
         r"f\x{FC}nf|sechs|sieben|acht|neun|doppel)\b)"
     ))
@@ -28,17 +28,18 @@ static DIGIT_IN_LETTERS: LazyLock<Regex> = LazyLock::new(|| {
 /// A last group of at most two digits, or two such groups: a time or a count that belongs to the words after
 /// it.
 static SHORT_GROUP: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"[\s(\[.,:-]+[0-9]{1,2}(?:\s*[-.:]\s*[0-9]{1,2})?[\s)\].,:-]*$"));
+    LazyLock::new(|| compile_pattern(r"[\s(\[.,:-]+[0-9]{1,2}(?:\s*[-.:]\s*[0-9]{1,2})?[\s)\].,:-]*$"));
 /// A last group in brackets, or a range of numbers.
 static GROUP_AT_END: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?:[(\[]\s*[0-9]{1,4}\s*[)\]]|\s[0-9]{1,2}\s*-\s*[0-9]{1,2})\s*$"));
+    LazyLock::new(|| compile_pattern(r"(?:[(\[]\s*[0-9]{1,4}\s*[)\]]|\s[0-9]{1,2}\s*-\s*[0-9]{1,2})\s*$"));
 static SECOND_NUMBER_SEPARATOR: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)^[\s/;,|&\\-]*(?:(?:or|and|oder|und|ou|et|o|u|y|e|of|en|eller|og)\b[\s.:]*)?")
+    compile_pattern(r"(?i)^[\s/;,|&\\-]*(?:(?:or|and|oder|und|ou|et|o|u|y|e|of|en|eller|og)\b[\s.:]*)?")
 });
-static DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern("[0-9]+"));
+static DIGITS: LazyLock<Regex> = LazyLock::new(|| compile_pattern("[0-9]+"));
 /// Maximum number of digits at the beginning of a note, such as the `01` of `18 00/01`.
 const MAX_NOTE_DIGITS: usize = 4;
-static FEW_DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern(r"^[^\pL0-9]*([0-9]{1,4})(?:[^0-9]|$)"));
+static FEW_DIGITS: LazyLock<Regex> =
+    LazyLock::new(|| compile_pattern(r"^[^\pL0-9]*([0-9]{1,4})(?:[^0-9]|$)"));
 
 impl<'t> TextSplit<'t> {
     /// Whether the split point is within a number.
@@ -118,9 +119,9 @@ pub(super) fn has_adjacent_letter(text: &str) -> bool {
 }
 
 static WORDS_IN_BRACKETS: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"[(\[][^()\[\]0-9]*\pL[^()\[\]0-9]*[)\]]"));
+    LazyLock::new(|| compile_pattern(r"[(\[][^()\[\]0-9]*\pL[^()\[\]0-9]*[)\]]"));
 static ZERO_IN_BRACKETS: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"^([^0-9]*\+[\s(]*[1-9][0-9]{0,2}[\s).-]*)[(\[]\s*0\s*[)\]]"));
+    LazyLock::new(|| compile_pattern(r"^([^0-9]*\+[\s(]*[1-9][0-9]{0,2}[\s).-]*)[(\[]\s*0\s*[)\]]"));
 
 /// The text without words in brackets: `+44 (UK) 7400 123456`.
 pub(super) fn without_words_in_brackets(text: &str) -> Option<String> {

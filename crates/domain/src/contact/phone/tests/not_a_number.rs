@@ -17,10 +17,17 @@ fn placeholders_for_digits_are_refused() {
         ("DE", "+49 30 9018...", Err(NotANumber)),
         ("DE", "+49 30 9018 ••••", Err(NotANumber)),
         ("DE", "+49 30 9018 ??", Err(NotANumber)),
-        ("BR", "0xx31 98888-8888", Ok("+5531988888888")),
-        ("US", "8888888888", Err(RepeatedDigit)),
-        ("GB", "+44 7777777777", Err(RepeatedDigit)),
     ]);
+}
+
+#[test]
+fn a_placeholder_for_the_carrier_in_brazil_is_accepted() {
+    check(&[("BR", "0xx31 98888-8888", Ok("+5531988888888"))]);
+}
+
+#[test]
+fn numbers_of_one_repeated_digit_are_refused() {
+    check(&[("US", "8888888888", Err(RepeatedDigit)), ("GB", "+44 7777777777", Err(RepeatedDigit))]);
 }
 
 #[test]
