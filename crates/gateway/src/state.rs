@@ -1,5 +1,6 @@
-//! State that all requests share.
+//! State that requests share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use leadgate_domain::export_signature::ExportSigningKey;
@@ -23,14 +24,21 @@ use crate::refusal_log::RefusalLog;
 /// Renders the process's metrics as text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
+/// What the requests of one thread share.
 pub(crate) struct GatewayState {
+    process: Arc<ProcessState>,
+    /// Has the same counts in all threads. Calls of the requests of a thread gather among themselves.
+    pub(crate) limiter: Limiter,
+}
+
+/// What the requests of all threads share.
+pub(crate) struct ProcessState {
     pub(crate) config: GatewayConfig,
     pub(crate) keys: KeyCache,
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) publisher: Publisher,
     pub(crate) replies: ReplyReceiver,
-    pub(crate) limiter: Limiter,
     pub(crate) markers: IdempotencyMarkers,
     pub(crate) source_signing_key: SourceSigningKey,
     pub(crate) export_signing_key: ExportSigningKey,
@@ -49,7 +57,19 @@ pub(crate) struct GatewayState {
     pub(crate) refusals: RefusalLog,
 }
 
+impl Deref for GatewayState {
+    type Target = ProcessState;
+
+    fn deref(&self) -> &Self::Target {
+        &self.process
+    }
+}
+
 impl GatewayState {
+    pub(crate) fn new(process: &Arc<ProcessState>, limiter: Limiter) -> Self {
+        Self { process: Arc::clone(process), limiter }
+    }
+
     /// The degraded parts if the gateway is ready.
     ///
     /// # Errors

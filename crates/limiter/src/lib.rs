@@ -33,6 +33,18 @@ impl Limiter {
         }
     }
 
+    /// Returns a limiter with the same counts for the requests of this thread. It collects them in a task of the
+    /// current runtime, so they wake no other thread. Its calls to Redis run in the runtime in which the limiter
+    /// was opened, which must not be this one if this thread can be busy for longer than the time limit of a call.
+    ///
+    /// Returns when Redis answers, after at most half a second.
+    pub async fn for_this_thread(&self) -> Self {
+        match self {
+            Self::Memory(memory) => Self::Memory(memory.clone()),
+            Self::Redis(redis) => Self::Redis(redis.for_this_thread().await),
+        }
+    }
+
     /// Takes the request's permits from all its counters, or from none. Always returns a decision, within two
     /// time limits of a Redis call.
     pub async fn acquire(&self, request: LimitRequest) -> LimitDecision {

@@ -35,6 +35,11 @@ impl RedisLimiter {
         })
     }
 
+    /// The same limits and local record, with calls to Redis that gather apart from those of other threads.
+    pub(crate) async fn for_this_thread(&self) -> Self {
+        Self { batcher: self.batcher.open_sibling().await, ..self.clone() }
+    }
+
     pub(crate) async fn acquire(&self, request: &LimitRequest) -> LimitDecision {
         match self.batcher.call(AcquireCall::new(request, &self.prefix)).await {
             Some(answer) => self.decide(request, &answer),
