@@ -115,7 +115,7 @@ impl SubmissionGroup {
         next: PendingSubmission,
         limits: &GroupLimits,
     ) -> Result<(), PendingSubmission> {
-        if self.is_full(limits) || self.bytes + next.bytes() > limits.bytes {
+        if limits.are_reached(self.members.len(), self.bytes) || self.bytes + next.bytes() > limits.bytes {
             return Err(next);
         }
         self.bytes += next.bytes();
@@ -123,8 +123,8 @@ impl SubmissionGroup {
         Ok(())
     }
 
-    pub(crate) fn is_full(&self, limits: &GroupLimits) -> bool {
-        self.members.len() >= limits.items || self.bytes >= limits.bytes
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Removes submissions whose callers no longer wait; their publishes timed out. Returns false if none is
@@ -159,5 +159,10 @@ pub(crate) struct GroupLimits {
 impl GroupLimits {
     pub(crate) fn new(config: &QueueConfig) -> Self {
         Self { items: config.max_group_size.max(1), bytes: config.max_group_bytes.max(1) }
+    }
+
+    /// Whether this number of submissions, of this size, fills a group.
+    pub(crate) fn are_reached(&self, items: usize, bytes: usize) -> bool {
+        items >= self.items || bytes >= self.bytes
     }
 }

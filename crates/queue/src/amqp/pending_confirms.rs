@@ -25,14 +25,15 @@ type Confirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>
 
 /// The callers that wait for the confirm of a message.
 pub(crate) enum Waiters {
-    Group(SubmissionGroup),
+    /// The group, and its shard.
+    Group(u16, SubmissionGroup),
     Park(oneshot::Sender<Result<(), PublishError>>),
 }
 
 impl Waiters {
     fn settle(self, outcome: Result<(), PublishError>) {
         match self {
-            Self::Group(group) => group.settle(outcome),
+            Self::Group(_, group) => group.settle(outcome),
             Self::Park(answer) => _ = answer.send(outcome),
         }
     }
@@ -108,6 +109,13 @@ impl PendingConfirms {
 
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Whether a group of this shard waits for its confirm.
+    pub(crate) fn has_group_of(&self, shard: u16) -> bool {
+        self.pending
+            .iter()
+            .any(|publish| matches!(publish.waiters, Waiters::Group(other, _) if other == shard))
     }
 
     pub(crate) fn publish(&mut self, message: OutgoingMessage, waiters: Waiters) {
