@@ -29,7 +29,7 @@ use crate::key_cache::KeyCache;
 use crate::organization_permits::OrganizationPermits;
 use crate::refusal_log::RefusalLog;
 use crate::request_metrics::observe;
-use crate::state::{GatewayState, ProcessState, RenderMetrics};
+use crate::state::{AcceptedCounters, GatewayState, ProcessState, RenderMetrics};
 use crate::{request_id, routes};
 
 /// How long a refused client may continue to send its body, which is not read. If the connection were closed
@@ -228,6 +228,7 @@ fn process_state(
         stop,
         audit,
         refusals: RefusalLog::default(),
+        accepted: AcceptedCounters::new(),
         config,
     }
 }

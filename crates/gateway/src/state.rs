@@ -3,12 +3,14 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use leadgate_domain::Dialect;
 use leadgate_domain::export_signature::ExportSigningKey;
 use leadgate_domain::id::SubmissionIdGenerator;
 use leadgate_domain::secret::SourceSigningKey;
 use leadgate_limiter::{self as limiter, IdempotencyMarkers, Limiter};
 use leadgate_queue::{self as queue, Publisher, Queue, ReplyReceiver};
 use leadgate_store::{ClockSkew, Store};
+use metrics::{Counter, counter};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +57,24 @@ pub(crate) struct ProcessState {
     pub(crate) stop: CancellationToken,
     pub(crate) audit: AuditSender,
     pub(crate) refusals: RefusalLog,
+    pub(crate) accepted: AcceptedCounters,
+}
+
+/// Counts accepted leads by dialect.
+pub(crate) struct AcceptedCounters(Vec<(Dialect, Counter)>);
+
+impl AcceptedCounters {
+    pub(crate) fn new() -> Self {
+        let counter =
+            |dialect: Dialect| counter!("leadgate_gateway_accepted_total", "dialect" => dialect.as_str());
+        Self(Dialect::ALL.iter().map(|dialect| (*dialect, counter(*dialect))).collect())
+    }
+
+    pub(crate) fn count(&self, dialect: Dialect) {
+        if let Some((_, counter)) = self.0.iter().find(|(counted, _)| *counted == dialect) {
+            counter.increment(1);
+        }
+    }
 }
 
 impl Deref for GatewayState {

@@ -2,6 +2,7 @@
 //! alone.
 
 mod acquire_call;
+mod batch_metrics;
 pub(crate) mod batched_call;
 pub(crate) mod batcher;
 mod connection;
@@ -18,7 +19,7 @@ use crate::{LimitDecision, LimitRequest, LimiterConfig, LimiterError, LimiterSta
 
 /// Windows in Redis, and a local record of the permits that this gateway took from them.
 #[derive(Clone)]
-pub struct RedisLimiter {
+pub(crate) struct RedisLimiter {
     batcher: Batcher<AcquireCall>,
     local: MemoryLimiter,
     share: GatewayShare,

@@ -1,10 +1,11 @@
 //! Submissions that wait for their publish, the limits on them, and the groups that become messages.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use leadgate_domain::OrganizationId;
+use metrics::{Histogram, histogram};
 use tokio::sync::oneshot;
 
 use crate::config::QueueConfig;
@@ -97,6 +98,9 @@ impl AsRef<[u8]> for PendingSubmission {
     }
 }
 
+/// The recorder of the process must be installed before the first group is published.
+static GROUP_SIZES: LazyLock<Histogram> = LazyLock::new(|| histogram!("leadgate_queue_message_submissions"));
+
 /// The submissions of one message. They get the same result.
 #[derive(Debug)]
 pub(crate) struct SubmissionGroup {
@@ -134,12 +138,13 @@ impl SubmissionGroup {
         !self.members.is_empty()
     }
 
-    pub(crate) fn message(&self) -> Vec<u8> {
-        leadgate_domain::message::encode_group(&self.members)
+    /// Records the number of submissions of a message in the metrics.
+    pub(crate) fn record_size(&self) {
+        GROUP_SIZES.record(u32::try_from(self.members.len()).unwrap_or(u32::MAX));
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.members.len()
+    pub(crate) fn message(&self) -> Vec<u8> {
+        leadgate_domain::message::encode_group(&self.members)
     }
 
     pub(crate) fn settle(self, outcome: Result<(), PublishError>) {

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, RedisError, TlsCertificates};
-use metrics::{Gauge, gauge};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use super::batch_metrics::BatchMetrics;
 use super::batched_call::{BatchedCall, PendingCall};
 use super::connection::{RedisCallError, RedisConnection};
 use crate::{LimiterConfig, LimiterError, LimiterStatus};
@@ -89,14 +89,13 @@ impl<Q: BatchedCall> Batcher<Q> {
         let state_sender = siblings.add(state_sender);
         let connector =
             RedisConnection::new(siblings.client.clone(), siblings.timeout, siblings.runtime.clone());
-        let fallback = FallbackGauge::new(Q::LABEL);
         let redis_time = Arc::<RedisTime>::default();
         let batch_loop = BatchLoop::<Q> {
             connector,
             waiting,
             state: state_sender,
             redis_time: Arc::clone(&redis_time),
-            fallback,
+            metrics: BatchMetrics::new(Q::LABEL),
         };
         tokio::spawn(batch_loop.run());
         _ = timeout(OPEN_TIMEOUT, state.wait_for(|state| *state == RedisState::Ready)).await;
@@ -178,40 +177,13 @@ struct BatchLoop<Q: BatchedCall> {
     waiting: mpsc::Receiver<PendingCall<Q>>,
     state: Arc<watch::Sender<RedisState>>,
     redis_time: Arc<RedisTime>,
-    fallback: FallbackGauge,
-}
-
-/// Counts a batcher while it does not use Redis.
-struct FallbackGauge {
-    gauge: Gauge,
-    is_counted: bool,
-}
-
-impl FallbackGauge {
-    fn new(call: &'static str) -> Self {
-        Self { gauge: gauge!("leadgate_limiter_fallback_active", "call" => call), is_counted: false }
-    }
-
-    fn set(&mut self, active: bool) {
-        match (self.is_counted, active) {
-            (false, true) => self.gauge.increment(1),
-            (true, false) => self.gauge.decrement(1),
-            _ => {}
-        }
-        self.is_counted = active;
-    }
-}
-
-impl Drop for FallbackGauge {
-    fn drop(&mut self) {
-        self.set(false);
-    }
+    metrics: BatchMetrics,
 }
 
 impl<Q: BatchedCall> BatchLoop<Q> {
     /// Runs until the last [`Batcher`] is dropped.
     async fn run(mut self) {
-        self.fallback.set(true);
+        self.metrics.set_fallback(true);
         while let Some(connection) = self.reconnect().await {
             self.set_state(RedisState::Ready);
             tracing::info!(limiter.call = Q::LABEL, "limiter uses redis");
@@ -226,7 +198,7 @@ impl<Q: BatchedCall> BatchLoop<Q> {
     }
 
     fn set_state(&mut self, state: RedisState) {
-        self.fallback.set(state != RedisState::Ready);
+        self.metrics.set_fallback(state != RedisState::Ready);
         self.state.send_replace(state);
     }
 
@@ -261,7 +233,7 @@ impl<Q: BatchedCall> BatchLoop<Q> {
             }
             let called = self.connector.call(connection.clone(), batch).await?;
             self.redis_time.add(called.elapsed);
-            record_batch::<Q>(called.batch.len(), called.elapsed, called.answers.is_ok());
+            self.metrics.record_batch(called.batch.len(), called.elapsed, called.answers.is_ok());
             batch = called.batch;
             for (call, answer) in batch.drain(..).zip(called.answers?) {
                 // The send fails if the caller no longer waits.
@@ -271,12 +243,4 @@ impl<Q: BatchedCall> BatchLoop<Q> {
         }
         Ok(())
     }
-}
-
-fn record_batch<Q: BatchedCall>(size: usize, elapsed: Duration, ok: bool) {
-    let result = if ok { "ok" } else { "failed" };
-    metrics::counter!("leadgate_limiter_calls_total", "call" => Q::LABEL, "result" => result).increment(1);
-    metrics::histogram!("leadgate_limiter_call_requests", "call" => Q::LABEL)
-        .record(u32::try_from(size).unwrap_or(u32::MAX));
-    metrics::histogram!("leadgate_limiter_call_seconds", "call" => Q::LABEL).record(elapsed);
 }

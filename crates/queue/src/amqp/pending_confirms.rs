@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
-use metrics::histogram;
+use metrics::{Histogram, histogram};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
@@ -100,11 +100,18 @@ pub(crate) struct PendingConfirms {
     confirm_timeout: Duration,
     /// Expires with the oldest message.
     deadline: Pin<Box<Sleep>>,
+    confirm_seconds: Histogram,
 }
 
 impl PendingConfirms {
     pub(crate) fn new(channel: Channel, confirm_timeout: Duration) -> Self {
-        Self { channel, pending: Vec::new(), confirm_timeout, deadline: Box::pin(sleep(confirm_timeout)) }
+        Self {
+            channel,
+            pending: Vec::new(),
+            confirm_timeout,
+            deadline: Box::pin(sleep(confirm_timeout)),
+            confirm_seconds: histogram!("leadgate_queue_confirm_seconds"),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -174,7 +181,7 @@ impl PendingConfirms {
     fn settle(&mut self) -> bool {
         let before = self.pending.len();
         for publish in self.pending.extract_if(.., |publish| publish.answer.is_some()) {
-            histogram!("leadgate_queue_confirm_seconds").record(publish.published.elapsed());
+            self.confirm_seconds.record(publish.published.elapsed());
             let accepted = matches!(publish.answer, Some(Ok(())));
             publish.waiters.settle(if accepted {
                 Ok(())

@@ -8,7 +8,6 @@ use futures_util::future::{BoxFuture, FutureExt};
 use lapin::Channel;
 use lapin::options::ConfirmSelectOptions;
 use lapin::types::FieldTable;
-use metrics::histogram;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{BrokerConnection, OpenChannel, OpenConnection, call};
@@ -163,8 +162,7 @@ fn publish(next: NextMessage, confirms: &mut PendingConfirms, version: u64) {
     match next {
         NextMessage::Group(shard, mut group) => {
             if group.remove_abandoned() {
-                histogram!("leadgate_queue_message_submissions")
-                    .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
+                group.record_size();
                 confirms.publish(to_shard(shard, &group), Waiters::Group(shard, group));
             }
         }
