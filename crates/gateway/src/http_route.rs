@@ -13,6 +13,7 @@ use crate::origin;
 use crate::problem::ProblemResponse;
 use crate::query::{self, NoParameters};
 use crate::refusal::Refusal;
+use crate::route_metrics::RouteMetrics;
 use crate::route_response::RouteResponse;
 use crate::state::GatewayState;
 
@@ -120,18 +121,10 @@ impl HttpRoute {
         Self { method: "POST", path, parameters: &[], intake, dialect: Some(dialect), handler }
     }
 
-    /// The path template of the route that serves a request.
-    pub(crate) fn path_template(request: &HttpRequest) -> Option<&'static str> {
-        request.app_data::<PathTemplate>().map(|template| template.0)
-    }
-
     fn serves(&self, method: &str) -> bool {
         self.method == method || (self.method == "GET" && method == "HEAD")
     }
 }
-
-/// The path template of a resource, stored for its requests.
-struct PathTemplate(&'static str);
 
 /// Registers the routes of a table. If two paths match a URL, the first one in the table is used.
 pub(crate) fn serve(routes: &'static [HttpRoute], config: &mut ServiceConfig) {
@@ -166,5 +159,5 @@ fn path_resource(routes: &[&'static HttpRoute]) -> Resource {
         };
         std::future::ready(answer)
     };
-    served.app_data(PathTemplate(path)).default_service(to(other))
+    served.app_data(RouteMetrics::new(path)).default_service(to(other))
 }

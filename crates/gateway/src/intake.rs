@@ -200,8 +200,7 @@ impl<'r> IntakeRequest<'r> {
         let published = state.publisher.publish(submission.organization, message.into()).await;
         idempotency::complete_or_release(state, &submission, &published).await;
         published.map_err(Refusal::Queue)?;
-        let dialect = self.context.dialect.as_str();
-        metrics::counter!("leadgate_gateway_accepted_total", "dialect" => dialect).increment(1);
+        state.accepted.count(self.context.dialect);
         let reply = match (expected, reply_wait.wait) {
             (Some(expected), Some(wait)) => expected.wait(wait).await,
             _ => None,

@@ -32,6 +32,7 @@ mod refusal_log;
 mod reply_wait;
 mod request_id;
 mod request_metrics;
+mod route_metrics;
 mod route_response;
 mod routes;
 mod server;

@@ -1,21 +1,22 @@
 //! Middleware around every request: common response headers, one log line, metrics.
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use metrics::{Gauge, gauge};
 
 use crate::chunked_body::{ClientSocket, in_chunks};
-use crate::http_route::HttpRoute;
 use crate::origin;
 use crate::problem::ProblemResponse;
 use crate::refusal::Refusal;
 use crate::refusal_log::ServerError;
+use crate::route_metrics::RouteMetrics;
 use crate::state::GatewayState;
 
 /// Adds the common headers to the response, and records it in the log and the metrics.
@@ -42,7 +43,9 @@ pub(crate) async fn observe(
 /// The template of the route is logged instead of the URL, because the URL may contain a token.
 fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
     let status = response.status();
-    let route = HttpRoute::path_template(response.request()).unwrap_or("unknown");
+    let unknown = RouteMetrics::new("unknown");
+    let metrics = response.request().app_data::<RouteMetrics>().unwrap_or(&unknown);
+    let route = metrics.path;
     let method = method(response);
     let problem = response.response().error().and_then(|error| error.as_error::<ProblemResponse>());
     let refusal = problem.map(|problem| &problem.refusal);
@@ -72,9 +75,7 @@ fn record(response: &ServiceResponse<impl MessageBody>, started: Instant) {
             "request refused"
         );
     }
-    let labels = [("method", method), ("route", route), ("status", status_class(status))];
-    metrics::counter!("leadgate_gateway_requests_total", &labels).increment(1);
-    metrics::histogram!("leadgate_gateway_request_seconds", &labels).record(elapsed.as_secs_f64());
+    metrics.record(method, status, elapsed);
     if let (Some(log), Some(problem)) = (log, problem) {
         log.count(problem.context.caller.clone(), code);
     }
@@ -98,27 +99,21 @@ fn method(response: &ServiceResponse<impl MessageBody>) -> &'static str {
     }
 }
 
-fn status_class(status: StatusCode) -> &'static str {
-    match status.as_u16() {
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
-    }
-}
+/// The recorder of the process must be installed before the first request.
+static IN_FLIGHT: LazyLock<Gauge> = LazyLock::new(|| gauge!("leadgate_gateway_in_flight"));
 
 /// Counts a request in `leadgate_gateway_in_flight` until it is answered or its client disconnects.
 struct InFlightGuard;
 
 impl InFlightGuard {
     fn enter() -> Self {
-        metrics::gauge!("leadgate_gateway_in_flight").increment(1);
+        IN_FLIGHT.increment(1);
         Self
     }
 }
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
-        metrics::gauge!("leadgate_gateway_in_flight").decrement(1);
+        IN_FLIGHT.decrement(1);
     }
 }

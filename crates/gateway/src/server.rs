@@ -1,5 +1,6 @@
 //! Starts and stops the gateway.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::key_cache::KeyCache;
 use crate::organization_permits::OrganizationPermits;
 use crate::refusal_log::RefusalLog;
 use crate::request_metrics::observe;
-use crate::state::{GatewayState, RenderMetrics};
+use crate::state::{AcceptedCounters, GatewayState, ProcessState, RenderMetrics};
 use crate::{request_id, routes};
 
 /// How long a refused client may continue to send its body, which is not read. If the connection were closed
@@ -67,7 +68,7 @@ pub struct Gateway {
     addresses: Vec<SocketAddr>,
     /// The server for operators, if it has a separate address.
     operators: Option<(Server, SocketAddr)>,
-    state: Data<GatewayState>,
+    state: Arc<ProcessState>,
     audit: AuditWriter,
 }
 
@@ -83,11 +84,15 @@ impl Gateway {
         stop: CancellationToken,
     ) -> io::Result<Self> {
         let (audit, writer) = AuditSender::new(dependencies.store.clone(), config.store_timeout);
-        let state = state(dependencies, config, stop, audit);
-        let shared = state.clone();
+        let limiter = dependencies.limiter.clone();
+        let state = Arc::new(process_state(dependencies, config, stop, audit));
+        let of_thread = (state.clone(), limiter.clone());
         let app = move || {
             App::new()
-                .app_data(shared.clone())
+                .data_factory({
+                    let of_thread = of_thread.clone();
+                    move || thread_state(of_thread.clone())
+                })
                 .wrap(from_fn(observe))
                 .wrap(from_fn(request_id::assign))
                 .configure(|config| routes::serve(routes::routes(), config))
@@ -116,7 +121,10 @@ impl Gateway {
             .backlog(BACKLOG)
             .bind(address)?;
         let addresses = http.addrs();
-        let operators = state.config.metrics_listen.map(|address| serve_operators(address, &state));
+        let operators = state
+            .config
+            .metrics_listen
+            .map(|address| serve_operators(address, GatewayState::new(&state, limiter)));
         let operators = operators.transpose()?;
         Ok(Self { server: http.run(), addresses, operators, state, audit: writer })
     }
@@ -182,13 +190,19 @@ impl Gateway {
     }
 }
 
-fn state(
+/// actix-web waits for the states of all threads before it accepts connections. A thread does not end before its
+/// requests, which wait for their calls of the limiter.
+async fn thread_state((process, limiter): (Arc<ProcessState>, Limiter)) -> Result<GatewayState, Infallible> {
+    Ok(GatewayState::new(&process, limiter.for_this_thread().await))
+}
+
+fn process_state(
     dependencies: GatewayDependencies,
     config: GatewayConfig,
     stop: CancellationToken,
     audit: AuditSender,
-) -> Data<GatewayState> {
-    Data::new(GatewayState {
+) -> ProcessState {
+    ProcessState {
         keys: KeyCache::new(
             dependencies.store.clone(),
             dependencies.directory,
@@ -200,7 +214,6 @@ fn state(
         publisher: dependencies.queue.publisher(),
         replies: dependencies.queue.reply_receiver(),
         queue: dependencies.queue,
-        limiter: dependencies.limiter,
         markers: dependencies.markers,
         source_signing_key: dependencies.source_signing_key,
         export_signing_key: dependencies.export_signing_key,
@@ -215,12 +228,13 @@ fn state(
         stop,
         audit,
         refusals: RefusalLog::default(),
+        accepted: AcceptedCounters::new(),
         config,
-    })
+    }
 }
 
-fn serve_operators(address: SocketAddr, state: &Data<GatewayState>) -> io::Result<(Server, SocketAddr)> {
-    let state = state.clone();
+fn serve_operators(address: SocketAddr, state: GatewayState) -> io::Result<(Server, SocketAddr)> {
+    let state = Data::new(state);
     let app = move || {
         App::new()
             .app_data(state.clone())

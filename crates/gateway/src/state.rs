@@ -1,13 +1,16 @@
-//! State that all requests share.
+//! State that requests share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
+use leadgate_domain::Dialect;
 use leadgate_domain::export_signature::ExportSigningKey;
 use leadgate_domain::id::SubmissionIdGenerator;
 use leadgate_domain::secret::SourceSigningKey;
 use leadgate_limiter::{self as limiter, IdempotencyMarkers, Limiter};
 use leadgate_queue::{self as queue, Publisher, Queue, ReplyReceiver};
 use leadgate_store::{ClockSkew, Store};
+use metrics::{Counter, counter};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -23,14 +26,21 @@ use crate::refusal_log::RefusalLog;
 /// Renders the process's metrics as text.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
+/// What the requests of one thread share.
 pub(crate) struct GatewayState {
+    process: Arc<ProcessState>,
+    /// Has the same counts in all threads. Calls of the requests of a thread gather among themselves.
+    pub(crate) limiter: Limiter,
+}
+
+/// What the requests of all threads share.
+pub(crate) struct ProcessState {
     pub(crate) config: GatewayConfig,
     pub(crate) keys: KeyCache,
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) publisher: Publisher,
     pub(crate) replies: ReplyReceiver,
-    pub(crate) limiter: Limiter,
     pub(crate) markers: IdempotencyMarkers,
     pub(crate) source_signing_key: SourceSigningKey,
     pub(crate) export_signing_key: ExportSigningKey,
@@ -47,9 +57,39 @@ pub(crate) struct GatewayState {
     pub(crate) stop: CancellationToken,
     pub(crate) audit: AuditSender,
     pub(crate) refusals: RefusalLog,
+    pub(crate) accepted: AcceptedCounters,
+}
+
+/// Counts accepted leads by dialect.
+pub(crate) struct AcceptedCounters(Vec<(Dialect, Counter)>);
+
+impl AcceptedCounters {
+    pub(crate) fn new() -> Self {
+        let counter =
+            |dialect: Dialect| counter!("leadgate_gateway_accepted_total", "dialect" => dialect.as_str());
+        Self(Dialect::ALL.iter().map(|dialect| (*dialect, counter(*dialect))).collect())
+    }
+
+    pub(crate) fn count(&self, dialect: Dialect) {
+        if let Some((_, counter)) = self.0.iter().find(|(counted, _)| *counted == dialect) {
+            counter.increment(1);
+        }
+    }
+}
+
+impl Deref for GatewayState {
+    type Target = ProcessState;
+
+    fn deref(&self) -> &Self::Target {
+        &self.process
+    }
 }
 
 impl GatewayState {
+    pub(crate) fn new(process: &Arc<ProcessState>, limiter: Limiter) -> Self {
+        Self { process: Arc::clone(process), limiter }
+    }
+
     /// The degraded parts if the gateway is ready.
     ///
     /// # Errors

@@ -40,7 +40,8 @@ pub(crate) fn start_logs(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Installs the metrics recorder. Called once per process, in a tokio runtime.
+/// Installs the metrics recorder. Called once per process, in a tokio runtime, before anything is opened: what is
+/// counted for each request is looked up in the recorder once.
 pub(crate) fn start_metrics() -> anyhow::Result<RenderMetrics> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use leadgate_domain::Rate;
+use metrics::counter;
 
 use crate::{Counter, LimitRequest};
 
@@ -22,6 +23,34 @@ pub enum LimitVerdict {
 impl LimitVerdict {
     pub fn as_str(self) -> &'static str {
         self.into()
+    }
+}
+
+/// Counts decisions by verdict. The recorder of the process must be installed before.
+#[derive(Clone)]
+pub(crate) struct DecisionCounters {
+    allowed: metrics::Counter,
+    limited: metrics::Counter,
+    larger_than_limit: metrics::Counter,
+}
+
+impl DecisionCounters {
+    pub(crate) fn new() -> Self {
+        let counter = |verdict: LimitVerdict| counter!("leadgate_limiter_decisions_total", "verdict" => verdict.as_str());
+        Self {
+            allowed: counter(LimitVerdict::Allowed),
+            limited: counter(LimitVerdict::Limited),
+            larger_than_limit: counter(LimitVerdict::LargerThanLimit),
+        }
+    }
+
+    pub(crate) fn count(&self, verdict: LimitVerdict) {
+        let counter = match verdict {
+            LimitVerdict::Allowed => &self.allowed,
+            LimitVerdict::Limited => &self.limited,
+            LimitVerdict::LargerThanLimit => &self.larger_than_limit,
+        };
+        counter.increment(1);
     }
 }
 

@@ -17,7 +17,7 @@ const SHARDS: usize = 64;
 
 /// Windows in memory. All counters of an owner are in one shard, so a request needs one lock.
 #[derive(Clone)]
-pub struct MemoryLimiter {
+pub(crate) struct MemoryLimiter {
     shards: Arc<[Mutex<CounterShard>]>,
     hasher: RandomState,
 }

@@ -2,6 +2,7 @@
 //! alone.
 
 mod acquire_call;
+mod batch_metrics;
 pub(crate) mod batched_call;
 pub(crate) mod batcher;
 mod connection;
@@ -18,7 +19,7 @@ use crate::{LimitDecision, LimitRequest, LimiterConfig, LimiterError, LimiterSta
 
 /// Windows in Redis, and a local record of the permits that this gateway took from them.
 #[derive(Clone)]
-pub struct RedisLimiter {
+pub(crate) struct RedisLimiter {
     batcher: Batcher<AcquireCall>,
     local: MemoryLimiter,
     share: GatewayShare,
@@ -33,6 +34,11 @@ impl RedisLimiter {
             share: GatewayShare::per_gateway(config.gateways),
             prefix: config.prefix.as_str().into(),
         })
+    }
+
+    /// The same limits and local record, with calls to Redis that gather apart from those of other threads.
+    pub(crate) async fn for_this_thread(&self) -> Self {
+        Self { batcher: self.batcher.open_sibling().await, ..self.clone() }
     }
 
     pub(crate) async fn acquire(&self, request: &LimitRequest) -> LimitDecision {

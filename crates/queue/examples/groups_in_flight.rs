@@ -1,4 +1,4 @@
-//! Measures durable publishes per second, for several numbers of groups in flight.
+//! Measures durable publishes per second, for several limits of the groups in flight.
 //!
 //! `cargo run --release -p leadgate-queue --example groups_in_flight [ROUNDS [SECONDS]]` starts its own
 //! RabbitMQ and queues in temporary folders, publishes leads of 1 kB, and prints the median of the rounds.
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 #[derive(Clone, Copy)]
 struct Case {
-    /// Shards and groups in flight. `None`: the embedded queue.
+    /// Shards, and the maximum of groups in flight. `None`: the embedded queue.
     rabbitmq: Option<(u16, usize)>,
     publishers: usize,
 }

@@ -50,7 +50,8 @@ pub struct QueueConfig {
     pub max_group_size: usize,
     /// Maximum size of a message in bytes. A larger submission is sent alone.
     pub max_group_bytes: usize,
-    /// RabbitMQ: maximum number of messages without a confirm. See `docs/decisions/groups-in-flight.md`.
+    /// RabbitMQ: maximum number of messages without a confirm. A shard has more than one only while its groups are
+    /// full. See `docs/decisions/groups-in-flight.md`.
     pub max_groups_in_flight: usize,
     /// Maximum number of submissions that wait in memory. Further publishes are refused.
     pub max_waiting: usize,

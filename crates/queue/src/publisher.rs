@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use leadgate_domain::OrganizationId;
-use metrics::{counter, histogram};
+use metrics::{Histogram, counter, histogram};
 use tokio::time::timeout;
 
 use crate::config::QueueConfig;
@@ -20,6 +20,7 @@ pub struct Publisher {
     readiness: Readiness,
     memory: MemoryLimit,
     confirm_timeout: Duration,
+    publish_seconds: Histogram,
 }
 
 #[derive(Debug, Clone)]
@@ -30,7 +31,13 @@ pub(crate) enum PublishSender {
 
 impl Publisher {
     pub(crate) fn new(sender: PublishSender, readiness: Readiness, config: &QueueConfig) -> Self {
-        Self { sender, readiness, memory: MemoryLimit::new(config), confirm_timeout: config.confirm_timeout }
+        Self {
+            sender,
+            readiness,
+            memory: MemoryLimit::new(config),
+            confirm_timeout: config.confirm_timeout,
+            publish_seconds: histogram!("leadgate_queue_publish_seconds"),
+        }
     }
 
     /// Publishes one submission (JSON) of `organization`. Returns when it is durable.
@@ -42,7 +49,7 @@ impl Publisher {
         let started = Instant::now();
         let outcome = self.attempt(organization, submission).await;
         match &outcome {
-            Ok(()) => histogram!("leadgate_queue_publish_seconds").record(started.elapsed()),
+            Ok(()) => self.publish_seconds.record(started.elapsed()),
             Err(error) => counter!("leadgate_queue_refused_total", "reason" => error.code()).increment(1),
         }
         outcome

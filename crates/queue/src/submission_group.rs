@@ -1,10 +1,11 @@
 //! Submissions that wait for their publish, the limits on them, and the groups that become messages.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use leadgate_domain::OrganizationId;
+use metrics::{Histogram, histogram};
 use tokio::sync::oneshot;
 
 use crate::config::QueueConfig;
@@ -97,6 +98,9 @@ impl AsRef<[u8]> for PendingSubmission {
     }
 }
 
+/// The recorder of the process must be installed before the first group is published.
+static GROUP_SIZES: LazyLock<Histogram> = LazyLock::new(|| histogram!("leadgate_queue_message_submissions"));
+
 /// The submissions of one message. They get the same result.
 #[derive(Debug)]
 pub(crate) struct SubmissionGroup {
@@ -115,7 +119,7 @@ impl SubmissionGroup {
         next: PendingSubmission,
         limits: &GroupLimits,
     ) -> Result<(), PendingSubmission> {
-        if self.is_full(limits) || self.bytes + next.bytes() > limits.bytes {
+        if limits.are_reached(self.members.len(), self.bytes) || self.bytes + next.bytes() > limits.bytes {
             return Err(next);
         }
         self.bytes += next.bytes();
@@ -123,8 +127,8 @@ impl SubmissionGroup {
         Ok(())
     }
 
-    pub(crate) fn is_full(&self, limits: &GroupLimits) -> bool {
-        self.members.len() >= limits.items || self.bytes >= limits.bytes
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Removes submissions whose callers no longer wait; their publishes timed out. Returns false if none is
@@ -134,12 +138,13 @@ impl SubmissionGroup {
         !self.members.is_empty()
     }
 
-    pub(crate) fn message(&self) -> Vec<u8> {
-        leadgate_domain::message::encode_group(&self.members)
+    /// Records the number of submissions of a message in the metrics.
+    pub(crate) fn record_size(&self) {
+        GROUP_SIZES.record(u32::try_from(self.members.len()).unwrap_or(u32::MAX));
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.members.len()
+    pub(crate) fn message(&self) -> Vec<u8> {
+        leadgate_domain::message::encode_group(&self.members)
     }
 
     pub(crate) fn settle(self, outcome: Result<(), PublishError>) {
@@ -159,5 +164,10 @@ pub(crate) struct GroupLimits {
 impl GroupLimits {
     pub(crate) fn new(config: &QueueConfig) -> Self {
         Self { items: config.max_group_size.max(1), bytes: config.max_group_bytes.max(1) }
+    }
+
+    /// Whether this number of submissions, of this size, fills a group.
+    pub(crate) fn are_reached(&self, items: usize, bytes: usize) -> bool {
+        items >= self.items || bytes >= self.bytes
     }
 }

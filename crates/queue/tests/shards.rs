@@ -1,15 +1,23 @@
-//! All leads of an organization go to one queue, and queues can be added while programs run.
+//! All leads of an organization go to one queue, queues can be added while programs run, and the submissions of a
+//! queue gather while a message waits for its confirm.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod support;
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 
+use bytes::Bytes;
+use futures_util::future::{join_all, poll_immediate};
 use leadgate_domain::OrganizationId;
-use leadgate_queue::{QueueConfig, Role, declare_topology};
+use leadgate_queue::{PublishError, Queue, QueueConfig, Role, SettleResult, declare_topology};
+use leadgate_testkit::proxy::{Direction, Proxy, ProxyMode};
 use leadgate_testkit::servers::{Vhost, shared};
-use support::{TEST_TIMEOUT, drain, open, organization, publish_for, settled_empty, submission};
+use support::{
+    TEST_TIMEOUT, drain, numbers, open, organization, publish_for, receive, settled_empty, submission,
+};
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
 const SHARDS: u16 = 3;
@@ -94,4 +102,71 @@ async fn a_worker_consumes_shards_that_its_store_does_not_know() {
     let seen: BTreeSet<usize> = drain(&mut worker.consumer(), 6).await.into_keys().collect();
     assert_eq!(seen, (0..6).collect());
     settled_empty(&gateway).await;
+}
+
+/// A queue whose broker receives messages and whose confirms are held back.
+async fn without_confirms(vhost: &Vhost, shards: u16) -> (Queue, Proxy) {
+    let proxy = Proxy::start(shared().rabbitmq().await.unwrap().port()).await.unwrap();
+    let url = vhost.amqp_url_via(proxy.port()).unwrap();
+    let config = QueueConfig { confirm_timeout: TEST_TIMEOUT, ..QueueConfig::new(url).with_shards(shards) };
+    let queue = open(config, Role::Gateway).await;
+    proxy.set(ProxyMode::HalfOpen).await.unwrap();
+    (queue, proxy)
+}
+
+/// Starts a publish, and waits until its message is sent.
+async fn start_message(
+    queue: &Queue,
+    proxy: &Proxy,
+    organization: OrganizationId,
+    number: usize,
+) -> JoinHandle<Result<(), PublishError>> {
+    let before = proxy.bytes(Direction::ToServer);
+    let (publisher, submission) = (queue.publisher(), Bytes::from(submission(number)));
+    let publishing = tokio::spawn(async move { publisher.publish(organization, submission).await });
+    // Heartbeats are smaller.
+    let sent = async {
+        while proxy.bytes(Direction::ToServer) < before + 50 {
+            yield_now().await
+        }
+    };
+    timeout(TEST_TIMEOUT, sent).await.expect("the message is sent");
+    publishing
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn submissions_gather_while_a_message_waits_for_its_confirm() {
+    let vhost = vhost(1).await;
+    let (queue, proxy) = without_confirms(&vhost, 1).await;
+    let first = start_message(&queue, &proxy, organization(0), 0).await;
+    let publisher = queue.publisher();
+    let publish = |number| publisher.publish(organization(0), Bytes::from(submission(number)));
+    let mut others = pin!(join_all((1..=150).map(publish)));
+    assert_eq!(poll_immediate(&mut others).await, None, "all wait for the confirm of the first");
+    proxy.set(ProxyMode::Pass).await.unwrap();
+    assert_eq!(first.await.unwrap(), Ok(()));
+    assert!(others.await.iter().all(Result::is_ok));
+    let worker = open(QueueConfig::new(&vhost.amqp_url), Role::Worker).await;
+    let (mut consumer, mut sizes) = (worker.consumer(), Vec::new());
+    while sizes.iter().sum::<usize>() < 151 {
+        for delivery in receive(&mut consumer, 10).await {
+            sizes.push(numbers(delivery.payload()).len());
+            assert_eq!(delivery.ack().await, SettleResult::Settled);
+        }
+    }
+    assert_eq!(sizes, [1, 64, 64, 22]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shard_does_not_wait_for_the_confirms_of_another() {
+    let vhost = vhost(SHARDS).await;
+    let (queue, proxy) = without_confirms(&vhost, SHARDS).await;
+    let mut publishing = Vec::new();
+    for number in 0..usize::from(SHARDS) {
+        publishing.push(start_message(&queue, &proxy, organization(number), number).await);
+    }
+    proxy.set(ProxyMode::Pass).await.unwrap();
+    for published in publishing {
+        assert_eq!(published.await.unwrap(), Ok(()));
+    }
 }

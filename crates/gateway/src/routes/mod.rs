@@ -23,6 +23,7 @@ mod tags;
 mod validate;
 
 use std::future::ready;
+use std::iter;
 use std::sync::LazyLock;
 
 use actix_web::web::{ServiceConfig, to};
@@ -33,13 +34,16 @@ use crate::http_route::{self, HttpRoute};
 use crate::problem::ProblemResponse;
 use crate::refusal::Refusal;
 
-/// Every route of the public address.
+/// Every route of the public address. The intake paths are first: actix-router compares a URL with one path after the
+/// other, and most of the paths have placeholders, which cost a regular expression each.
 pub fn routes() -> &'static [HttpRoute] {
     static ROUTES: LazyLock<Vec<HttpRoute>> = LazyLock::new(|| {
         let intake = Dialect::ALL.iter().flat_map(|dialect| {
             protocol(*dialect).intake_paths.iter().map(|path| HttpRoute::intake(path, *dialect))
         });
-        own_routes().into_iter().chain(administration()).chain(intake).collect()
+        // Clients of several systems read this list, on the path of the native intake.
+        let list = HttpRoute::new("GET", "/v1/leads", None, leads::list);
+        iter::once(list).chain(intake).chain(own_routes()).chain(administration()).collect()
     });
     &ROUTES
 }
@@ -47,8 +51,6 @@ pub fn routes() -> &'static [HttpRoute] {
 /// Routes other than the intake paths of the dialects.
 fn own_routes() -> Vec<HttpRoute> {
     vec![
-        // Reads that clients of several systems use.
-        HttpRoute::new("GET", "/v1/leads", None, leads::list),
         HttpRoute::authenticated_post(&kickofflabs::CREATE_WEBHOOK, KickoffLabs, campaigns::create_webhook),
         HttpRoute::new("GET", "/api/v1/contacts", Some(AskAd), contacts::contacts),
         HttpRoute::new("GET", "/api/v1/deals", Some(AskAd), contacts::deals),
@@ -132,4 +134,20 @@ pub(crate) fn serve(routes: &'static [HttpRoute], config: &mut ServiceConfig) {
     http_route::serve(routes, config);
     let not_found = || ready(Err::<&str, ProblemResponse>(Refusal::NotFound.without_route(Native)));
     config.default_service(to(not_found));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intake_paths_are_matched_before_all_other_paths() {
+        let intake: Vec<_> = Dialect::ALL
+            .iter()
+            .flat_map(|dialect| protocol(*dialect).intake_paths)
+            .map(|path| path.path)
+            .collect();
+        let first: Vec<_> = routes().iter().map(|route| route.path).take(1 + intake.len()).collect();
+        assert_eq!((first[0], &first[1..]), ("/v1/leads", &intake[..]));
+    }
 }

@@ -3,6 +3,9 @@
 use std::time::{Duration, Instant};
 
 use leadgate_gateway::GatewayConfig;
+use leadgate_limiter::LimiterConfig;
+use leadgate_testkit::proxy::{Direction, Proxy, ProxyMode};
+use leadgate_testkit::servers::RedisServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -67,4 +70,50 @@ async fn shutdown_does_not_wait_for_a_client_that_never_ends() {
     let started = Instant::now();
     world.end().await;
     assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+}
+
+/// Each thread has calls to Redis of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shutdown_waits_for_the_limiters_of_all_threads() {
+    let redis = RedisServer::start().await.unwrap();
+    let proxy = Proxy::start(redis.port().unwrap()).await.unwrap();
+    let limiter = LimiterConfig {
+        url: format!("redis://127.0.0.1:{}/", proxy.port()),
+        timeout: Duration::from_secs(20),
+        // A gateway that counts alone grants a thousandth of the limit.
+        gateways: 1_000,
+        ..LimiterConfig::default()
+    };
+    let world = World::with_limiter(limiter, GatewayConfig { threads: 2, ..config() }).await;
+    world.until_ready_is(200).await;
+    proxy.set(ProxyMode::HalfOpen).await.unwrap();
+    let post = format!(
+        "POST /v1/leads HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{LEAD}",
+        world.key,
+        LEAD.len()
+    );
+    let mut streams = Vec::new();
+    // The threads take turns with new connections.
+    for _ in 0..2 {
+        let before = proxy.bytes(Direction::ToServer);
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(post.as_bytes()).await.unwrap();
+        streams.push(stream);
+        while proxy.bytes(Direction::ToServer) == before {
+            tokio::task::yield_now().await;
+        }
+    }
+    world.stop.cancel();
+    while TcpStream::connect(world.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    proxy.set(ProxyMode::Pass).await.unwrap();
+    for stream in &mut streams {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 202 Accepted"), "{answer}");
+        assert!(answer.contains("x-ratelimit-remaining: 99999"), "counted in Redis: {answer}");
+    }
+    world.end().await;
 }

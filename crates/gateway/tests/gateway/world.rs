@@ -66,18 +66,29 @@ impl World {
     }
 
     pub(crate) async fn with(config: GatewayConfig) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = store(&folder);
-        store.migrate().await.unwrap();
-        Self::with_organization(folder, store, config).await
+        Self::with_limiter(LimiterConfig::default(), config).await
     }
 
     /// Starts a gateway over a migrated store.
     pub(crate) async fn with_store(store: Store, config: GatewayConfig) -> Self {
-        Self::with_organization(tempfile::tempdir().unwrap(), store, config).await
+        let folder = tempfile::tempdir().unwrap();
+        Self::with_organization(folder, store, LimiterConfig::default(), config).await
     }
 
-    async fn with_organization(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
+    /// Starts a gateway with this limiter.
+    pub(crate) async fn with_limiter(limiter: LimiterConfig, config: GatewayConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder);
+        store.migrate().await.unwrap();
+        Self::with_organization(folder, store, limiter, config).await
+    }
+
+    async fn with_organization(
+        folder: TempDir,
+        store: Store,
+        limiter: LimiterConfig,
+        config: GatewayConfig,
+    ) -> Self {
         let organization = store.ensure_organization("ours").await.unwrap().id;
         let source = store
             .ensure_default_source(organization, &leadgate_dialect::protocol(Dialect::Native).source_defaults)
@@ -86,11 +97,20 @@ impl World {
             .id;
         let (key, text) = make_key(organization, source);
         store.create_key(&key).await.unwrap();
-        Self { organization, source, key: text, ..Self::over(folder, store, config).await }
+        Self { organization, source, key: text, ..Self::over_store(folder, store, limiter, config).await }
     }
 
     /// Starts a gateway over a store that may have no schema. Its key is not stored.
     pub(crate) async fn over(folder: TempDir, store: Store, config: GatewayConfig) -> Self {
+        Self::over_store(folder, store, LimiterConfig::default(), config).await
+    }
+
+    async fn over_store(
+        folder: TempDir,
+        store: Store,
+        limiter: LimiterConfig,
+        config: GatewayConfig,
+    ) -> Self {
         crate::logs::keep();
         let (organization, source) = (OrganizationId::generate(), SourceId::generate());
         let (_, key) = make_key(organization, source);
@@ -100,7 +120,7 @@ impl World {
             store: store.clone(),
             directory: Arc::new(Directory::new(store.clone())),
             queue: queue.clone(),
-            limiter: Limiter::open(LimiterConfig::default()).await.unwrap(),
+            limiter: Limiter::open(limiter).await.unwrap(),
             markers: IdempotencyMarkers::open(&LimiterConfig::default(), Duration::from_secs(4))
                 .await
                 .unwrap(),

@@ -36,6 +36,6 @@ fn configuration(flags: &Flags, listen: Option<SocketAddr>) -> Result<Config, Us
 
 /// Configures the allocator first, because `program` creates a runtime, which starts threads.
 fn start(program: fn() -> ExitCode) -> ExitCode {
-    allocator::return_large_blocks();
+    allocator::return_freed_memory();
     program()
 }

@@ -1,9 +1,10 @@
 //! Calls to Redis that run in batches.
 
+use std::time::Duration;
+
 use ::redis::RedisResult;
 use ::redis::aio::MultiplexedConnection;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 /// A kind of call. Each kind has its own script, and its calls run many at once.
 pub(crate) trait BatchedCall: Send + Sync + Sized + 'static {
@@ -22,6 +23,7 @@ pub(crate) trait BatchedCall: Send + Sync + Sized + 'static {
 /// A call that waits for its batch, and the channel for its result.
 pub(crate) struct PendingCall<Q: BatchedCall> {
     pub(crate) call: Q,
-    pub(super) since: Instant,
+    /// How long its batcher had waited for Redis when this call arrived.
+    pub(super) since: Duration,
     pub(super) reply: oneshot::Sender<Q::Answer>,
 }

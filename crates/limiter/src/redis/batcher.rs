@@ -1,13 +1,17 @@
 //! Collects the calls that arrive while a batch runs. They form the next batch, so the cost of a call falls
 //! with the load.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, RedisError, TlsCertificates};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
+use super::batch_metrics::BatchMetrics;
 use super::batched_call::{BatchedCall, PendingCall};
 use super::connection::{RedisCallError, RedisConnection};
 use crate::{LimiterConfig, LimiterError, LimiterStatus};
@@ -28,6 +32,23 @@ const RECONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 pub(crate) struct Batcher<Q: BatchedCall> {
     calls: mpsc::Sender<PendingCall<Q>>,
     state: watch::Receiver<RedisState>,
+    redis_time: Arc<RedisTime>,
+    siblings: Arc<Siblings>,
+}
+
+/// How long a batcher has waited for Redis, in microseconds.
+#[derive(Default)]
+struct RedisTime(AtomicU64);
+
+/// What the batchers of a process have in common that make the same kind of call.
+struct Siblings {
+    client: Client,
+    /// Time limit of one call.
+    timeout: Duration,
+    /// The runtime in which the first of them was opened.
+    runtime: Handle,
+    /// The states of the batchers whose tasks have not ended.
+    states: Mutex<Vec<Weak<watch::Sender<RedisState>>>>,
 }
 
 /// Whether Redis is reachable.
@@ -42,21 +63,43 @@ enum RedisState {
 
 impl<Q: BatchedCall> Clone for Batcher<Q> {
     fn clone(&self) -> Self {
-        Self { calls: self.calls.clone(), state: self.state.clone() }
+        let (redis_time, siblings) = (Arc::clone(&self.redis_time), Arc::clone(&self.siblings));
+        Self { calls: self.calls.clone(), state: self.state.clone(), redis_time, siblings }
     }
 }
 
 impl<Q: BatchedCall> Batcher<Q> {
     /// An unreachable Redis is not an error: the batcher then starts degraded.
     pub(crate) async fn open(config: &LimiterConfig) -> Result<Self, LimiterError> {
-        let client = client(config)?;
+        let (runtime, states) = (Handle::current(), Mutex::default());
+        let siblings = Siblings { client: client(config)?, timeout: config.timeout, runtime, states };
+        Ok(Self::start(Arc::new(siblings)).await)
+    }
+
+    /// Starts a batcher with its own connection, whose task runs in the current runtime. Like [`Self::open`], it
+    /// waits a moment for Redis, so that its first call does not find it degraded.
+    pub(crate) async fn open_sibling(&self) -> Self {
+        Self::start(Arc::clone(&self.siblings)).await
+    }
+
+    async fn start(siblings: Arc<Siblings>) -> Self {
         let (calls, waiting) = mpsc::channel(MAX_WAITING);
         let (state_sender, mut state) =
             watch::channel(RedisState::Unreachable("redis has not been reached yet".to_owned()));
-        let connector = RedisConnection::new(client, config.timeout);
-        tokio::spawn(BatchLoop::<Q> { connector, waiting, state: state_sender }.run());
+        let state_sender = siblings.add(state_sender);
+        let connector =
+            RedisConnection::new(siblings.client.clone(), siblings.timeout, siblings.runtime.clone());
+        let redis_time = Arc::<RedisTime>::default();
+        let batch_loop = BatchLoop::<Q> {
+            connector,
+            waiting,
+            state: state_sender,
+            redis_time: Arc::clone(&redis_time),
+            metrics: BatchMetrics::new(Q::LABEL),
+        };
+        tokio::spawn(batch_loop.run());
         _ = timeout(OPEN_TIMEOUT, state.wait_for(|state| *state == RedisState::Ready)).await;
-        Ok(Self { calls, state })
+        Self { calls, state, redis_time, siblings }
     }
 
     /// Returns `None` if Redis does not answer, after at most two time limits of a call.
@@ -65,7 +108,7 @@ impl<Q: BatchedCall> Batcher<Q> {
             return None;
         }
         let (reply, answer) = oneshot::channel();
-        self.calls.try_send(PendingCall { call, since: Instant::now(), reply }).ok()?;
+        self.calls.try_send(PendingCall { call, since: self.redis_time.get(), reply }).ok()?;
         answer.await.ok()
     }
 
@@ -84,13 +127,38 @@ impl<Q: BatchedCall> Batcher<Q> {
         self.call(call).await
     }
 
+    /// The status of all siblings: degraded if one is.
     pub(crate) fn status(&self) -> LimiterStatus {
-        match &*self.state.borrow() {
-            RedisState::Ready => LimiterStatus::Ready,
-            RedisState::Reconnecting(reason) | RedisState::Unreachable(reason) => {
-                LimiterStatus::Degraded(reason.clone())
-            }
-        }
+        self.siblings.degraded().map_or(LimiterStatus::Ready, LimiterStatus::Degraded)
+    }
+}
+
+impl RedisTime {
+    fn get(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, elapsed: Duration) {
+        self.0.fetch_add(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+impl Siblings {
+    fn add(&self, state: watch::Sender<RedisState>) -> Arc<watch::Sender<RedisState>> {
+        let state = Arc::new(state);
+        let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.retain(|state| state.strong_count() > 0);
+        states.push(Arc::downgrade(&state));
+        state
+    }
+
+    /// Why Redis is not used by one of the batchers; `None` if all use it.
+    fn degraded(&self) -> Option<String> {
+        let states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
+        states.iter().filter_map(Weak::upgrade).find_map(|state| match &*state.borrow() {
+            RedisState::Ready => None,
+            RedisState::Reconnecting(reason) | RedisState::Unreachable(reason) => Some(reason.clone()),
+        })
     }
 }
 
@@ -107,31 +175,30 @@ fn client(config: &LimiterConfig) -> Result<Client, LimiterError> {
 struct BatchLoop<Q: BatchedCall> {
     connector: RedisConnection<Q>,
     waiting: mpsc::Receiver<PendingCall<Q>>,
-    state: watch::Sender<RedisState>,
+    state: Arc<watch::Sender<RedisState>>,
+    redis_time: Arc<RedisTime>,
+    metrics: BatchMetrics,
 }
 
 impl<Q: BatchedCall> BatchLoop<Q> {
     /// Runs until the last [`Batcher`] is dropped.
     async fn run(mut self) {
-        metrics::gauge!("leadgate_limiter_fallback_active", "call" => Q::LABEL).set(1);
+        self.metrics.set_fallback(true);
         while let Some(connection) = self.reconnect().await {
-            self.set_degraded(false, RedisState::Ready);
+            self.set_state(RedisState::Ready);
             tracing::info!(limiter.call = Q::LABEL, "limiter uses redis");
             let Err(error) = self.serve(connection).await else { return };
             tracing::warn!(limiter.call = Q::LABEL, %error, "limiter continues without redis");
-            self.set_degraded(
-                true,
-                match &error {
-                    // A slow server would also be slow to accept a connection, so it counts as unreachable.
-                    RedisCallError::Timeout(_) => RedisState::Unreachable(error.to_string()),
-                    RedisCallError::Redis(_) => RedisState::Reconnecting(error.to_string()),
-                },
-            );
+            self.set_state(match &error {
+                // A slow server would also be slow to accept a connection, so it counts as unreachable.
+                RedisCallError::Timeout(_) => RedisState::Unreachable(error.to_string()),
+                RedisCallError::Redis(_) => RedisState::Reconnecting(error.to_string()),
+            });
         }
     }
 
-    fn set_degraded(&self, active: bool, state: RedisState) {
-        metrics::gauge!("leadgate_limiter_fallback_active", "call" => Q::LABEL).set(u8::from(active));
+    fn set_state(&mut self, state: RedisState) {
+        self.metrics.set_fallback(state != RedisState::Ready);
         self.state.send_replace(state);
     }
 
@@ -155,18 +222,20 @@ impl<Q: BatchedCall> BatchLoop<Q> {
     }
 
     /// Runs batches. Returns `Ok` when the last [`Batcher`] is dropped, and an error when a batch fails.
-    async fn serve(&mut self, mut connection: MultiplexedConnection) -> Result<(), RedisCallError> {
+    async fn serve(&mut self, connection: MultiplexedConnection) -> Result<(), RedisCallError> {
         let mut batch: Vec<PendingCall<Q>> = Vec::with_capacity(BATCH_MAX);
         while self.waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            // Calls also wait for the batch before theirs. Drop those that waited longer than the time limit.
-            batch.retain(|call| call.since.elapsed() < self.connector.timeout);
+            // Calls also wait for earlier batches. Drop those for which these took longer than the time limit.
+            let now = self.redis_time.get();
+            batch.retain(|call| now.saturating_sub(call.since) < self.connector.timeout);
             if batch.is_empty() {
                 continue;
             }
-            let started = Instant::now();
-            let answers = self.connector.with_timeout(Q::call_all(&mut connection, &batch)).await;
-            record_batch::<Q>(batch.len(), started.elapsed(), answers.is_ok());
-            for (call, answer) in batch.drain(..).zip(answers?) {
+            let called = self.connector.call(connection.clone(), batch).await?;
+            self.redis_time.add(called.elapsed);
+            self.metrics.record_batch(called.batch.len(), called.elapsed, called.answers.is_ok());
+            batch = called.batch;
+            for (call, answer) in batch.drain(..).zip(called.answers?) {
                 // The send fails if the caller no longer waits.
                 _ = call.reply.send(answer);
             }
@@ -174,12 +243,4 @@ impl<Q: BatchedCall> BatchLoop<Q> {
         }
         Ok(())
     }
-}
-
-fn record_batch<Q: BatchedCall>(size: usize, elapsed: Duration, ok: bool) {
-    let result = if ok { "ok" } else { "failed" };
-    metrics::counter!("leadgate_limiter_calls_total", "call" => Q::LABEL, "result" => result).increment(1);
-    metrics::histogram!("leadgate_limiter_call_requests", "call" => Q::LABEL)
-        .record(u32::try_from(size).unwrap_or(u32::MAX));
-    metrics::histogram!("leadgate_limiter_call_seconds", "call" => Q::LABEL).record(elapsed);
 }

@@ -5,9 +5,12 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, RedisError};
+use ::redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
+use tokio::runtime::Handle;
+use tokio::task::JoinError;
+use tokio::time::{Instant, timeout};
 
-use super::batched_call::BatchedCall;
+use super::batched_call::{BatchedCall, PendingCall};
 
 const MIN_DELAY: Duration = Duration::from_millis(50);
 const MAX_DELAY: Duration = Duration::from_secs(1);
@@ -28,19 +31,36 @@ impl From<RedisError> for RedisCallError {
     }
 }
 
+impl From<JoinError> for RedisCallError {
+    fn from(_: JoinError) -> Self {
+        Self::Redis("the call was interrupted".to_owned())
+    }
+}
+
+/// Connects and calls in the runtime in which the limiter was opened. The task that batches calls may run on a
+/// thread that is busy with requests: there Redis would look slower than it is.
 pub(super) struct RedisConnection<Q> {
     client: Client,
     /// Time limit of one call.
     pub(super) timeout: Duration,
+    runtime: Handle,
     /// Delay before the next attempt. It grows until a call succeeds; a successful connect is not enough.
     delay: Duration,
     /// The kind of call whose empty batch checks a new connection.
     call: PhantomData<fn(Q)>,
 }
 
+/// A batch after its call.
+pub(super) struct CalledBatch<Q: BatchedCall> {
+    pub(super) batch: Vec<PendingCall<Q>>,
+    /// How long Redis took.
+    pub(super) elapsed: Duration,
+    pub(super) answers: Result<Vec<Q::Answer>, RedisCallError>,
+}
+
 impl<Q: BatchedCall> RedisConnection<Q> {
-    pub(super) fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout, delay: Duration::ZERO, call: PhantomData }
+    pub(super) fn new(client: Client, timeout: Duration, runtime: Handle) -> Self {
+        Self { client, timeout, runtime, delay: Duration::ZERO, call: PhantomData }
     }
 
     /// Connects, without a limit of attempts, until Redis answers in time.
@@ -64,17 +84,34 @@ impl<Q: BatchedCall> RedisConnection<Q> {
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisCallError> {
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT));
-        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        self.with_timeout(Q::call_all(&mut connection, &[])).await?;
-        Ok(connection)
+        let (client, limit) = (self.client.clone(), self.timeout);
+        let connecting = async move {
+            let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT));
+            let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+            with_timeout(limit, Q::call_all(&mut connection, &[])).await?;
+            Ok(connection)
+        };
+        self.runtime.spawn(connecting).await?
     }
 
-    pub(super) async fn with_timeout<T, E: Into<RedisCallError>>(
+    pub(super) async fn call(
         &self,
-        answer: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, RedisCallError> {
-        let timed_out = |_| RedisCallError::Timeout(self.timeout);
-        tokio::time::timeout(self.timeout, answer).await.map_err(timed_out)?.map_err(Into::into)
+        mut connection: MultiplexedConnection,
+        batch: Vec<PendingCall<Q>>,
+    ) -> Result<CalledBatch<Q>, RedisCallError> {
+        let limit = self.timeout;
+        let calling = async move {
+            let started = Instant::now();
+            let answers = with_timeout(limit, Q::call_all(&mut connection, &batch)).await;
+            CalledBatch { batch, elapsed: started.elapsed(), answers }
+        };
+        Ok(self.runtime.spawn(calling).await?)
     }
+}
+
+async fn with_timeout<T>(
+    limit: Duration,
+    answer: impl Future<Output = RedisResult<T>>,
+) -> Result<T, RedisCallError> {
+    Ok(timeout(limit, answer).await.map_err(|_| RedisCallError::Timeout(limit))??)
 }

@@ -45,3 +45,20 @@ pub(crate) async fn several_instances_share_one_limit(world: World) {
     let requests = (0..3_000).map(|n| (gateways[n % 3].clone(), request.clone()));
     assert_eq!(allowed(requests).await, 700);
 }
+
+pub(crate) async fn the_limiters_of_threads_share_one_limit(world: World) {
+    let request = world.request("key", 700);
+    let mut threads = JoinSet::new();
+    for _ in 0..4 {
+        let (limiter, request) = (world.limiter.clone(), request.clone());
+        threads.spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let limiter = limiter.for_this_thread().await;
+                allowed((0..500).map(|_| (limiter.clone(), request.clone()))).await
+            })
+        });
+    }
+    assert_eq!(threads.join_all().await.iter().sum::<usize>(), 700);
+    assert_eq!(remaining(&world, "key", 700).await, 0);
+}

@@ -49,6 +49,7 @@ contract_tests! {
         concurrent::concurrent_requests_take_all_permits_or_none
         concurrent::batches_fill_a_window_to_the_last_permit
         concurrent::several_instances_share_one_limit
+        concurrent::the_limiters_of_threads_share_one_limit
         markers::a_repeat_gets_the_state_of_the_first_request
         markers::another_body_is_a_mismatch_before_and_after_completion
         markers::exactly_one_of_fifty_concurrent_calls_is_first

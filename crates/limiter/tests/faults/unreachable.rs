@@ -116,6 +116,43 @@ async fn a_single_gateway_never_exceeds_the_limit() {
 }
 
 #[tokio::test]
+async fn the_limiters_of_threads_have_one_share_and_one_status() {
+    let redis = RedisServer::start().await.unwrap();
+    let gateways = three_gateways(redis.url()).await;
+    let first = gateways.limiters[0].clone();
+    let threads = [first.for_this_thread().await, first.for_this_thread().await];
+    let of =
+        |limiter: &Limiter| Gateways { limiters: vec![limiter.clone()], organization: gateways.organization };
+    let request = gateways.request("key", LIMIT);
+    // The gateway took 4 permits before, and each thread takes 1 of the other 6 of the share.
+    for thread in &threads {
+        assert_eq!(of(thread).acquire(1, &request).await.allowed, 1);
+    }
+    redis.kill().unwrap();
+    assert_eq!(of(&threads[0]).acquire_during_fault(3, &request).await, 3);
+    assert!(matches!(threads[1].status(), LimiterStatus::Degraded(_)), "one thread is degraded");
+    assert_eq!(of(&threads[1]).acquire_during_fault(40, &request).await, 1);
+    redis.start_again().await.unwrap();
+    for thread in &threads {
+        of(thread).recovered().await;
+        let after = gateways.request(&format!("{:p}", thread), LIMIT);
+        assert_eq!(of(thread).acquire(LIMIT, &after).await.allowed, LIMIT, "more than the share");
+    }
+}
+
+#[tokio::test]
+async fn a_limiter_of_a_thread_uses_redis_from_its_first_request() {
+    let redis = RedisServer::start().await.unwrap();
+    let gateways = Gateways::open(redis.url(), GATEWAYS).await;
+    for n in 1..=20 {
+        let limiters = vec![gateways.limiters[0].for_this_thread().await];
+        let thread = Gateways { limiters, organization: gateways.organization };
+        assert_eq!(thread.acquire(1, &gateways.request("key", LIMIT)).await.allowed, 1);
+        assert_eq!(counted(&redis).await, n);
+    }
+}
+
+#[tokio::test]
 async fn redis_is_down_at_the_start() {
     let redis = RedisServer::start().await.unwrap();
     redis.stop().await.unwrap();
@@ -154,4 +191,39 @@ async fn status_and_errors_contain_no_address_and_no_secret() {
         !format!("{:?}", LimiterConfig { url: "redis://:hunter2@h".into(), ..Default::default() })
             .contains("hunter2")
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_thread_does_not_make_redis_look_slow() {
+    let redis = RedisServer::start().await.unwrap();
+    let gateways = Gateways::open_with(redis.url(), GATEWAYS, Duration::from_millis(200)).await;
+    gateways.recovered().await;
+    let (limiter, request) = (gateways.limiters[0].clone(), gateways.request("key", LIMIT));
+    let calls = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let limiter = limiter.for_this_thread().await;
+            // The thread is busy for longer than the time limit, at every stage of a call.
+            for stage in 0..5 {
+                let busy = async {
+                    for _ in 0..stage {
+                        tokio::task::yield_now().await;
+                    }
+                    std::thread::sleep(Duration::from_millis(300));
+                };
+                let (decision, ()) = tokio::join!(limiter.acquire(request.clone()), busy);
+                assert!(decision.allowed());
+                assert_eq!(limiter.status(), LimiterStatus::Ready);
+            }
+        });
+    });
+    calls.await.unwrap();
+    assert_eq!(counted(&redis).await, 5);
+}
+
+/// The permits that Redis has counted in its only window.
+async fn counted(redis: &RedisServer) -> u32 {
+    let script = "return redis.call('GET', redis.call('KEYS', '*')[1])";
+    let answer = redis.command(&format!("EVAL \"{script}\" 0")).await.unwrap();
+    answer.trim_end().rsplit("\r\n").next().unwrap().parse().unwrap()
 }

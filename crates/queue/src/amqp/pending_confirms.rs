@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Channel, Confirmation};
-use metrics::histogram;
+use metrics::{Histogram, histogram};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
@@ -25,14 +25,15 @@ type Confirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>
 
 /// The callers that wait for the confirm of a message.
 pub(crate) enum Waiters {
-    Group(SubmissionGroup),
+    /// The group, and its shard.
+    Group(u16, SubmissionGroup),
     Park(oneshot::Sender<Result<(), PublishError>>),
 }
 
 impl Waiters {
     fn settle(self, outcome: Result<(), PublishError>) {
         match self {
-            Self::Group(group) => group.settle(outcome),
+            Self::Group(_, group) => group.settle(outcome),
             Self::Park(answer) => _ = answer.send(outcome),
         }
     }
@@ -99,15 +100,29 @@ pub(crate) struct PendingConfirms {
     confirm_timeout: Duration,
     /// Expires with the oldest message.
     deadline: Pin<Box<Sleep>>,
+    confirm_seconds: Histogram,
 }
 
 impl PendingConfirms {
     pub(crate) fn new(channel: Channel, confirm_timeout: Duration) -> Self {
-        Self { channel, pending: Vec::new(), confirm_timeout, deadline: Box::pin(sleep(confirm_timeout)) }
+        Self {
+            channel,
+            pending: Vec::new(),
+            confirm_timeout,
+            deadline: Box::pin(sleep(confirm_timeout)),
+            confirm_seconds: histogram!("leadgate_queue_confirm_seconds"),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Whether a group of this shard waits for its confirm.
+    pub(crate) fn has_group_of(&self, shard: u16) -> bool {
+        self.pending
+            .iter()
+            .any(|publish| matches!(publish.waiters, Waiters::Group(other, _) if other == shard))
     }
 
     pub(crate) fn publish(&mut self, message: OutgoingMessage, waiters: Waiters) {
@@ -166,7 +181,7 @@ impl PendingConfirms {
     fn settle(&mut self) -> bool {
         let before = self.pending.len();
         for publish in self.pending.extract_if(.., |publish| publish.answer.is_some()) {
-            histogram!("leadgate_queue_confirm_seconds").record(publish.published.elapsed());
+            self.confirm_seconds.record(publish.published.elapsed());
             let accepted = matches!(publish.answer, Some(Ok(())));
             publish.waiters.settle(if accepted {
                 Ok(())

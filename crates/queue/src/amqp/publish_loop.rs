@@ -8,7 +8,6 @@ use futures_util::future::{BoxFuture, FutureExt};
 use lapin::Channel;
 use lapin::options::ConfirmSelectOptions;
 use lapin::types::FieldTable;
-use metrics::histogram;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::{BrokerConnection, OpenChannel, OpenConnection, call};
@@ -65,24 +64,39 @@ impl PublishLoop {
     ) -> Result<(), Interruption> {
         let mut interruption = pin!(connection.lost_or_blocked());
         let mut open = true;
-        while open || confirms.len() > 0 {
-            let has_room = confirms.len() < self.max_in_flight;
+        loop {
+            self.publish_ready(confirms, connection)?;
+            if !open && confirms.len() == 0 {
+                return Ok(());
+            }
+            // While every shard has a group in flight, submissions gather in the channel and wake nothing.
+            let may_receive = confirms.len() < self.max_in_flight.min(usize::from(self.shards.count()));
             tokio::select! {
                 biased;
                 interruption = &mut interruption => return Err(interruption),
-                settled = confirms.next_settled(), if confirms.len() > 0 => settled?,
-                has_work = self.queue.wait_for_work(), if has_room && open => {
-                    // In an alarm, calls of lapin would wait forever.
-                    if connection.is_blocked() {
-                        return Err(Interruption::alarm());
-                    }
-                    open = has_work;
-                    if let Some(next) = self.queue.next() {
-                        publish(next, confirms, self.version);
-                    }
+                settled = confirms.next_settled(), if confirms.len() > 0 => {
+                    settled?;
+                    self.queue.receive_waiting();
                 }
+                received = self.queue.receive(), if may_receive && open => open = received,
                 () = self.closing.cancelled(), if open && confirms.len() == 0 && self.queue.is_empty() => open = false,
             }
+        }
+    }
+
+    /// Publishes all messages that do not have to wait for a confirm.
+    fn publish_ready(
+        &mut self,
+        confirms: &mut PendingConfirms,
+        connection: &OpenConnection,
+    ) -> Result<(), Interruption> {
+        // In an alarm, calls of lapin would wait forever.
+        if connection.is_blocked() {
+            return Err(Interruption::alarm());
+        }
+        while confirms.len() < self.max_in_flight {
+            let Some(next) = self.queue.next(|shard| confirms.has_group_of(shard)) else { break };
+            publish(next, confirms, self.version);
         }
         Ok(())
     }
@@ -148,9 +162,8 @@ fn publish(next: NextMessage, confirms: &mut PendingConfirms, version: u64) {
     match next {
         NextMessage::Group(shard, mut group) => {
             if group.remove_abandoned() {
-                histogram!("leadgate_queue_message_submissions")
-                    .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
-                confirms.publish(to_shard(shard, &group), Waiters::Group(group));
+                group.record_size();
+                confirms.publish(to_shard(shard, &group), Waiters::Group(shard, group));
             }
         }
         NextMessage::Park(ParkRequest { payload, reason, answer }) => {

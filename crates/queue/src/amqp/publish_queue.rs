@@ -54,10 +54,41 @@ pub(crate) struct PublishQueue {
     shards: ShardCount,
     limits: GroupLimits,
     /// Contains only shards with waiting submissions.
-    by_shard: BTreeMap<u16, VecDeque<PendingSubmission>>,
+    by_shard: BTreeMap<u16, ShardQueue>,
     /// The shard that is served next.
     next_shard: u16,
     park_requests: VecDeque<ParkRequest>,
+}
+
+/// The waiting submissions of a shard.
+#[derive(Default)]
+struct ShardQueue {
+    submissions: VecDeque<PendingSubmission>,
+    bytes: usize,
+}
+
+impl ShardQueue {
+    fn push(&mut self, pending: PendingSubmission) {
+        self.bytes += pending.bytes();
+        self.submissions.push_back(pending);
+    }
+
+    /// Whether the next group would not grow if it waited.
+    fn has_full_group(&self, limits: &GroupLimits) -> bool {
+        limits.are_reached(self.submissions.len(), self.bytes)
+    }
+
+    fn next_group(&mut self, limits: &GroupLimits) -> Option<SubmissionGroup> {
+        let mut group = SubmissionGroup::new(self.submissions.pop_front()?);
+        while let Some(next) = self.submissions.pop_front() {
+            if let Err(next) = group.add(next, limits) {
+                self.submissions.push_front(next);
+                break;
+            }
+        }
+        self.bytes -= group.bytes();
+        Some(group)
+    }
 }
 
 /// The content of the next message.
@@ -85,43 +116,43 @@ impl PublishQueue {
         self.has_no_work() && self.jobs.is_empty()
     }
 
-    /// Waits until there is something to publish. Returns false when no sender and no job is left.
-    pub(crate) async fn wait_for_work(&mut self) -> bool {
-        if self.has_no_work() {
-            let Some(job) = self.jobs.recv().await else { return false };
-            self.add(job);
-        }
-        while let Ok(job) = self.jobs.try_recv() {
-            self.add(job);
-        }
+    /// Waits for a job, and receives all jobs that wait. Returns false when no sender and no job is left.
+    pub(crate) async fn receive(&mut self) -> bool {
+        let Some(job) = self.jobs.recv().await else { return false };
+        self.add(job);
+        self.receive_waiting();
         true
     }
 
-    /// Returns the content of the next message. Shards take turns.
-    pub(crate) fn next(&mut self) -> Option<NextMessage> {
+    /// Receives all jobs that wait.
+    pub(crate) fn receive_waiting(&mut self) {
+        while let Ok(job) = self.jobs.try_recv() {
+            self.add(job);
+        }
+    }
+
+    /// Returns the content of the next message that may be published now. Shards take turns. A group may be
+    /// published if it is full, or if no group of its shard is in flight.
+    pub(crate) fn next(&mut self, is_in_flight: impl Fn(u16) -> bool) -> Option<NextMessage> {
         if let Some(request) = self.park_requests.pop_front() {
             return Some(NextMessage::Park(request));
         }
-        let next = self.by_shard.range(self.next_shard..).next().or_else(|| self.by_shard.first_key_value());
-        let shard = *next?.0;
+        let limits = &self.limits;
+        let next = self.by_shard.range(self.next_shard..).chain(self.by_shard.range(..self.next_shard));
+        let mut ready = next.filter(|(shard, queue)| queue.has_full_group(limits) || !is_in_flight(**shard));
+        let shard = *ready.next()?.0;
         self.next_shard = shard.saturating_add(1);
-        let mut pending = self.by_shard.remove(&shard)?;
-        let mut group = SubmissionGroup::new(pending.pop_front()?);
-        while !group.is_full(&self.limits) {
-            let Some(next) = pending.pop_front() else { break };
-            if let Err(next) = group.add(next, &self.limits) {
-                pending.push_front(next);
-                break;
-            }
-        }
-        if !pending.is_empty() {
-            self.by_shard.insert(shard, pending);
+        let mut queue = self.by_shard.remove(&shard)?;
+        let group = queue.next_group(limits)?;
+        if !queue.submissions.is_empty() {
+            self.by_shard.insert(shard, queue);
         }
         Some(NextMessage::Group(shard, group))
     }
 
     pub(crate) fn refuse(&mut self, cause: QueueFailure) {
-        for pending in std::mem::take(&mut self.by_shard).into_values().flatten() {
+        let waiting = std::mem::take(&mut self.by_shard).into_values();
+        for pending in waiting.flat_map(|queue| queue.submissions) {
             PublishJob::Publish(pending).refuse(cause);
         }
         for request in self.park_requests.drain(..) {
@@ -145,7 +176,7 @@ impl PublishQueue {
         match job {
             PublishJob::Publish(pending) => {
                 let shard = shard_for(pending.organization(), self.shards.count());
-                self.by_shard.entry(shard).or_default().push_back(pending);
+                self.by_shard.entry(shard).or_default().push(pending);
             }
             PublishJob::Park(request) => self.park_requests.push_back(request),
         }
@@ -166,27 +197,63 @@ mod tests {
         std::iter::repeat_with(OrganizationId::generate).find(|id| shard_for(*id, 2) == shard).unwrap()
     }
 
+    fn queue(config: &QueueConfig) -> (PublishQueue, impl FnMut(u16) + use<>) {
+        let (sender, queue) = PublishQueue::new(ShardCount::new(2), GroupLimits::new(config));
+        let memory = MemoryLimit::new(config);
+        let organizations = [organization_of_shard(0), organization_of_shard(1)];
+        let publish = move |shard: u16| {
+            let (organization, body) = (organizations[usize::from(shard)], Bytes::from(shard.to_string()));
+            let (pending, _answer) = PendingSubmission::new(organization, body, memory.reserve(1).unwrap());
+            sender.publish(pending).unwrap();
+        };
+        (queue, publish)
+    }
+
+    /// The shards and submissions of all messages that may be published while these shards have one in flight.
+    fn messages(queue: &mut PublishQueue, in_flight: &[u16]) -> Vec<(u16, String)> {
+        let next = || match queue.next(|shard| in_flight.contains(&shard)) {
+            Some(NextMessage::Group(shard, group)) => {
+                Some((shard, String::from_utf8(group.message()).unwrap()))
+            }
+            _ => None,
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    fn message(bodies: &str) -> String {
+        format!(r#"{{"v":1,"submissions":[{bodies}]}}"#)
+    }
+
     #[tokio::test]
     async fn a_message_contains_submissions_of_one_shard_and_shards_take_turns() {
-        let config = QueueConfig { max_group_size: 2, ..QueueConfig::new("") };
-        let (sender, mut queue) = PublishQueue::new(ShardCount::new(2), GroupLimits::new(&config));
-        let memory = MemoryLimit::new(&config);
-        let organizations = [organization_of_shard(0), organization_of_shard(1)];
-        for shard in [0, 0, 0, 1, 0] {
-            let body = Bytes::from(shard.to_string());
-            let (pending, _answer) =
-                PendingSubmission::new(organizations[shard], body, memory.reserve(1).unwrap());
-            sender.publish(pending).unwrap();
-        }
-        assert!(queue.wait_for_work().await);
-        let mut messages = Vec::new();
-        while let Some(NextMessage::Group(shard, group)) = queue.next() {
-            messages.push((shard, String::from_utf8(group.message()).unwrap()));
-        }
-        let message = |bodies: &str| format!(r#"{{"v":1,"submissions":[{bodies}]}}"#);
-        assert_eq!(messages, [(0, message("0,0")), (1, message("1")), (0, message("0,0"))]);
+        let (mut queue, mut publish) = queue(&QueueConfig { max_group_size: 2, ..QueueConfig::new("") });
+        [0, 0, 0, 1, 0].into_iter().for_each(&mut publish);
+        assert!(queue.receive().await);
+        let all = messages(&mut queue, &[]);
+        assert_eq!(all, [(0, message("0,0")), (1, message("1")), (0, message("0,0"))]);
         assert!(queue.is_empty());
-        drop(sender);
-        assert!(!queue.wait_for_work().await);
+        drop(publish);
+        assert!(!queue.receive().await);
+    }
+
+    #[tokio::test]
+    async fn a_group_waits_for_the_one_in_flight_until_it_is_full() {
+        for config in [
+            QueueConfig { max_group_size: 3, ..QueueConfig::new("") },
+            QueueConfig { max_group_bytes: 3, ..QueueConfig::new("") },
+        ] {
+            let (mut queue, mut publish) = queue(&config);
+            [0, 0, 1].into_iter().for_each(&mut publish);
+            assert!(queue.receive().await);
+            assert_eq!(messages(&mut queue, &[0, 1]), []);
+            assert_eq!(messages(&mut queue, &[0]), [(1, message("1"))], "another shard does not wait");
+            [0, 0, 0, 0].into_iter().for_each(&mut publish);
+            queue.receive_waiting();
+            assert_eq!(messages(&mut queue, &[0]), [(0, message("0,0,0")), (0, message("0,0,0"))]);
+            [0].into_iter().for_each(&mut publish);
+            queue.receive_waiting();
+            assert_eq!(messages(&mut queue, &[0]), []);
+            assert_eq!(messages(&mut queue, &[]), [(0, message("0"))]);
+        }
     }
 }

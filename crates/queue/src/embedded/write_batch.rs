@@ -133,8 +133,7 @@ impl WriteBatch {
         let bytes_added = self.messages.iter().map(|message| size(message)).sum();
         let messages_added = count(self.messages.len());
         for group in self.groups {
-            metrics::histogram!("leadgate_queue_message_submissions")
-                .record(u32::try_from(group.len()).unwrap_or(u32::MAX));
+            group.record_size();
             group.settle(Ok(()));
         }
         let (mut messages_removed, mut bytes_removed) = in_flight.clear_settled();
