@@ -200,8 +200,8 @@ impl Installation {
         self.ledger.record(report);
     }
 
-    /// Waits until running workers have committed everything, ends the programs, and checks that all acknowledged
-    /// submissions are stored or were in the queue.
+    /// Waits until running workers have committed everything, and checks that all acknowledged submissions are
+    /// stored or were in the queue. Then it ends the programs and deletes their data.
     pub(crate) async fn finish(
         mut self,
         servers: &BenchServers,
@@ -211,17 +211,22 @@ impl Installation {
         if matches!(self.site, Site::Embedded) || !self.workers.is_empty() {
             self.await_all_committed().await?;
         }
+        self.stop_workers().await?;
+        self.empty_queue().await?;
         let (conserved, counts) = match &self.site {
             Site::Embedded => self.compare_with_report().await?,
-            Site::Distributed { database, .. } => {
-                let database = database.clone();
-                self.stop_workers().await?;
-                self.empty_queue().await?;
-                self.compare_with_outcomes(servers, &database).await?
-            }
+            Site::Distributed { database, .. } => self.compare_with_outcomes(servers, database).await?,
         };
         let (revision, refusals) = (&self.programs.revision, self.ledger.refusals());
         page.add_conservation(conserved, format!("{what}, {revision}: {counts}; {refusals}"));
+        drop(self.server);
+        if let Site::Distributed { vhost, database } = self.site {
+            // Millions of leads need the disk for the next scenarios.
+            let (_, name) = database.rsplit_once('/').context("the URL has no database")?;
+            let sql = format!("drop database {name} with (force)");
+            servers.postgres.sql(servers.postgres.url(), &sql).await?;
+            vhost.remove().await?;
+        }
         Ok(())
     }
 

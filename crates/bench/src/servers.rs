@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use leadgate_testkit::servers::{PostgresServer, RabbitMqServer, RedisServer};
 
 /// Sizes of a small production server. Durability stays at its defaults.
-const POSTGRES_SETTINGS: [&str; 3] = ["shared_buffers=512MB", "wal_buffers=16MB", "max_wal_size=4GB"];
+const POSTGRES_SETTINGS: [&str; 3] = ["shared_buffers=512MB", "wal_buffers=16MB", "max_wal_size=2GB"];
 
 /// Started for this run, because the shared servers of the tests are small and busy.
 #[derive(Debug)]
