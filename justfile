@@ -4,6 +4,11 @@
 run *arguments:
     cargo run --release -- {{ arguments }}
 
+# Measure the release build against baselines; `just bench --help` lists scenarios and options
+bench *arguments:
+    cargo build --release --locked --bins
+    cargo run --release --locked -p leadgate-bench -- {{ arguments }}
+
 # All checks and tests, with private servers
 test *arguments:
     deploy/test {{ arguments }}

@@ -43,7 +43,7 @@ struct PrivatePostgres {
     server_folder: ServerFolder,
     bin: PathBuf,
     port: u16,
-    tls: Vec<String>,
+    settings: Vec<String>,
 }
 
 impl PostgresServer {
@@ -52,7 +52,15 @@ impl PostgresServer {
     /// # Errors
     /// When PostgreSQL is not installed or does not start. The error contains its last log lines.
     pub async fn start() -> anyhow::Result<Self> {
-        Self::start_with(None).await
+        Self::start_with(None, &[]).await
+    }
+
+    /// Starts a private server with further settings, such as `shared_buffers=512MB`, for measurements.
+    ///
+    /// # Errors
+    /// See [`PostgresServer::start`].
+    pub async fn start_with_settings(settings: &[&str]) -> anyhow::Result<Self> {
+        Self::start_with(None, settings).await
     }
 
     /// Starts a private server that also accepts connections with TLS.
@@ -60,23 +68,23 @@ impl PostgresServer {
     /// # Errors
     /// See [`PostgresServer::start`].
     pub async fn start_with_tls(certificate: &ServerCertificate) -> anyhow::Result<Self> {
-        Self::start_with(Some(certificate)).await
+        Self::start_with(Some(certificate), &[]).await
     }
 
-    async fn start_with(certificate: Option<&ServerCertificate>) -> anyhow::Result<Self> {
+    async fn start_with(certificate: Option<&ServerCertificate>, settings: &[&str]) -> anyhow::Result<Self> {
         let bin = programs::postgres_bin()?;
         let port = free_port()?;
         let server_folder = ServerFolder::create(NAME, ServerUser::for_postgres()?)?;
-        let mut tls = Vec::new();
+        let mut settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
         if let Some(ServerCertificate { certificate, key }) = certificate {
             let certificate = server_folder.write("server.pem", certificate)?;
             let key = server_folder.write("server.key", key)?;
-            tls.push("ssl=on".to_owned());
-            tls.push(format!("ssl_cert_file={}", certificate.display()));
-            tls.push(format!("ssl_key_file={}", key.display()));
+            settings.push("ssl=on".to_owned());
+            settings.push(format!("ssl_cert_file={}", certificate.display()));
+            settings.push(format!("ssl_key_file={}", key.display()));
         }
         let private =
-            PrivatePostgres { daemon: Daemon::new(NAME), server_folder, bin: bin.clone(), port, tls };
+            PrivatePostgres { daemon: Daemon::new(NAME), server_folder, bin: bin.clone(), port, settings };
         private.create_cluster().await?;
         private.launch().await?;
         let url = format!("postgres://{USER}@127.0.0.1:{port}/postgres");
@@ -118,9 +126,16 @@ impl PostgresServer {
     /// # Errors
     /// When the server does not respond, or reports an error.
     pub async fn sql(&self, url: &str, sql: &str) -> anyhow::Result<String> {
-        let mut command = Command::new(self.bin.join("psql"));
-        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]);
+        let mut command = self.psql(url);
+        command.args(["-c", sql]);
         output(command).await
+    }
+
+    /// A `psql` that reads SQL, and data for `COPY … FROM STDIN`, from its standard input.
+    pub fn psql(&self, url: &str) -> Command {
+        let mut command = Command::new(self.bin.join("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url]);
+        command
     }
 
     /// Kills the postmaster and all its backends (`SIGKILL`).
@@ -219,7 +234,7 @@ impl PrivatePostgres {
         let mut command = self.server_folder.command(NAME, &self.bin.join("postgres"))?;
         command.arg("-D").arg(self.data()).args(["-p", &port]);
         command.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
-        command.args(self.tls.iter().flat_map(|setting| ["-c", setting]));
+        command.args(self.settings.iter().flat_map(|setting| ["-c", setting]));
         self.daemon.start(command)?;
         let probe = || async {
             let mut command = Command::new(self.bin.join("pg_isready"));

@@ -1,0 +1,25 @@
+//! Workers with many stored leads, against an almost empty store.
+
+use crate::figures::{Unit, medians_in_turn};
+use crate::load::End;
+use crate::page::{ResultPage, ResultRow};
+
+use super::{Bench, WORKERS};
+
+pub(super) async fn run(bench: &Bench, page: &mut ResultPage) -> anyhow::Result<()> {
+    let (mut full, mut empty) = (bench.distributed().await?, bench.distributed().await?);
+    let stored = bench.arguments.stored;
+    full.start_workers(WORKERS)?;
+    full.sustain(End::Requests(stored)).await?;
+    full.stop_workers().await?;
+    let [many, few] = medians_in_turn(bench.arguments.rounds, [true, false], async |is_full| {
+        let installation = if *is_full { &mut full } else { &mut empty };
+        let template = installation.template();
+        Ok(installation.process_backlog(template, None, bench.arguments.leads, WORKERS).await?.rate)
+    })
+    .await?;
+    let row = ResultRow::new(format!("2 workers, {stored} leads stored"), many, Unit::PerSecond);
+    page.add(row.at_least(0.8, many / few, Unit::Times("an empty store")));
+    full.finish(&bench.servers, "many-stored", page).await?;
+    empty.finish(&bench.servers, "many-stored, empty store", page).await
+}
