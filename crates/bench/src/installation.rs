@@ -40,7 +40,7 @@ enum Site {
 
 /// Running programs with an organization and a key.
 #[derive(Debug)]
-pub(crate) struct Installation {
+pub(crate) struct BenchInstallation {
     /// `host:port` of the gateway.
     pub(crate) address: String,
     /// An organization-wide key without a limit.
@@ -57,7 +57,7 @@ pub(crate) struct Installation {
     folder: TempDir,
 }
 
-impl Installation {
+impl BenchInstallation {
     /// The distributed shape, without workers.
     pub(crate) async fn distributed(
         servers: &BenchServers,

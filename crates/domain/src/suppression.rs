@@ -50,7 +50,9 @@ impl SuppressionKind {
 
 /// The form in which the value of an entry was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum SuppressionForm {
     #[default]
     Plain,
@@ -59,6 +61,10 @@ pub enum SuppressionForm {
 }
 
 impl SuppressionForm {
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
     pub fn is_plain(&self) -> bool {
         *self == Self::Plain
     }

@@ -159,7 +159,7 @@ pub async fn run(
     Ok(result)
 }
 
-/// Reads the leads that match the filters, from the newest to the oldest, until the start of the selected
+/// Reads the leads that match the filters, from the newest id to the oldest, until the start of the selected
 /// time.
 async fn filtered(
     store: &Store,
@@ -177,7 +177,10 @@ async fn filtered(
         for (lead, rebuilt) in rebuild(store, organization, selected, context, result.dry_run).await? {
             result.count(lead, rebuilt);
         }
-        let is_past = |from: Timestamp| page.data.last().is_some_and(|lead| lead.received_at < from);
+        // The list is ordered by ids. A lead was received no later than its id was created.
+        let is_past = |from: Timestamp| {
+            page.data.last().is_some_and(|lead| SubmissionId::from(lead.id) < SubmissionId::min_at(from))
+        };
         after = page.next;
         if after.is_none() || request.from.is_some_and(is_past) {
             return Ok(());

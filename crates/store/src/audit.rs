@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 
 use leadgate_domain::{Actor, AuditAction, AuditDetail, AuditEntry, OrganizationId, SubmissionId, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::connection::StoreConnection;
+use crate::connection::{StoreConnection, query};
 use crate::error::{StoreError, TransactionError};
 use crate::page::Page;
 use crate::store::Store;
 
 /// An audit entry as it is stored. Another build may have written it, with an action that this build does not
 /// know.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AuditRecord {
     pub id: Uuid,
     pub at: Timestamp,
@@ -31,16 +31,6 @@ pub struct AuditFilter {
     pub action: Option<AuditAction>,
     /// Only entries from this time on, with a precision of a millisecond.
     pub since: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-struct AuditPage {
-    organization: OrganizationId,
-    actor: Option<Actor>,
-    action: Option<AuditAction>,
-    first: Uuid,
-    before: Uuid,
-    most: u32,
 }
 
 impl Store {
@@ -65,27 +55,16 @@ impl Store {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Page<AuditRecord, Uuid>, StoreError> {
-        let AuditFilter { actor, action, since } = filter;
-        let first = since.map_or(Uuid::nil(), |since| SubmissionId::min_at(since).as_uuid());
-        let before = after.unwrap_or(Uuid::max());
-        let most = limit.saturating_add(1);
-        let between = [AuditPage { organization, actor, action, first, before, most }];
-        self.read(move |session| {
-            let audit = &session.sql.audit;
-            let text = match between {
-                [AuditPage { actor: Some(_), .. }] => audit.page_of_actor,
-                [AuditPage { action: Some(_), .. }] => audit.page_of_action,
-                _ => audit.page,
-            };
-            session.load_page(text, &between, limit, |entry: &AuditRecord| entry.id)
-        })
-        .await
+        let first = filter.since.map_or(Uuid::nil(), |since| SubmissionId::min_at(since).as_uuid());
+        let range = (first, after.unwrap_or(Uuid::max()));
+        self.read(move |session| query!(session, audit::audit_page(organization, &filter, range, limit)))
+            .await
     }
 }
 
 /// Stores the entries in the transaction of the changes that they describe.
 pub(crate) fn record(session: &mut StoreConnection, entries: &[AuditEntry]) -> Result<(), TransactionError> {
-    session.execute(session.sql.audit.insert, entries).map(drop)
+    query!(session, audit::insert_entries(entries))
 }
 
 /// The names of the columns in which two states of a row differ.
@@ -96,6 +75,6 @@ pub(crate) fn differences<Row: Serialize>(before: &Row, after: &Row) -> BTreeSet
     };
     let (before, after) = (members(before), members(after));
     let mut names: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
-    names.retain(|name| name != "revision" && before.get(name) != after.get(name));
+    names.retain(|name| before.get(name) != after.get(name));
     names
 }

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::error::{StoreError, TransactionError};
+use crate::error::StoreError;
 use crate::store::{SqliteStore, Store};
 
 impl Store {
@@ -40,9 +40,7 @@ impl Store {
         // As long as a copy, and on a connection of its own for the same reasons.
         let check = move || {
             let mut session = address.connect()?;
-            let found: Result<Vec<String>, TransactionError> =
-                session.load_all("SELECT json_quote(integrity_check) FROM pragma_integrity_check");
-            found.map_err(|fault| session.classify_failure(fault))
+            session.integrity_check().map_err(|error| session.classify_failure(error.into()))
         };
         let found = tokio::task::spawn_blocking(check).await.map_err(|_| StoreError::Panicked)??;
         Ok(found.into_iter().filter(|line| line != "ok").collect())

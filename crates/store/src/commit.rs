@@ -12,7 +12,8 @@ use leadgate_domain::{
 
 use crate::directory::MAX_CLOCK_SKEW;
 use crate::error::{StoreError, TransactionError};
-use crate::rows::{LockMode, ScopedId, SubmissionRow};
+use crate::locks::{AdvisoryLock, LockMode};
+use crate::rows::ScopedId;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 
@@ -70,7 +71,15 @@ impl Store {
         if batch.is_empty() {
             return Ok(CommitResult::default());
         }
-        self.write(move |session| commit(&mut StoreTransaction::new(session), &batch, judge.as_ref())).await
+        // A new suppression waits for this transaction, or this transaction sees it. An opt-out does not wait:
+        // see `opt_out`.
+        let organizations =
+            batch.iter().map(|normalized| (normalized.submission.organization, LockMode::Shared));
+        let locks = AdvisoryLock::for_organizations(organizations);
+        self.write_locked(locks, move |session| {
+            commit(&mut StoreTransaction::new(session), &batch, judge.as_ref())
+        })
+        .await
     }
 }
 
@@ -86,12 +95,6 @@ fn commit(
         batch.iter().partition(|normalized| valid_release(&normalized.submission).is_some());
     let (distinct, clashing) = distinct_submissions(posted);
 
-    // A new suppression waits for this transaction, or this transaction sees it. An opt-out does not wait:
-    // see `opt_out`.
-    tx.lock_organizations(
-        batch.iter().map(|normalized| (normalized.submission.organization, LockMode::Shared)),
-    )?;
-
     let inserted = tx.insert_submissions(distinct.values().map(|normalized| &normalized.submission))?;
     let (fresh, stale): (BTreeMap<_, _>, BTreeMap<_, _>) =
         distinct.into_iter().partition(|(id, _)| inserted.contains(id));
@@ -102,8 +105,10 @@ fn commit(
 
     let fresh: Vec<&NormalizedSubmission> = fresh.into_values().chain(released).collect();
     let provisional = provisional(&fresh);
-    tx.lock_claims(&provisional)?;
-    let mut resolved = JudgeInput::read(tx, judge, fresh, &provisional)?;
+    let all_free = tx.lock_claims(&provisional)?;
+    // What was free is as it was just inserted.
+    let claims = if all_free { by_key(&provisional) } else { tx.read_claims(&provisional)? };
+    let mut resolved = JudgeInput::read(tx, judge, fresh, claims)?;
     let erased = resolved.split_off_erased(judge);
     let late_opt_outs = resolved.opt_outs_of(&erased, judge);
     let aside = reused.iter().filter(|one| one.is_opt_out()).flat_map(|one| judge.opt_out_entries(one, &[]));
@@ -113,7 +118,8 @@ fn commit(
         let others = resolved.resolution.submissions.iter().map(|case| case.normalized);
         let others = others.filter(|one| !erased.contains_key(&key_of(&one.submission)));
         let fresh = others.chain(erased.values()).collect();
-        resolved = JudgeInput::read(tx, judge, fresh, &provisional)?;
+        let claims = tx.read_claims(&provisional)?;
+        resolved = JudgeInput::read(tx, judge, fresh, claims)?;
     }
     let JudgeInput { resolution, leads, suppressions } = resolved;
     let taken_over = resolution.taken_over_leads.clone();
@@ -156,9 +162,8 @@ impl<'b> JudgeInput<'b> {
         tx: &mut StoreTransaction<'_>,
         judge: &dyn Judge,
         fresh: Vec<&'b NormalizedSubmission>,
-        provisional: &[Claim],
+        claims: BTreeMap<ClaimKey, Claim>,
     ) -> Result<Self, TransactionError> {
-        let claims = tx.read_claims(provisional)?;
         let resolution = judge.resolve(fresh, claims);
         tx.lock_public_claims(&resolution.taken_over_leads)?;
         let leads = tx.lock_leads(&leads_to_lock(&resolution))?;
@@ -247,9 +252,7 @@ fn release_from_quarantine<'b>(
     let released = tx.release(latest.values().map(|normalized| &normalized.submission))?;
     latest.retain(|key, _| released.contains_key(key));
     let apart = latest.iter().filter(|(key, _)| released.get(key) == Some(&true));
-    let apart: Vec<_> =
-        apart.map(|(_, normalized)| SubmissionRow::from_submission(&normalized.submission)).collect();
-    tx.insert_submission_rows(&apart)?;
+    tx.insert_submissions(apart.map(|(_, normalized)| &normalized.submission))?;
     Ok(latest.into_values().collect())
 }
 
@@ -286,6 +289,10 @@ pub(crate) fn provisional(fresh: &[&NormalizedSubmission]) -> Vec<Claim> {
         }
     }
     claims.into_values().collect()
+}
+
+fn by_key(claims: &[Claim]) -> BTreeMap<ClaimKey, Claim> {
+    claims.iter().map(|claim| (claim.key, claim.clone())).collect()
 }
 
 /// The leads to lock, each under the organization whose submission changes it.

@@ -2,9 +2,9 @@
 
 use leadgate_domain::{ConsentEvidence, LeadId, OrganizationId, SubmissionId, Timestamp};
 
+use crate::connection::query;
 use crate::error::StoreError;
 use crate::page::Page;
-use crate::rows::{PageAfterConsent, ScopedId};
 use crate::store::Store;
 
 /// Persons forgotten per transaction.
@@ -26,8 +26,8 @@ pub enum ConsentFilter {
 /// A position in the list of evidence, which is ordered by time of receipt and submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConsentCursor {
-    at: Timestamp,
-    id: SubmissionId,
+    pub(crate) at: Timestamp,
+    pub(crate) id: SubmissionId,
 }
 
 impl Store {
@@ -51,25 +51,21 @@ impl Store {
             at: from.unwrap_or(epoch).max(epoch),
             id: SubmissionId::from_uuid(uuid::Uuid::nil()),
         };
-        let ConsentCursor { at, id } = after.unwrap_or(start);
-        let wanted = PageAfterConsent {
-            organization,
-            lead: if let ConsentFilter::Lead(lead) = filter { Some(lead) } else { None },
-            at,
-            id: if let ConsentFilter::Submission(id) = filter { id } else { id },
-            before: to.unwrap_or(Timestamp::from_microseconds(i64::MAX)).max(epoch),
-            most: limit.saturating_add(1),
-        };
-        let found = self.read(move |session| {
-            let consents = &session.sql.consents;
-            let text = match filter {
-                ConsentFilter::Lead(_) => consents.page_of_lead,
-                ConsentFilter::Submission(_) => consents.of_submission,
-                ConsentFilter::Received { .. } => consents.page,
-            };
-            session.load(text, &[wanted])
+        let after = after.unwrap_or(start);
+        let before = to.unwrap_or(Timestamp::from_microseconds(i64::MAX)).max(epoch);
+        let most = limit.saturating_add(1);
+        let found = self.read(move |session| match filter {
+            ConsentFilter::Lead(lead) => {
+                query!(session, consents::page_of_evidence_of_lead(organization, lead, after, most))
+            }
+            ConsentFilter::Submission(id) => {
+                query!(session, consents::evidence_of_submission(organization, id))
+            }
+            ConsentFilter::Received { .. } => {
+                query!(session, consents::page_of_evidence(organization, after, before, most))
+            }
         });
-        let (mut found, matching): (Vec<ConsentEvidence>, _) = (found.await?, self.match_key().await?);
+        let (mut found, matching) = (found.await?, self.match_key().await?);
         for one in &mut found {
             one.salt = Some(matching.consent_salt(one.organization, one.submission));
         }
@@ -86,8 +82,9 @@ impl Store {
     ) -> Result<usize, StoreError> {
         let mut forgotten = 0;
         for chunk in submissions.chunks(CHUNK) {
-            let chunk: Vec<_> = chunk.iter().map(|id| ScopedId { organization, id: *id }).collect();
-            let gone = self.write(move |session| session.execute(session.sql.consents.forget_people, &chunk));
+            let chunk = chunk.to_vec();
+            let gone =
+                self.write(move |session| query!(session, consents::forget_people(organization, &chunk)));
             forgotten += gone.await?;
         }
         Ok(forgotten)

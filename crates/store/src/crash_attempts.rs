@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use leadgate_domain::{SubmissionId, Timestamp};
 
+use crate::connection::query;
 use crate::error::StoreError;
-use crate::rows::{ById, CrashAttemptRow, CrashAttemptsUntil};
 use crate::store::Store;
 
 /// How long the attempts of a submission that was not settled are kept.
@@ -15,17 +15,12 @@ impl Store {
     /// Records an attempt before it starts, so that an attempt that crashes the process is counted too.
     /// Returns the number of attempts, including this one.
     pub async fn count_crash_attempt(&self, submission: SubmissionId) -> Result<u32, StoreError> {
-        let last_at = Timestamp::now();
-        let attempts: Option<u32> = self
-            .write(move |session| {
-                session.execute(
-                    session.sql.crash_attempts.purge,
-                    &[CrashAttemptsUntil { last_at: last_at.minus(REMEMBERED) }],
-                )?;
-                session.find(session.sql.crash_attempts.count, CrashAttemptRow { submission, last_at })
-            })
-            .await?;
-        attempts.ok_or_else(|| StoreError::Bug("an attempt was not counted".to_owned()))
+        let now = Timestamp::now();
+        let attempts = self.write(move |session| {
+            query!(session, crash_attempts::purge_attempts(now.minus(REMEMBERED)))?;
+            query!(session, crash_attempts::count_attempt(submission, now))
+        });
+        Ok(attempts.await?.unsigned_abs())
     }
 
     /// Deletes the attempts of settled submissions.
@@ -33,7 +28,8 @@ impl Store {
         if submissions.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> = submissions.into_iter().map(|id| ById { id }).collect();
-        self.write(move |session| session.execute(session.sql.crash_attempts.delete, &rows).map(drop)).await
+        self.write(move |session| query!(session, crash_attempts::delete_attempts(&submissions)))
+            .await
+            .map(drop)
     }
 }

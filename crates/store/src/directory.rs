@@ -72,8 +72,7 @@ impl Directory {
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let (asked, before) = (Instant::now(), self.clock.peek());
         let changes = self.store.changes_since(self.snapshot.load().generation).await?;
-        let now = changes.now.unwrap_or_else(Timestamp::now);
-        let skew = distance(now, before, self.clock.peek());
+        let skew = distance(changes.now, before, self.clock.peek());
         metrics::gauge!("leadgate_clock_skew_seconds").set(skew.as_secs_f64());
         self.observed.store(Some(Arc::new(RefreshResult { epoch: changes.epoch, skew })));
         self.snapshot.rcu(|snapshot| {

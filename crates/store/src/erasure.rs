@@ -9,22 +9,23 @@ mod redact;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use leadgate_domain::{AuditAction, Claim, DataSubject, Judge, LeadId, OrganizationId, Suppression};
+use leadgate_domain::{
+    AuditAction, DataSubject, Judge, LeadId, OrganizationId, Suppression, SuppressionKind,
+};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::audit;
-use crate::connection::StoreConnection;
+use crate::connection::{StoreConnection, query};
 use crate::error::{StoreError, TransactionError};
 use crate::rescreen::LeadContact;
-use crate::rows::{InOrganization, LeadsWithListedValue, ScopedId};
+use crate::rows::{LeadsWithListedValue, ScopedId};
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 use crate::suppressions;
 
 pub use find::SubjectRecords;
-pub(crate) use find::UuidRangePage;
-pub(crate) use redact::{ErasureCause, redact, submissions_of};
+pub(crate) use redact::{ErasedTrace, ErasureCause, redact};
 
 /// Submissions or leads per transaction.
 pub(crate) const CHUNK: usize = 200;
@@ -156,7 +157,7 @@ impl Store {
                 sought.values().map(|(kind, value)| LeadsWithListedValue { organization, kind, value });
             suppressions::apply_to(session, &entries, &values.collect::<Vec<_>>(), judge.as_ref(), now)?;
             if !listed.is_empty() {
-                session.execute(session.sql.erasure.blank, &listed)?;
+                query!(session, erasure::blank_suppressions(organization, &listed))?;
             }
             audit::record(session, std::slice::from_ref(&entry))?;
             Ok(entries.len())
@@ -221,10 +222,10 @@ impl Store {
                 // Leads created meanwhile keep their claims.
                 let there = contacts(session, organization, &sought)?;
                 let there: BTreeSet<_> = there.into_iter().map(|one| one.id).collect();
-                let held: Vec<Claim> = session.load(session.sql.claims.read, &claims)?;
+                let held = query!(session, claims::read_claims(claims.iter()))?;
                 let left = held.into_iter().filter(|claim| !there.contains(&claim.lead));
                 let left: Vec<_> = left.map(|claim| claim.key).collect();
-                if left.is_empty() { Ok(0) } else { session.execute(session.sql.claims.release, &left) }
+                if left.is_empty() { Ok(0) } else { query!(session, claims::delete_claims(&left)) }
             })
             .await?;
         Ok(erased)
@@ -237,12 +238,15 @@ impl Store {
         organization: OrganizationId,
         leads: Vec<LeadId>,
     ) -> Result<ErasureCounts, StoreError> {
-        let leads: Vec<_> = leads.into_iter().map(|id| ScopedId { organization, id }).collect();
+        let scoped: Vec<_> = leads.iter().map(|id| ScopedId { organization, id: *id }).collect();
         self.write(move |session| {
             StoreTransaction::new(session).lock_exclusive(organization)?;
-            let came = submissions_of(session, &leads)?;
-            let mut erased = redact(session, organization, &came, &[], ErasureCause::Request)?;
-            erased.add(&delete(session, &leads)?);
+            let came = query!(session, outcomes::submissions_of_leads(organization, &leads))?;
+            let mut erased = ErasureCounts::default();
+            for chunk in came.into_iter().collect::<Vec<_>>().chunks(CHUNK) {
+                erased.add(&redact(session, organization, chunk, &[], ErasureCause::Request)?);
+            }
+            erased.add(&delete(session, &scoped)?);
             Ok(erased)
         })
         .await
@@ -267,8 +271,7 @@ impl Store {
     async fn redact_lead_traces(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
         let leads = self.leads_to_rebuild(organization).await?;
         for id in leads.iter().copied() {
-            self.write(move |session| redact::remove_inferred(session, ScopedId { organization, id }))
-                .await?;
+            self.write(move |session| redact::remove_inferred(session, organization, id)).await?;
         }
         Ok(leads)
     }
@@ -278,8 +281,7 @@ impl Store {
         &self,
         organization: OrganizationId,
     ) -> Result<Vec<(LeadId, bool)>, StoreError> {
-        let scope = [InOrganization { organization }];
-        self.read(move |session| session.load(session.sql.erasure.rebuilding, &scope)).await
+        self.read(move |session| query!(session, erasure::leads_to_rebuild(organization))).await
     }
 
     /// Marks leads as rebuilt: they no longer contain erased values.
@@ -288,8 +290,11 @@ impl Store {
         organization: OrganizationId,
         leads: &[LeadId],
     ) -> Result<(), StoreError> {
-        let leads: Vec<_> = leads.iter().map(|id| ScopedId { organization, id: *id }).collect();
-        self.write(move |session| session.execute(session.sql.erasure.rebuilt, &leads).map(drop)).await
+        let leads = leads.to_vec();
+        self.write(move |session| {
+            query!(session, erasure::delete_leads_to_rebuild(organization, &leads)).map(drop)
+        })
+        .await
     }
 }
 
@@ -299,24 +304,32 @@ fn contacts(
     organization: OrganizationId,
     sought: &DataSubject,
 ) -> Result<Vec<LeadContact>, TransactionError> {
-    let listed: Vec<_> =
-        sought.values().map(|(kind, value)| LeadsWithListedValue { organization, kind, value }).collect();
-    if listed.is_empty() { Ok(Vec::new()) } else { session.load(session.sql.erasure.contacts, &listed) }
+    let of = |kind| sought.values().filter(move |(one, _)| *one == kind).map(|(_, value)| value);
+    let phones: Vec<&str> = of(SuppressionKind::Phone).collect();
+    let emails: Vec<&str> = of(SuppressionKind::Email).collect();
+    if phones.is_empty() && emails.is_empty() {
+        return Ok(Vec::new());
+    }
+    query!(session, contacts::find_contacts(organization, &phones, &emails))
 }
 
-/// Leads with their claims and the personal part of their consents. The caller must have excluded all other
-/// writers.
+/// Leads of one organization with their claims and the personal part of their consents. The caller must have excluded
+/// all other writers.
 pub(crate) fn delete(
     session: &mut StoreConnection,
     leads: &[ScopedId<LeadId>],
 ) -> Result<ErasureCounts, TransactionError> {
-    if leads.is_empty() {
+    let Some(ScopedId { organization, .. }) = leads.first().copied() else {
         return Ok(ErasureCounts::default());
+    };
+    let leads: Vec<_> = leads.iter().map(|lead| lead.id).collect();
+    let mut erased = ErasureCounts::default();
+    let evidence = query!(session, consents::submissions_with_evidence(organization, &leads))?;
+    for chunk in evidence.chunks(CHUNK) {
+        erased.consents += query!(session, consents::forget_people(organization, chunk))?;
     }
-    let statements = &session.sql.erasure;
-    let consents = session.execute(statements.forget_people_of, leads)?;
-    let claims = session.execute(statements.release_claims_of, leads)?;
-    let deleted = session.execute(statements.delete_leads, leads)?;
-    session.execute(statements.rebuilt, leads)?;
-    Ok(ErasureCounts { consents, claims, leads: deleted, ..ErasureCounts::default() })
+    erased.claims = query!(session, claims::delete_claims_of_leads(organization, &leads))?;
+    erased.leads = query!(session, erasure::delete_leads(organization, &leads))?;
+    query!(session, erasure::delete_leads_to_rebuild(organization, &leads))?;
+    Ok(erased)
 }

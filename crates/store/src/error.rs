@@ -1,6 +1,9 @@
 //! Errors of the store, classified by what the caller should do.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::postgres::FailedStatement;
 
 /// An error of the store. It contains codes, constraint names and positions, never a value of a row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,16 +127,37 @@ impl fmt::Display for Constraint<'_> {
     }
 }
 
-/// An error on its way out of a session, before it is known what it means.
+/// An error on its way out of a transaction, before it is known what it means.
 #[derive(Debug)]
 pub(crate) enum TransactionError {
-    Database(diesel::result::Error),
+    /// `took`: how long the query ran.
+    Database {
+        error: diesel::result::Error,
+        took: Duration,
+    },
+    /// A statement whose SQLSTATE can be found out.
+    Statement {
+        error: diesel::result::Error,
+        failed: Box<FailedStatement>,
+    },
+    /// A COPY, which does not say which error a row causes.
+    Copy(diesel::result::Error),
     Store(StoreError),
+}
+
+impl TransactionError {
+    /// The same, of a query that ran for so long.
+    pub(crate) fn after(self, took: Duration) -> Self {
+        match self {
+            Self::Database { error, .. } => Self::Database { error, took },
+            other => other,
+        }
+    }
 }
 
 impl From<diesel::result::Error> for TransactionError {
     fn from(error: diesel::result::Error) -> Self {
-        Self::Database(error)
+        Self::Database { error, took: Duration::ZERO }
     }
 }
 

@@ -1,22 +1,18 @@
 //! The data of the installation: its schema, match key, generation, epoch and number of shards.
 
+use diesel::Queryable;
 use leadgate_domain::sealing_key::{SealingKey, SecretVersion};
 use leadgate_domain::secret::MatchKey;
 use leadgate_domain::{ApiKey, Organization, Source, Timestamp};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::connection::StoreConnection;
+use crate::connection::{StoreConnection, query};
 use crate::error::{StoreError, TransactionError};
-use crate::keys::KeyRow;
-use crate::organizations::OrganizationRow;
-use crate::rows::ChangedSince;
-use crate::sources::SourceRow;
 use crate::store::Store;
+use crate::values::Id;
 
 /// Changed rows per statement: the database returns a result as a whole.
-const CHANGES_AT_ONCE: usize = 5_000;
+pub(crate) const PAGE_OF_CHANGES: i64 = 5_000;
 
 /// The changes of the directory after a generation.
 #[derive(Debug, Clone)]
@@ -31,40 +27,27 @@ pub struct DirectoryChanges {
     pub keys: Vec<ApiKey>,
     /// The epoch, which changes after each restore of a backup.
     pub epoch: Uuid,
-    /// The time by the database's clock, if it is not this machine's clock.
-    pub now: Option<Timestamp>,
+    /// The time by the database's clock.
+    pub now: Timestamp,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct InstallationRow {
+/// The columns of the installation.
+#[derive(Queryable)]
+pub(crate) struct Installation {
     match_key: String,
+    #[diesel(deserialize_as = i32)]
     shards: u16,
     generation: i64,
-    epoch: Uuid,
-    now: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-struct NewInstallationRow {
-    match_key: String,
+    #[diesel(deserialize_as = Id)]
     epoch: Uuid,
 }
 
-#[derive(Serialize, Clone, Copy)]
-struct EpochRow {
-    epoch: Uuid,
-}
-
-#[derive(Serialize)]
-struct ShardsRow {
-    shards: u16,
-}
-
-/// The same key under another secret.
-#[derive(Serialize)]
-struct MatchKeyRow {
-    before: String,
-    match_key: String,
+/// A row that changed, and its place in the order of changes.
+pub(crate) struct ChangedRow<Key, T> {
+    pub(crate) generation: i64,
+    pub(crate) id: Key,
+    /// `None` if only a newer build can read it.
+    pub(crate) value: Option<T>,
 }
 
 impl Store {
@@ -89,8 +72,7 @@ impl Store {
             Self::Postgres(_) => crate::postgres::PostgresAddress::versions(),
             Self::Sqlite(_) => crate::sqlite::SqliteAddress::versions(),
         };
-        let run: Vec<String> =
-            self.read(|session| session.load_all(session.sql.installation.migrations)).await?;
+        let run = self.read(|session| query!(session, installation::migrations())).await?;
         if needed.iter().all(|version| run.contains(version)) { Ok(()) } else { Err(StoreError::NotMigrated) }
     }
 
@@ -102,15 +84,13 @@ impl Store {
     /// The key for the hashes of claims and suppressions. After a rotation of the secret, the first program
     /// that decrypts the key with the previous secret encrypts it with the current one.
     pub async fn match_key(&self) -> Result<MatchKey, StoreError> {
-        let (sealing, before) = (self.sealing()?, self.read(installation).await?.match_key);
+        let (sealing, before) = (self.sealing()?, self.read(read_installation).await?.match_key);
         let opened = MatchKey::open(&before, &sealing);
         let (key, by) = opened.ok_or_else(|| StoreError::WrongSecret { store: self.name() })?;
         if by == SecretVersion::Previous {
-            let row = MatchKeyRow { match_key: seal(&key, &sealing)?, before };
-            self.write(move |session| {
-                session.execute(session.sql.installation.reseal, std::slice::from_ref(&row)).map(drop)
-            })
-            .await?;
+            let after = seal(&key, &sealing)?;
+            self.write(move |session| query!(session, installation::replace_match_key(&before, &after)))
+                .await?;
             tracing::info!("the match key is sealed under the current secret");
         }
         Ok(key)
@@ -119,43 +99,37 @@ impl Store {
     /// The generation, which grows with every change of an organization, a source, a key or the number of
     /// shards.
     pub async fn generation(&self) -> Result<i64, StoreError> {
-        Ok(self.read(installation).await?.generation)
+        Ok(self.read(read_installation).await?.generation)
     }
 
     /// The number of broker queues for leads.
     pub async fn shards(&self) -> Result<u16, StoreError> {
-        Ok(self.read(installation).await?.shards)
+        Ok(self.read(read_installation).await?.shards)
     }
 
     /// Raises the number of shards. A smaller number changes nothing, because a shard may still contain
     /// leads.
     pub async fn raise_shards(&self, shards: u16) -> Result<(), StoreError> {
-        self.write(move |session| {
-            session.execute(session.sql.installation.raise_shards, &[ShardsRow { shards }]).map(drop)
-        })
-        .await
+        self.write(move |session| query!(session, installation::raise_shards(shards))).await.map(drop)
     }
 
     /// The changes after `generation`. With -1: everything.
     pub async fn changes_since(&self, generation: i64) -> Result<DirectoryChanges, StoreError> {
         self.read(move |session| {
             // Before the rows: a change between the two is then reported twice, not never.
-            let InstallationRow { generation: current, shards, epoch, now, .. } = installation(session)?;
+            let Installation { generation: current, shards, epoch, .. } = read_installation(session)?;
+            let now = session.now()?;
             let (mut organizations, mut sources, mut keys) = (Vec::new(), Vec::new(), Vec::new());
             if current > generation {
                 organizations = organizations_since(session, generation)?;
-                sources = load_since(session, session.sql.sources.since, generation, &nil())?;
-                keys = load_since(session, session.sql.keys.since, generation, "")?;
+                sources = changes_since(generation, first_id(), |after| {
+                    query!(session, sources::changed_sources(after))
+                })?;
+                keys = changes_since(generation, String::new(), |after| {
+                    query!(session, keys::changed_keys(after))
+                })?;
             }
-            Ok(DirectoryChanges {
-                generation: current,
-                shards,
-                organizations: organizations.into_iter().map(Organization::from).collect(),
-                sources: sources.into_iter().filter_map(SourceRow::read).collect(),
-                keys: keys.into_iter().filter_map(KeyRow::read).collect(),
-                epoch,
-                now,
-            })
+            Ok(DirectoryChanges { generation: current, shards, organizations, sources, keys, epoch, now })
         })
         .await
     }
@@ -163,8 +137,8 @@ impl Store {
     /// Must be called after a restore of a backup: the idempotency markers of gateways may refer to
     /// submissions that the store no longer contains.
     pub async fn renew_epoch(&self) -> Result<(), StoreError> {
-        let row = EpochRow { epoch: Uuid::now_v7() };
-        self.write(move |session| session.execute(session.sql.installation.renew, &[row])).await.map(drop)
+        let epoch = Uuid::now_v7();
+        self.write(move |session| query!(session, installation::set_epoch(epoch))).await.map(drop)
     }
 }
 
@@ -172,35 +146,35 @@ impl Store {
 pub(crate) fn organizations_since(
     session: &mut StoreConnection,
     generation: i64,
-) -> Result<Vec<OrganizationRow>, TransactionError> {
-    load_since(session, session.sql.organizations.since, generation, &nil())
+) -> Result<Vec<Organization>, TransactionError> {
+    changes_since(generation, first_id(), |after| {
+        query!(session, organizations::changed_organizations(after))
+    })
 }
 
 /// The rows that changed after a generation, page by page. `first` comes before every id. A row that changes
 /// meanwhile is read again at its new place, or at the next refresh.
-fn load_since<Row: DeserializeOwned>(
-    session: &mut StoreConnection,
-    text: &'static str,
+fn changes_since<Key, T>(
     generation: i64,
-    first: &str,
-) -> Result<Vec<Row>, TransactionError> {
-    let mut rows = Vec::new();
-    let mut since = ChangedSince { generation: generation + 1, id: first.to_owned(), most: CHANGES_AT_ONCE };
+    first: Key,
+    mut page: impl FnMut(&(i64, Key)) -> Result<Vec<ChangedRow<Key, T>>, TransactionError>,
+) -> Result<Vec<T>, TransactionError> {
+    let (mut values, mut after) = (Vec::new(), (generation + 1, first));
     loop {
-        let page: Vec<(i64, String, Row)> = session.load(text, std::slice::from_ref(&since))?;
-        let is_last = page.len() < CHANGES_AT_ONCE;
-        for (generation, id, row) in page {
-            (since.generation, since.id) = (generation, id);
-            rows.push(row);
+        let rows = page(&after)?;
+        let is_last = i64::try_from(rows.len()).is_ok_and(|count| count < PAGE_OF_CHANGES);
+        for ChangedRow { generation, id, value } in rows {
+            after = (generation, id);
+            values.extend(value);
         }
         if is_last {
-            return Ok(rows);
+            return Ok(values);
         }
     }
 }
 
-fn nil() -> String {
-    Uuid::nil().to_string()
+fn first_id() -> Id {
+    Id(Uuid::nil())
 }
 
 fn seal(key: &MatchKey, sealing: &SealingKey) -> Result<String, StoreError> {
@@ -208,18 +182,16 @@ fn seal(key: &MatchKey, sealing: &SealingKey) -> Result<String, StoreError> {
 }
 
 fn create_installation(session: &mut StoreConnection, sealing: &SealingKey) -> Result<(), TransactionError> {
-    let row = NewInstallationRow { match_key: seal(&MatchKey::generate(), sealing)?, epoch: Uuid::now_v7() };
-    session.execute(session.sql.installation.found, &[row]).map(drop)
+    let (match_key, epoch) = (seal(&MatchKey::generate(), sealing)?, Uuid::now_v7());
+    query!(session, installation::create_installation(&match_key, epoch)).map(drop)
 }
 
-fn installation(session: &mut StoreConnection) -> Result<InstallationRow, TransactionError> {
-    let row = session.load_all(session.sql.installation.read)?.into_iter().next();
-    row.ok_or_else(|| StoreError::NotMigrated.into())
+fn read_installation(session: &mut StoreConnection) -> Result<Installation, TransactionError> {
+    query!(session, installation::read_installation())?.ok_or_else(|| StoreError::NotMigrated.into())
 }
 
 /// The next generation. Its row stays locked until the transaction ends, so that generations become visible
 /// in their order.
 pub(crate) fn advance(session: &mut StoreConnection) -> Result<i64, TransactionError> {
-    let next = session.load_all(session.sql.installation.advance)?.into_iter().next();
-    next.ok_or_else(|| StoreError::NotMigrated.into())
+    query!(session, installation::next_generation())?.ok_or_else(|| StoreError::NotMigrated.into())
 }

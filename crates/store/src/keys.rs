@@ -3,91 +3,20 @@
 use leadgate_domain::{
     Actor, ApiKey, AuditAction, AuditEntry, KeyId, KeyKind, OrganizationId, SourceId, Timestamp,
 };
-use serde::{Deserialize, Serialize};
 
-use crate::audit::{self, differences};
-use crate::connection::StoreConnection;
+use crate::audit;
+use crate::connection::{StoreConnection, query};
 use crate::error::{StoreError, TransactionError};
 use crate::installation::advance;
 use crate::quotas;
-use crate::rows::{ById, InAnySource, InOrganization, KeyExpiry, KeyRevocation, WithGeneration};
-use crate::sources::SourceRow;
 use crate::store::Store;
 
-/// A key as its columns hold it. What only a newer build can read is text here.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct KeyRow {
-    id: KeyId,
-    kind: String,
-    organization: OrganizationId,
-    source: SourceId,
-    #[serde(default)]
-    organization_wide: bool,
-    name: Option<String>,
-    scopes: Vec<String>,
-    rate: Option<String>,
-    test: bool,
-    origins: Vec<String>,
-    tags: Vec<String>,
-    label: Option<String>,
-    created_by: Option<KeyId>,
-    hash: String,
-    created_at: Timestamp,
-    expires_at: Option<Timestamp>,
-    revoked_at: Option<Timestamp>,
-}
-
-impl KeyRow {
-    fn from_key(key: &ApiKey) -> Self {
-        Self {
-            id: key.id.clone(),
-            kind: key.kind.as_str().to_owned(),
-            organization: key.organization,
-            source: key.source,
-            organization_wide: key.organization_wide,
-            name: key.name.clone(),
-            scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
-            rate: key.rate.map(|rate| rate.to_string()),
-            test: key.test,
-            origins: key.origins.clone(),
-            tags: key.tags.clone(),
-            label: key.label.clone(),
-            created_by: key.created_by.clone(),
-            hash: key.hash.clone(),
-            created_at: key.created_at,
-            expires_at: key.expires_at,
-            revoked_at: key.revoked_at,
-        }
-    }
-
-    /// A scope of a newer build is left out: the key may do less here, never more. `None`, and a warning, for
-    /// a key whose kind or limit cannot be read.
-    pub(crate) fn read(self) -> Option<ApiKey> {
-        let rate = self.rate.map(|rate| rate.parse()).transpose();
-        let (Ok(kind), Ok(rate)) = (self.kind.parse(), rate) else {
-            tracing::warn!(key.id = %self.id, "this build cannot read a key and ignores it");
-            return None;
-        };
-        Some(ApiKey {
-            id: self.id,
-            kind,
-            organization: self.organization,
-            source: self.source,
-            organization_wide: self.organization_wide,
-            name: self.name,
-            scopes: self.scopes.iter().filter_map(|scope| scope.parse().ok()).collect(),
-            rate,
-            test: self.test,
-            origins: self.origins,
-            tags: self.tags,
-            label: self.label,
-            created_by: self.created_by,
-            hash: self.hash,
-            created_at: self.created_at,
-            expires_at: self.expires_at,
-            revoked_at: self.revoked_at,
-        })
-    }
+/// A key after a change.
+pub(crate) struct StoredKey {
+    pub(crate) organization: OrganizationId,
+    pub(crate) revoked_at: Option<Timestamp>,
+    /// `None` if only a newer build can read it.
+    pub(crate) key: Option<ApiKey>,
 }
 
 impl Store {
@@ -95,28 +24,24 @@ impl Store {
     /// ([`StoreError::RowRefused`]). An organization has at most 2,000 keys that are not revoked
     /// ([`StoreError::TooMany`]).
     pub async fn create_key(&self, key: &ApiKey) -> Result<(), StoreError> {
-        let row = KeyRow::from_key(key);
         let entry = self.entry(key.organization, AuditAction::KeyCreated).with_target(&key.id);
         let entry = entry
             .with_detail("kind", key.kind)
             .with_detail("scopes", &key.scopes)
             .with_detail("source", key.source);
+        let key = key.clone();
         self.write(move |session| {
             let generation = advance(session)?;
             // `advance` locks the installation row, so this check and a concurrent `revoke_created_by` are
             // serialized.
-            check_creator_not_revoked(session, row.created_by.as_ref())?;
-            let source: Option<SourceRow> =
-                session.find(session.sql.sources.by_id, ById { id: row.source })?;
-            if source.is_some_and(|source| source.is_deleted()) {
+            check_creator_not_revoked(session, key.created_by.as_ref())?;
+            if query!(session, sources::is_source_deleted(key.source))? {
                 return Err(StoreError::SourceDeleted.into());
             }
-            session.execute(session.sql.keys.insert, &[WithGeneration { row: &row, generation }])?;
-            quotas::KEYS.check_counted(session, session.sql.keys.count, row.organization)?;
-            if row.kind == KeyKind::Token.as_str() {
-                let scope = [InAnySource { organization: row.organization, source: Some(row.source) }];
-                let counted: Vec<u64> = session.load(session.sql.keys.count_tokens, &scope)?;
-                quotas::TOKENS.check(counted.first().copied().unwrap_or(0))?;
+            query!(session, keys::insert_key(&key, generation))?;
+            quotas::KEYS.check(query!(session, keys::count_keys(key.organization))?)?;
+            if key.kind == KeyKind::Token {
+                quotas::TOKENS.check(query!(session, keys::count_tokens(key.organization, key.source))?)?;
             }
             audit::record(session, std::slice::from_ref(&entry))
         })
@@ -125,12 +50,7 @@ impl Store {
 
     /// The keys of an organization, including revoked ones.
     pub async fn keys(&self, organization: OrganizationId) -> Result<Vec<ApiKey>, StoreError> {
-        let rows: Vec<KeyRow> = self
-            .read(move |session| {
-                session.load(session.sql.keys.by_organization, &[InOrganization { organization }])
-            })
-            .await?;
-        Ok(rows.into_iter().filter_map(KeyRow::read).collect())
+        self.read(move |session| query!(session, keys::keys_of(organization))).await
     }
 
     /// Revokes the keys and tokens that were created with a key. Returns how many were not revoked before.
@@ -139,16 +59,16 @@ impl Store {
         let store = self.clone();
         self.write(move |session| {
             let generation = advance(session)?;
-            let revoked = KeyRevocation { id: &id, organization: Some(organization), revoked_at, generation };
-            let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_created_by, &[revoked])?;
-            let entry = |row: &KeyRow| {
+            let revoked =
+                query!(session, keys::revoke_keys_created_by(organization, &id, revoked_at, generation))?;
+            let entry = |revoked: &String| {
                 store
                     .entry(organization, AuditAction::KeyRevoked)
-                    .with_target(&row.id)
+                    .with_target(revoked)
                     .with_detail("created_by", &id)
             };
-            audit::record(session, &rows.iter().map(entry).collect::<Vec<_>>())?;
-            Ok(rows.len())
+            audit::record(session, &revoked.iter().map(entry).collect::<Vec<_>>())?;
+            Ok(revoked.len())
         })
         .await
     }
@@ -166,20 +86,18 @@ impl Store {
         self.write(move |session| {
             // Concurrent changes wait for the generation.
             let generation = advance(session)?;
-            let found: Option<KeyRow> = session.find(session.sql.keys.by_id, ById { id: &id })?;
+            let found = query!(session, keys::find_key(&id))?;
             let is_ours =
                 |key: &ApiKey| organization.is_none_or(|organization| key.organization == organization);
-            let Some(mut key) = found.and_then(KeyRow::read).filter(is_ours) else { return Ok(None) };
-            let before = KeyRow::from_key(&key);
+            let Some(before) = found.filter(is_ours) else { return Ok(None) };
+            let mut key = before.clone();
             if let Err(why) = change(&mut key) {
                 return Ok(Some(Err(why)));
             }
-            let after = KeyRow::from_key(&key);
-            let changed = differences(&before, &after);
+            let changed = query!(session, keys::update_key(&before, &key, generation))?;
             if changed.is_empty() {
                 return Ok(Some(Ok(key)));
             }
-            session.execute(session.sql.keys.update, &[WithGeneration { row: &after, generation }])?;
             let entry = store.entry(key.organization, AuditAction::KeyUpdated).with_target(&key.id);
             audit::record(session, &[entry.with_detail("changed", changed)])?;
             Ok(Some(Ok(key)))
@@ -195,20 +113,18 @@ impl Store {
         organization: Option<OrganizationId>,
     ) -> Result<Option<ApiKey>, StoreError> {
         let (id, revoked_at, store) = (id.clone(), Timestamp::now(), self.clone());
-        let row: Option<KeyRow> = self
-            .write(move |session| {
-                let generation = advance(session)?;
-                let revoked = KeyRevocation { id: &id, organization, revoked_at, generation };
-                let row: Option<KeyRow> = session.find(session.sql.keys.revoke, revoked)?;
-                // One that was revoked before keeps its time, and nothing changed.
-                if let Some(row) = row.as_ref().filter(|row| row.revoked_at == Some(revoked_at)) {
-                    let entry = store.entry(row.organization, AuditAction::KeyRevoked).with_target(&id);
-                    audit::record(session, &[entry])?;
-                }
-                Ok(row)
-            })
-            .await?;
-        Ok(row.and_then(KeyRow::read))
+        self.write(move |session| {
+            let generation = advance(session)?;
+            let stored = query!(session, keys::revoke_key(&id, organization, revoked_at, generation))?;
+            let Some(stored) = stored else { return Ok(None) };
+            // One that was revoked before keeps its time, and nothing changed.
+            if stored.revoked_at == Some(revoked_at) {
+                let entry = store.entry(stored.organization, AuditAction::KeyRevoked).with_target(&id);
+                audit::record(session, &[entry])?;
+            }
+            Ok(stored.key)
+        })
+        .await
     }
 
     /// Stores a replacement for a key. The old key stays valid until the given time, or until its own earlier
@@ -222,7 +138,7 @@ impl Store {
         replacement: &ApiKey,
         old_expires_at: Timestamp,
     ) -> Result<Option<ApiKey>, StoreError> {
-        let (id, row) = (id.clone(), KeyRow::from_key(replacement));
+        let (id, replacement) = (id.clone(), replacement.clone());
         let entry = self.entry(replacement.organization, AuditAction::KeyRotated).with_target(&id);
         let entry = entry.with_detail("replacement", &replacement.id);
         let asking = match self.actor() {
@@ -232,15 +148,14 @@ impl Store {
         self.write(move |session| {
             let generation = advance(session)?;
             check_creator_not_revoked(session, asking.as_ref())?;
-            let retired = KeyExpiry { id: &id, organization, expires_at: old_expires_at, generation };
-            let old: Option<KeyRow> = session.find(session.sql.keys.retire, retired)?;
+            let old = query!(session, keys::retire_key(&id, organization, old_expires_at, generation))?;
             let Some(old) = old else { return Ok(None) };
-            let old = old.read().filter(|old| old.organization == row.organization);
+            let old = old.key.filter(|old| old.organization == replacement.organization);
             if old.is_none() {
                 let what = "a key in the place of one that is another organization's or unreadable";
                 return Err(StoreError::Bug(what.to_owned()).into());
             }
-            session.execute(session.sql.keys.insert, &[WithGeneration { row: &row, generation }])?;
+            query!(session, keys::insert_key(&replacement, generation))?;
             audit::record(session, std::slice::from_ref(&entry))?;
             Ok(old)
         })
@@ -250,9 +165,7 @@ impl Store {
     /// A key by its id, revoked or not, in any organization.
     pub async fn find_key(&self, id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         let id = id.clone();
-        let row: Option<KeyRow> =
-            self.read(move |session| session.find(session.sql.keys.by_id, ById { id: &id })).await?;
-        Ok(row.and_then(KeyRow::read))
+        self.read(move |session| query!(session, keys::find_key(&id))).await
     }
 }
 
@@ -262,29 +175,21 @@ fn check_creator_not_revoked(
     creator: Option<&KeyId>,
 ) -> Result<(), TransactionError> {
     let Some(creator) = creator else { return Ok(()) };
-    let creator: Option<KeyRow> = session.find(session.sql.keys.by_id, ById { id: creator })?;
-    match creator.is_some_and(|creator| creator.revoked_at.is_some()) {
+    match query!(session, keys::is_key_revoked(creator))? {
         true => Err(StoreError::CreatorRevoked.into()),
         false => Ok(()),
     }
 }
 
-/// The keys and tokens of a source, to be revoked.
-#[derive(Serialize)]
-pub(crate) struct SourceKeysRevocation {
-    pub(crate) organization: OrganizationId,
-    pub(crate) source: SourceId,
-    pub(crate) revoked_at: Timestamp,
-    pub(crate) generation: i64,
-}
-
 /// Revokes the keys and tokens of a source, with an entry in the audit log for each.
-pub(crate) fn revoke_of_source(
+pub(crate) fn revoke_keys_of_source(
     session: &mut StoreConnection,
-    revoked: SourceKeysRevocation,
+    (organization, source): (OrganizationId, SourceId),
+    revoked_at: Timestamp,
+    generation: i64,
     entry: impl Fn() -> AuditEntry,
 ) -> Result<(), TransactionError> {
-    let rows: Vec<KeyRow> = session.load(session.sql.keys.revoke_of_source, &[revoked])?;
-    let entries: Vec<_> = rows.iter().map(|row| entry().with_target(&row.id)).collect();
+    let revoked = query!(session, keys::revoke_keys_of_source(organization, source, revoked_at, generation))?;
+    let entries: Vec<_> = revoked.iter().map(|id| entry().with_target(id)).collect();
     audit::record(session, &entries)
 }

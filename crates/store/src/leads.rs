@@ -6,19 +6,20 @@ use leadgate_domain::{
     AuditAction, Lead, LeadId, LeadStatus, OrganizationId, Outcome, QuarantineReason, SourceId, SubmissionId,
     Timestamp,
 };
-use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::audit;
+use crate::connection::query;
 use crate::error::StoreError;
+use crate::locks::LockMode;
 use crate::page::{LeadCursor, Page};
-use crate::rows::{InAnySource, LockMode, PageAtOffset, PageBeforeLead, ScopedId};
+use crate::rows::ScopedId;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 
 /// The result of a look-up by the id of a submission or of a lead. A lead has the id of the submission that
 /// created it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SubmissionOrLead {
     pub submission: SubmissionId,
     /// The source of the submission.
@@ -35,7 +36,7 @@ pub struct SubmissionOrLead {
 
 impl Store {
     pub async fn lead(&self, organization: OrganizationId, id: LeadId) -> Result<Option<Lead>, StoreError> {
-        self.read(move |session| session.find(session.sql.leads.read, ScopedId { organization, id })).await
+        self.read(move |session| query!(session, leads::find_lead(organization, id))).await
     }
 
     /// Sets the status of a lead. Returns the changed lead, or `None` if it does not exist.
@@ -72,12 +73,11 @@ impl Store {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let wanted: Vec<_> = wanted.into_iter().collect();
-        self.read(move |session| session.load(session.sql.leads.read, &wanted)).await
+        self.read(move |session| query!(session, leads::read_leads(&wanted))).await
     }
 
     /// At most `limit` leads of the organization or of one of its sources, from the newest to the oldest,
-    /// after the first `offset` leads, and the total number.
+    /// after the first `offset` leads, and the total number. The order is that of [`Store::leads`].
     ///
     /// For lists with page numbers. Its cost grows with the offset and the total number. Use [`Store::leads`]
     /// for long lists.
@@ -88,27 +88,20 @@ impl Store {
         offset: u64,
         limit: u32,
     ) -> Result<(Vec<Lead>, u64), StoreError> {
-        let at = PageAtOffset {
-            organization,
-            source,
-            offset: i64::try_from(offset).unwrap_or(i64::MAX),
-            most: limit,
-        };
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
         self.read(move |session| {
-            let sql = &session.sql.leads;
-            let (page, count) = match source {
-                None => (sql.page_at, sql.count),
-                Some(_) => (sql.page_at_of_source, sql.count_of_source),
-            };
-            let leads = session.load(page, &[at])?;
-            let count: Vec<u64> = session.load(count, &[InAnySource { organization, source }])?;
-            Ok((leads, count.into_iter().next().unwrap_or(0)))
+            let leads = query!(session, leads::leads_at_offset(organization, source, offset, limit))?;
+            let count = query!(session, leads::count_leads(organization, source))?;
+            Ok((leads, u64::try_from(count).unwrap_or(0)))
         })
         .await
     }
 
     /// At most `limit` leads of the organization or of one of its sources, from the newest to the oldest,
     /// starting after the cursor. A page with large leads has fewer.
+    ///
+    /// The order is that of the ids: by the time of receipt of the submission that created the lead, which the
+    /// id contains.
     pub async fn leads(
         &self,
         organization: OrganizationId,
@@ -116,15 +109,8 @@ impl Store {
         after: Option<LeadCursor>,
         limit: u32,
     ) -> Result<Page<Lead, LeadCursor>, StoreError> {
-        let LeadCursor { at, id } = after.unwrap_or_else(LeadCursor::start);
-        let before = PageBeforeLead { organization, source, at, id, most: limit.saturating_add(1) };
-        let place = |lead: &Lead| LeadCursor { at: lead.received_at, id: lead.id };
-        self.read(move |session| {
-            let sql = &session.sql.leads;
-            let page = if source.is_some() { sql.page_of_source } else { sql.page };
-            session.load_page(page, &[before], limit, place)
-        })
-        .await
+        let LeadCursor { id } = after.unwrap_or_else(LeadCursor::start);
+        self.read(move |session| query!(session, leads::page_of_leads(organization, source, id, limit))).await
     }
 
     /// Looks up the id of a lead or of a submission. `None` also for ids of another organization.
@@ -133,12 +119,22 @@ impl Store {
         organization: OrganizationId,
         id: Uuid,
     ) -> Result<Option<SubmissionOrLead>, StoreError> {
-        let wanted = [ScopedId { organization, id }];
-        let found: Vec<SubmissionOrLead> =
-            self.read(move |session| session.load(session.sql.submissions.find, &wanted)).await?;
-        Ok(found.into_iter().next().map(|found| SubmissionOrLead {
-            quarantine: found.quarantine.filter(|_| found.outcome == Some(Outcome::Quarantined)),
-            ..found
-        }))
+        let submission = SubmissionId::from_uuid(id);
+        self.read(move |session| {
+            let found = query!(session, submissions::find_source_of(organization, submission))?;
+            let Some((source, erased_at)) = found else { return Ok(None) };
+            let mut outcomes = query!(session, outcomes::current_outcomes(organization, &[submission]))?;
+            let (outcome, lead) = outcomes.remove(&submission).unzip();
+            let lead = match lead.flatten() {
+                Some(lead) => query!(session, leads::find_lead(organization, lead))?,
+                None => None,
+            };
+            let quarantine = match outcome {
+                Some(Outcome::Quarantined) => query!(session, quarantine::find_reason(organization, id))?,
+                _ => None,
+            };
+            Ok(Some(SubmissionOrLead { submission, source, outcome, lead, erased_at, quarantine }))
+        })
+        .await
     }
 }

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![allow(clippy::duplicate_mod, reason = "the queries are compiled once for each database")]
 
 mod audit;
 mod backup;
@@ -14,6 +15,7 @@ mod error;
 mod installation;
 mod keys;
 mod leads;
+mod locks;
 mod mappings;
 mod organizations;
 mod page;
@@ -31,7 +33,6 @@ mod rows;
 mod scorings;
 mod snapshot;
 mod sources;
-mod sql;
 mod sqlite;
 mod store;
 mod store_transaction;
@@ -39,6 +40,7 @@ mod submissions;
 mod suppressions;
 mod sweep;
 mod tags;
+mod values;
 
 pub use audit::{AuditFilter, AuditRecord};
 pub use batch_splitter::BatchSplitter;

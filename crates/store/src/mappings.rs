@@ -2,14 +2,12 @@
 
 use leadgate_domain::mapping::Mapping;
 use leadgate_domain::{AuditAction, OrganizationId, SourceId, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::audit;
-use crate::connection::StoreConnection;
-use crate::error::{StoreError, TransactionError};
+use crate::connection::query;
+use crate::error::StoreError;
 use crate::installation::advance;
-use crate::rows::InSource;
 use crate::store::Store;
 
 /// A version of a source's mapping.
@@ -21,43 +19,6 @@ pub struct MappingRecord {
     pub created_at: Timestamp,
     /// Whether it is the active version.
     pub active: bool,
-}
-
-#[derive(Deserialize)]
-struct MappingRow {
-    version: u32,
-    mapping: Value,
-    created_at: Timestamp,
-    active: bool,
-}
-
-impl MappingRow {
-    fn read(self) -> Option<MappingRecord> {
-        let Self { version, mapping, created_at, active } = self;
-        match serde_json::from_value(mapping) {
-            Ok(mapping) => Some(MappingRecord { version, mapping, created_at, active }),
-            Err(_) => {
-                tracing::warn!(mapping.version = version, "this build cannot read a mapping");
-                None
-            }
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct NewMappingRow<'a> {
-    organization: OrganizationId,
-    source: SourceId,
-    document: &'a Mapping,
-    created_at: Timestamp,
-}
-
-#[derive(Serialize)]
-struct MappingActivation {
-    organization: OrganizationId,
-    source: SourceId,
-    version: Option<u32>,
-    generation: i64,
 }
 
 impl Store {
@@ -73,10 +34,10 @@ impl Store {
         let entry = self.entry(organization, AuditAction::MappingSet).with_target(source);
         self.write(move |session| {
             let generation = advance(session)?;
-            let added = NewMappingRow { organization, source, document: &mapping, created_at };
-            let version: Option<u32> = session.find(session.sql.mappings.add, added)?;
+            let version =
+                query!(session, mappings::insert_mapping(organization, source, &mapping, created_at))?;
             if version.is_some() {
-                activate(session, MappingActivation { organization, source, version, generation })?;
+                query!(session, mappings::activate_mapping(organization, source, version, generation))?;
                 audit::record(session, &[entry.clone().with_detail("version", version)])?;
             }
             Ok(version)
@@ -91,10 +52,7 @@ impl Store {
         organization: OrganizationId,
         source: SourceId,
     ) -> Result<Vec<MappingRecord>, StoreError> {
-        let scope = [InSource { organization, source, most: u32::MAX }];
-        let rows: Vec<MappingRow> =
-            self.read(move |session| session.load(session.sql.mappings.by_source, &scope)).await?;
-        Ok(rows.into_iter().filter_map(MappingRow::read).collect())
+        self.read(move |session| query!(session, mappings::mappings_of(organization, source))).await
     }
 
     /// Activates a version. `None` deactivates the mapping. The source gets its next revision. False if the
@@ -110,7 +68,7 @@ impl Store {
         self.write(move |session| {
             let generation = advance(session)?;
             let activated =
-                activate(session, MappingActivation { organization, source, version, generation })?;
+                query!(session, mappings::activate_mapping(organization, source, version, generation))?;
             if activated {
                 audit::record(session, std::slice::from_ref(&entry))?;
             }
@@ -118,8 +76,4 @@ impl Store {
         })
         .await
     }
-}
-
-fn activate(session: &mut StoreConnection, activated: MappingActivation) -> Result<bool, TransactionError> {
-    Ok(session.execute(session.sql.mappings.activate, &[activated])? > 0)
 }

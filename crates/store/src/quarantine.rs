@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use leadgate_domain::{
     CommitAction, Judge, NormalizedSubmission, Outcome, QuarantineReason, ResolvedOutcome,
-    ResolvedSubmission, Stage, Submission, Suppression, Timestamp, Trace, trace,
+    ResolvedSubmission, Stage, Submission, Suppression, Trace, trace,
 };
 
 use crate::commit::{CommitResult, SettledSubmission, valid_release};
 use crate::connection::StoreConnection;
 use crate::error::{StoreError, StoreFailure, TransactionError};
-use crate::rows::{SubmissionRow, WrappedSubmission};
+use crate::rows::SubmissionToStore;
 use crate::store::Store;
-use crate::store_transaction::{StoreTransaction, wrap_submission};
+use crate::store_transaction::StoreTransaction;
+use crate::submissions::wrap_submission;
 
 impl Store {
     /// Quarantines a submission in a separate transaction. A released submission reopens its entry. A
@@ -84,11 +85,12 @@ fn insert_entry(
     opt_out: Option<&OptOutEntries>,
 ) -> Result<CommitResult, TransactionError> {
     let submission = &normalized.submission;
-    let (whole, none) = (wrap_submission(submission)?, WrappedSubmission::default());
-    let row = match form {
-        StoredForm::Columns => SubmissionRow::from_submission(submission),
-        StoredForm::Document => SubmissionRow::wrapped(submission, &whole, Timestamp::now(), &none),
+    let whole = wrap_submission(submission)?;
+    let wrapped = match form {
+        StoredForm::Columns => None,
+        StoredForm::Document => Some(whole.as_str()),
     };
+    let new = [SubmissionToStore { submission, wrapped }];
     let mut tx = StoreTransaction::new(session);
     if opt_out.is_some() {
         tx.lock_shared(submission.organization)?;
@@ -97,11 +99,11 @@ fn insert_entry(
         Some(_) => {
             let released = tx.release(std::iter::once(submission))?.into_values().next();
             if released == Some(true) {
-                tx.insert_submission_rows(&[row])?;
+                tx.insert_new_submissions(&new)?;
             }
             (released.is_some(), 0)
         }
-        None if tx.insert_submission_rows(&[row])?.is_empty() => {
+        None if tx.insert_new_submissions(&new)?.is_empty() => {
             (false, tx.quarantine_reused(&[normalized])?.len())
         }
         None => (true, 0),

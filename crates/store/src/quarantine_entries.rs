@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::audit;
+use crate::connection::query;
 use crate::error::StoreError;
 use crate::page::Page;
-use crate::rows::ScopedId;
 use crate::store::Store;
-use crate::store_transaction::wrap_submission;
-use crate::submissions::{StoredSubmission, unwrap};
+use crate::submissions::{StoredSubmission, wrap_submission};
 
 /// The state of a quarantine entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,95 +62,15 @@ pub struct QuarantineEntry {
     pub repaired_by: Option<String>,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct QuarantineEntryRow {
-    id: Uuid,
-    submission: SubmissionId,
-    source: SourceId,
-    dialect: Dialect,
-    reason: QuarantineReason,
-    state: QuarantineState,
-    quarantined_at: Timestamp,
-    settled_at: Option<Timestamp>,
-    settled_by: Option<String>,
-    note: Option<String>,
-    document: Option<String>,
-    erased_at: Option<Timestamp>,
-    repair: Option<String>,
-    repaired_at: Option<Timestamp>,
-    repaired_by: Option<String>,
-}
-
-impl QuarantineEntryRow {
-    /// What came under the id of another may have come by another source, too. If there is a repair, it is
-    /// read in place of the original.
-    fn read(self) -> Result<(QuarantineEntry, Option<Submission>), StoreError> {
-        let own = self.repair.as_deref().or(self.document.as_deref()).map(unwrap).transpose()?;
-        let (source, dialect) =
-            own.as_ref().map_or((self.source, self.dialect), |own| (own.source, own.dialect));
-        let entry = QuarantineEntry {
-            id: self.id,
-            submission: self.submission,
-            source,
-            dialect,
-            reason: self.reason,
-            state: self.state,
-            quarantined_at: self.quarantined_at,
-            settled_at: self.settled_at,
-            settled_by: self.settled_by,
-            note: self.note,
-            erased_at: self.erased_at,
-            repaired_at: self.repaired_at,
-            repaired_by: self.repaired_by,
-        };
-        Ok((entry, own))
-    }
-}
-
-/// An entry with the submission of the id under which it came.
-#[derive(Deserialize)]
-pub(crate) struct QuarantinedSubmission {
-    entry: QuarantineEntryRow,
-    submission: StoredSubmission,
-}
-
-impl QuarantinedSubmission {
-    fn read(self) -> Result<(QuarantineEntry, Submission), StoreError> {
-        let (entry, own) = self.entry.read()?;
-        let submission = own.map_or_else(|| self.submission.submission(), Ok)?;
-        let is_anothers = entry.id != submission.id.as_uuid();
-        // Of what came under the id of another nothing is left, and the other's is not to be shown in its
-        // place.
-        let submission =
-            if entry.erased_at.is_some() && is_anothers { submission.without_content() } else { submission };
-        Ok((entry, submission))
-    }
-}
-
-#[derive(Serialize)]
-struct BeforeQuarantineEntry {
-    organization: OrganizationId,
-    state: Option<QuarantineState>,
-    id: Uuid,
-    most: u32,
-}
-
-#[derive(Serialize)]
-struct RepairUpdate<'a> {
-    organization: OrganizationId,
-    id: Uuid,
-    repair: &'a str,
-    repaired_at: Timestamp,
-    repaired_by: &'a str,
-}
-
-#[derive(Serialize)]
-struct DiscardUpdate<'a> {
-    organization: OrganizationId,
-    id: Uuid,
-    settled_at: Timestamp,
-    settled_by: &'a str,
-    note: Option<&'a str>,
+/// An entry with everything that was said in it.
+pub(crate) struct QuarantineContent {
+    pub(crate) id: Uuid,
+    pub(crate) submission: SubmissionId,
+    /// The submission that came under the id of another.
+    pub(crate) document: Option<String>,
+    pub(crate) repair: Option<String>,
+    /// The submission, unless it was released and belongs to a lead.
+    pub(crate) stored: Option<Submission>,
 }
 
 impl Store {
@@ -164,17 +83,14 @@ impl Store {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Page<QuarantineEntry, Uuid>, StoreError> {
-        let id = after.unwrap_or(Uuid::max());
-        let before = [BeforeQuarantineEntry { organization, state, id, most: limit.saturating_add(1) }];
-        let rows: Vec<QuarantineEntryRow> = self
+        let before = after.unwrap_or(Uuid::max());
+        let most = limit.saturating_add(1);
+        let entries = self
             .read(move |session| {
-                let quarantine = &session.sql.quarantine;
-                let text = if state.is_some() { quarantine.page_in_state } else { quarantine.page };
-                session.load(text, &before)
+                query!(session, quarantine::page_of_entries(organization, state, before, most))
             })
             .await?;
-        let entries = rows.into_iter().map(|row| row.read().map(|(entry, _)| entry));
-        Ok(Page::cut(entries.collect::<Result<_, _>>()?, limit, |entry: &QuarantineEntry| entry.id))
+        Ok(Page::cut(entries, limit, |entry: &QuarantineEntry| entry.id))
     }
 
     /// An entry and its complete submission, with its repair.
@@ -183,10 +99,29 @@ impl Store {
         organization: OrganizationId,
         id: Uuid,
     ) -> Result<Option<(QuarantineEntry, Submission)>, StoreError> {
-        let wanted = [ScopedId { organization, id }];
-        let held: Vec<QuarantinedSubmission> =
-            self.read(move |session| session.load(session.sql.quarantine.entry, &wanted)).await?;
-        held.into_iter().next().map(QuarantinedSubmission::read).transpose()
+        self.read(move |session| {
+            let found = query!(session, quarantine::find_entry(organization, id))?;
+            let Some((entry, own)) = found else { return Ok(None) };
+            let submission = match own {
+                Some(own) => own,
+                None => {
+                    let stored =
+                        query!(session, submissions::find_submission(organization, entry.submission))?;
+                    let Some(StoredSubmission { submission, .. }) = stored else { return Ok(None) };
+                    submission
+                }
+            };
+            let is_anothers = entry.id != submission.id.as_uuid();
+            // Of what came under the id of another nothing is left, and the other's is not to be shown in its
+            // place.
+            let submission = if entry.erased_at.is_some() && is_anothers {
+                submission.without_content()
+            } else {
+                submission
+            };
+            Ok(Some((entry, submission)))
+        })
+        .await
     }
 
     /// Stores a repaired submission for the release of an open entry. The original submission stays stored
@@ -202,18 +137,15 @@ impl Store {
     ) -> Result<Option<QuarantineEntry>, StoreError> {
         let (repair, by, repaired_at) = (wrap_submission(repaired)?, by.to_owned(), Timestamp::now());
         let entry = self.entry(organization, AuditAction::QuarantineRepaired).with_target(id);
-        let held: Vec<QuarantinedSubmission> = self
-            .write(move |session| {
-                let update =
-                    RepairUpdate { organization, id, repair: &repair, repaired_at, repaired_by: &by };
-                if session.execute(session.sql.quarantine.repair, &[update])? > 0 {
-                    audit::record(session, std::slice::from_ref(&entry))?;
-                }
-                session.load(session.sql.quarantine.entry, &[ScopedId { organization, id }])
-            })
-            .await?;
-        let entry = held.into_iter().next().map(|held| held.entry.read());
-        Ok(entry.transpose()?.map(|(entry, _)| entry))
+        self.write(move |session| {
+            let repaired = (by.as_str(), repaired_at);
+            if query!(session, quarantine::repair_entry(organization, id, &repair, repaired))? > 0 {
+                audit::record(session, std::slice::from_ref(&entry))?;
+            }
+            let found = query!(session, quarantine::find_entry(organization, id))?;
+            Ok(found.map(|(entry, _)| entry))
+        })
+        .await
     }
 
     /// Discards an open entry. An entry that was released or discarded before is returned unchanged. `None`
@@ -227,17 +159,14 @@ impl Store {
     ) -> Result<Option<QuarantineEntry>, StoreError> {
         let (by, note, settled_at) = (by.to_owned(), note.map(str::to_owned), Timestamp::now());
         let entry = self.entry(organization, AuditAction::QuarantineDiscarded).with_target(id);
-        let held: Vec<QuarantinedSubmission> = self
-            .write(move |session| {
-                let discarded =
-                    DiscardUpdate { organization, id, settled_at, settled_by: &by, note: note.as_deref() };
-                if session.execute(session.sql.quarantine.discard, &[discarded])? > 0 {
-                    audit::record(session, std::slice::from_ref(&entry))?;
-                }
-                session.load(session.sql.quarantine.entry, &[ScopedId { organization, id }])
-            })
-            .await?;
-        let entry = held.into_iter().next().map(|held| held.entry.read());
-        Ok(entry.transpose()?.map(|(entry, _)| entry))
+        self.write(move |session| {
+            let settled = (by.as_str(), settled_at);
+            if query!(session, quarantine::discard_entry(organization, id, note.as_deref(), settled))? > 0 {
+                audit::record(session, std::slice::from_ref(&entry))?;
+            }
+            let found = query!(session, quarantine::find_entry(organization, id))?;
+            Ok(found.map(|(entry, _)| entry))
+        })
+        .await
     }
 }

@@ -1,10 +1,6 @@
 //! The limits of one organization, for rows that every process keeps in memory or that lists show.
 
-use leadgate_domain::OrganizationId;
-
-use crate::connection::StoreConnection;
 use crate::error::{StoreError, TransactionError};
-use crate::rows::InOrganization;
 
 pub(crate) const SOURCES: Quota = Quota {
     what: "sources",
@@ -40,22 +36,12 @@ pub(crate) struct Quota {
 }
 
 impl Quota {
-    /// Whether this many are allowed. Within the transaction that adds one, so that it is undone if not.
+    /// Whether this many are allowed. Within the transaction that adds one, so that it is undone if not. The caller
+    /// holds a lock that keeps the number.
     pub(crate) fn check(self, number: u64) -> Result<(), TransactionError> {
         if number <= u64::from(self.most) {
             return Ok(());
         }
         Err(StoreError::TooMany { what: self.what, most: self.most, remedy: self.remedy }.into())
-    }
-
-    /// [`Quota::check`] for what `statement` counts. The caller holds a lock that keeps the number.
-    pub(crate) fn check_counted(
-        self,
-        session: &mut StoreConnection,
-        statement: &'static str,
-        organization: OrganizationId,
-    ) -> Result<(), TransactionError> {
-        let counted: Option<u64> = session.find(statement, InOrganization { organization })?;
-        self.check(counted.unwrap_or(0))
     }
 }

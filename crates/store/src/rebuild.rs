@@ -9,15 +9,15 @@ use leadgate_domain::{
     Outcome, ResolvedOutcome, ResolvedSubmission, Stage, Submission, SubmissionId, Suppression,
     SuppressionMatches, Trace, Trust, matched_by_mailbox_only,
 };
-use serde::Deserialize;
 
 use crate::audit;
 use crate::commit::suppression_keys;
+use crate::connection::query;
 use crate::error::{StoreError, TransactionError};
-use crate::rows::{LockMode, ScopedId};
+use crate::locks::LockMode;
+use crate::rows::ScopedId;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
-use crate::submissions::{StoredSubmission, unwrap};
 
 /// A submission that created or updated a lead, with its repair if it has one.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,25 +27,6 @@ pub struct Contributor {
     pub submission: Submission,
     /// Whether its content was erased by age. The lead still has the values and cannot be rebuilt from it.
     pub erased: bool,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct ContributorRow {
-    lead: LeadId,
-    outcome: Outcome,
-    submission: StoredSubmission,
-    repair: Option<String>,
-}
-
-impl ContributorRow {
-    fn read(self) -> Result<Contributor, StoreError> {
-        let erased = self.submission.is_erased();
-        let stored = self.submission.submission()?;
-        let repaired = self.repair.as_deref().map(unwrap).transpose()?;
-        // A repaired submission keeps its id.
-        let submission = repaired.map_or(stored.clone(), |repaired| Submission { id: stored.id, ..repaired });
-        Ok(Contributor { lead: self.lead, outcome: self.outcome, submission, erased })
-    }
 }
 
 /// A lead to rebuild, with its contributors as they are read now.
@@ -87,13 +68,11 @@ impl Store {
         organization: OrganizationId,
         leads: &[LeadId],
     ) -> Result<Vec<Contributor>, StoreError> {
-        let wanted: Vec<_> = leads.iter().map(|id| ScopedId { organization, id: *id }).collect();
-        if wanted.is_empty() {
+        if leads.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<ContributorRow> =
-            self.read(move |session| session.load(session.sql.submissions.of_leads, &wanted)).await?;
-        rows.into_iter().map(ContributorRow::read).collect()
+        let leads = leads.to_vec();
+        self.read(move |session| query!(session, submissions::contributors(organization, &leads))).await
     }
 
     /// Rebuilds leads of one organization in one transaction. Returns the result of each lead, in order. With

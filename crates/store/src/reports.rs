@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use leadgate_domain::{Day, Eligibility, OrganizationId, Outcome, SourceId, SubmissionId, Timestamp};
+use leadgate_domain::{Day, Eligibility, OrganizationId, Outcome, Reason, SourceId, SubmissionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::connection::StoreConnection;
-use crate::error::{StoreError, TransactionError};
-use crate::rows::InSource;
+use crate::connection::{StoreConnection, query};
+use crate::error::StoreError;
 use crate::store::Store;
+use crate::values::{Id, parse_code};
 
 /// Counts of submissions by outcome, and of the leads that they created or updated by current eligibility.
 ///
@@ -56,18 +56,17 @@ pub struct IntakeReport {
     pub sources: Vec<SourceIntakeCounts>,
 }
 
-#[derive(Serialize)]
-struct ReceivedRange {
-    organization: OrganizationId,
-    source: Option<SourceId>,
-    first: SubmissionId,
-    end: SubmissionId,
+/// Submissions by the time in their ids.
+pub(crate) struct ReceivedRange {
+    pub(crate) organization: OrganizationId,
+    pub(crate) source: Option<SourceId>,
+    pub(crate) first: SubmissionId,
+    /// After the last one.
+    pub(crate) end: SubmissionId,
 }
 
 /// How many there are of one kind.
-#[derive(Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
-enum IntakeCountRow {
+pub(crate) enum IntakeCountRow {
     Submissions {
         source: SourceId,
         code: Outcome,
@@ -87,6 +86,28 @@ enum IntakeCountRow {
     },
 }
 
+impl IntakeCountRow {
+    /// From what is counted, its source, its code, its reason and how many there are.
+    pub(crate) fn read(
+        (of, source, code, reason, count): (String, Option<Id>, String, Option<String>, i64),
+    ) -> Result<Self, StoreError> {
+        let (source, count) = (source.map(SourceId::from), count.unsigned_abs());
+        let unknown = || StoreError::Bug(format!("a report of {of} with the code {code}"));
+        match (of.as_str(), source) {
+            ("submissions", Some(source)) => {
+                let code = parse_code(&code).ok_or_else(unknown)?;
+                Ok(Self::Submissions { source, code, reason, count })
+            }
+            ("leads", source) => {
+                let code = parse_code(&code).ok_or_else(unknown)?;
+                Ok(Self::Leads { source, code, count })
+            }
+            ("held", source) => Ok(Self::Held { source, code, count }),
+            _ => Err(unknown()),
+        }
+    }
+}
+
 /// Counts of the last leads of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecentLeads {
@@ -104,9 +125,14 @@ impl Store {
         source: SourceId,
         most: u32,
     ) -> Result<RecentLeads, StoreError> {
-        let scope = InSource { organization, source, most };
-        let counted = self.read(move |session| session.find(session.sql.reports.recent_leads, scope)).await?;
-        Ok(counted.unwrap_or_default())
+        let leads = self
+            .read(move |session| query!(session, reports::reasons_of_last_leads(organization, source, most)))
+            .await?;
+        let has_no_contact =
+            |reasons: &&Vec<String>| reasons.iter().any(|one| one == Reason::NoContact.as_str());
+        let no_contact = leads.iter().filter(has_no_contact).count();
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        Ok(RecentLeads { leads: count(leads.len()), no_contact: count(no_contact) })
     }
 
     /// The current outcomes of the submissions that were received on a day: of the organization with the
@@ -122,7 +148,7 @@ impl Store {
         day: &Day,
     ) -> Result<IntakeReport, StoreError> {
         let received = ReceivedRange::for_day(organization, source, day);
-        let counted = self.read(move |session| count(session, &received)).await?;
+        let counted = self.read(move |session| query!(session, reports::count_intake(&received))).await?;
         Ok(IntakeReport::new(source, day, counted))
     }
 
@@ -136,7 +162,8 @@ impl Store {
         permit: impl Send + 'static,
     ) -> Result<IntakeReport, StoreError> {
         let received = ReceivedRange::for_day(organization, source, day);
-        let counted = self.read_without_timeout(permit, move |session| count(session, &received)).await?;
+        let count = move |session: &mut StoreConnection| query!(session, reports::count_intake(&received));
+        let counted = self.read_without_timeout(permit, count).await?;
         Ok(IntakeReport::new(source, day, counted))
     }
 }
@@ -146,15 +173,6 @@ impl ReceivedRange {
         let (first, end) = (SubmissionId::min_at(day.start()), SubmissionId::min_at(day.end()));
         Self { organization, source, first, end }
     }
-}
-
-fn count(
-    session: &mut StoreConnection,
-    received: &ReceivedRange,
-) -> Result<Vec<IntakeCountRow>, TransactionError> {
-    let reports = &session.sql.reports;
-    let text = if received.source.is_some() { reports.intake_of_source } else { reports.intake };
-    session.load(text, std::slice::from_ref(received))
 }
 
 impl IntakeReport {

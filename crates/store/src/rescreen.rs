@@ -5,22 +5,23 @@
 //! without a value. For these, leads are read in pages, each in a separate transaction, while the entry is
 //! marked as pending. Meanwhile the entry holds all new leads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::{
-    Judge, Lead, LeadId, OrganizationId, Suppression, SuppressionKey, SuppressionKind, Timestamp,
+    Judge, KeyHash, Lead, LeadId, OrganizationId, Suppression, SuppressionKey, SuppressionKind, Timestamp,
 };
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::connection::StoreConnection;
+use crate::connection::{StoreConnection, query};
 use crate::error::{StoreError, TransactionError};
-use crate::rows::{AdvisoryLock, AfterId, LeadsWithListedValue, LockMode, ScopedId, reversed};
+use crate::locks::{AdvisoryLock, LockMode};
+use crate::rows::{LeadsWithListedValue, ScopedId, StoredContact};
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
-use crate::suppressions::{PageAfterSuppression, SuppressionCursor};
+use crate::suppressions::{StoredSuppression, SuppressionCursor};
+use crate::values::reversed;
 
 mod contacts;
 
@@ -38,63 +39,70 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 const SETTLED_AT_ONCE: usize = 1_000;
 
 /// An entry of which stored leads have yet to learn.
-#[derive(Deserialize)]
-struct PendingEntryRow {
-    #[serde(flatten)]
+struct PendingEntry {
     entry: Suppression,
     pending_since: Timestamp,
 }
 
 /// An entry as it was read. An entry that was changed since then stays pending.
-#[derive(Serialize, Clone)]
-struct SettledRow {
-    #[serde(flatten)]
-    key: SuppressionKey,
-    list: String,
-    pending_since: Timestamp,
-    /// When it was read, before any lead was looked at.
-    now: Timestamp,
+#[derive(Clone)]
+pub(crate) struct AppliedEntry {
+    pub(crate) key: SuppressionKey,
+    pub(crate) list: String,
+    pub(crate) pending_since: Timestamp,
+    /// Before any lead was looked at.
+    pub(crate) read_at: Timestamp,
 }
 
-impl SettledRow {
-    fn from_pending(pending: &PendingEntryRow, now: Timestamp) -> Self {
-        let PendingEntryRow { entry, pending_since } = pending;
-        Self { key: entry.key, list: entry.list.clone(), pending_since: *pending_since, now }
+impl AppliedEntry {
+    fn from_pending(pending: &PendingEntry, read_at: Timestamp) -> Self {
+        let PendingEntry { entry, pending_since } = pending;
+        Self { key: entry.key, list: entry.list.clone(), pending_since: *pending_since, read_at }
     }
 }
 
 /// Which pending entries are read.
 #[derive(Clone, Copy)]
-enum PendingFilter {
+pub(crate) enum PendingFilter {
     All,
     /// Those that name one phone or one email.
     ContactEntries,
 }
 
 /// A page of the leads at a domain.
-#[derive(Serialize, Clone)]
-struct LeadsAtDomain {
-    organization: OrganizationId,
-    /// Reversed, as all that follows.
-    domain: String,
-    /// What no address at the domain reaches.
-    below: String,
-    after: String,
-    id: Uuid,
-    most: u32,
+#[derive(Clone)]
+pub(crate) struct LeadsAtDomain {
+    pub(crate) organization: OrganizationId,
+    /// The place in a reversed address of what stands before the domain.
+    pub(crate) separator: i32,
+    /// What no reversed address at the domain reaches.
+    pub(crate) below: String,
+    /// The reversed address of the last lead of the page before.
+    pub(crate) after: String,
+    pub(crate) id: Uuid,
+    pub(crate) most: u32,
 }
 
 impl LeadsAtDomain {
     /// In ASCII `.` comes before `@`, and `A` next after it.
-    fn start(organization: OrganizationId, domain: &str) -> Self {
+    pub(crate) fn start(organization: OrganizationId, domain: &str) -> Self {
         let domain = reversed(domain);
+        let separator = i32::try_from(domain.chars().count()).unwrap_or(i32::MAX).saturating_add(1);
         let (below, after) = (format!("{domain}A"), format!("{domain}."));
-        Self { organization, domain, below, after, id: Uuid::nil(), most: PAGE }
+        Self { organization, separator, below, after, id: Uuid::nil(), most: PAGE }
     }
 }
 
+/// A page of the leads with a phone or an email.
+#[derive(Clone)]
+pub(crate) struct LeadsWithValue {
+    pub(crate) organization: OrganizationId,
+    pub(crate) value: StoredContact<'static>,
+    pub(crate) after: Uuid,
+    pub(crate) most: u32,
+}
+
 /// What of a lead a digest may be of.
-#[derive(Deserialize)]
 pub(crate) struct LeadContact {
     pub(crate) id: LeadId,
     pub(crate) phone: Option<String>,
@@ -130,7 +138,7 @@ impl Store {
             after = page.last().map(|last| SuppressionCursor::from_entry(&last.entry));
             let mut contacts = Vec::new();
             for pending in page {
-                let row = SettledRow::from_pending(&pending, now);
+                let row = AppliedEntry::from_pending(&pending, now);
                 if contact(&pending.entry).is_some() {
                     contacts.push((pending.entry, row));
                 } else if pending.entry.form.is_plain() && pending.entry.value.is_some() {
@@ -163,15 +171,15 @@ impl Store {
         after: Option<SuppressionCursor>,
         most: u32,
         filter: PendingFilter,
-    ) -> Result<(Timestamp, Vec<PendingEntryRow>), StoreError> {
+    ) -> Result<(Timestamp, Vec<PendingEntry>), StoreError> {
         self.read(move |session| {
             let now = session.now()?;
-            let text = match filter {
-                PendingFilter::All => session.sql.suppressions.pending,
-                PendingFilter::ContactEntries => session.sql.suppressions.pending_contacts,
+            let after = after.as_ref();
+            let found = query!(session, suppressions::pending_page(organization, after, filter, most))?;
+            let pending = |stored: StoredSuppression| {
+                Some(PendingEntry { pending_since: stored.pending_since?, entry: stored.entry })
             };
-            let after = PageAfterSuppression::new(organization, after.as_ref(), now, most);
-            Ok((now, session.load(text, &[after])?))
+            Ok((now, found.into_iter().filter_map(pending).collect()))
         })
         .await
     }
@@ -182,12 +190,9 @@ impl Store {
     ///
     /// To lock the organization alone would be a wait without polling, but would stop all its commits.
     async fn wait_for_running_commits(&self, organization: OrganizationId) -> Result<(), StoreError> {
-        let running = move |session: &mut StoreConnection| {
-            let Some(sharing) = session.sql.leads.sharing else { return Ok(BTreeSet::new()) };
-            let locks = AdvisoryLock::for_organizations([(organization, LockMode::Shared)]);
-            let names: Vec<String> = session.load(sharing, &locks)?;
-            Ok(names.into_iter().collect())
-        };
+        let locks = AdvisoryLock::for_organizations([(organization, LockMode::Shared)]);
+        let Some(lock) = locks.first().copied() else { return Ok(()) };
+        let running = move |session: &mut StoreConnection| query!(session, locks::shared_lock_holders(&lock));
         let mut earlier: BTreeSet<String> = self.read(running).await?;
         let mut pause = FIRST_PAUSE;
         while !earlier.is_empty() {
@@ -198,7 +203,7 @@ impl Store {
         Ok(())
     }
 
-    async fn mark_applied(&self, rows: Vec<SettledRow>) -> Result<(), StoreError> {
+    async fn mark_applied(&self, rows: Vec<AppliedEntry>) -> Result<(), StoreError> {
         self.write(move |session| settle(session, &rows)).await
     }
 
@@ -211,8 +216,7 @@ impl Store {
         let mut at = LeadsAtDomain::start(entry.key.organization, entry.value.as_deref().unwrap_or_default());
         loop {
             let asked = at.clone();
-            let found = self.read(move |session| session.load(session.sql.leads.at_domain, &[asked]));
-            let found: Vec<(String, LeadId)> = found.await?;
+            let found = self.read(move |session| query!(session, contacts::page_at_domain(&asked))).await?;
             let Some((email, id)) = found.last() else { return Ok(()) };
             (at.after, at.id) = (email.clone(), id.as_uuid());
             looked_at(found.len());
@@ -230,11 +234,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut id = Uuid::nil();
         loop {
-            let after = AfterId { organization, id, most: PAGE };
             let judging = Arc::clone(judge);
             let (last, count, concerned) = self
                 .read(move |session| {
-                    let contacts: Vec<LeadContact> = session.load(session.sql.leads.contacts, &[after])?;
+                    let contacts = query!(session, contacts::page_of_contacts(organization, id, PAGE))?;
                     let last = contacts.last().map(|contact| contact.id.as_uuid());
                     let concerned = concerned(session, organization, &contacts, judging.as_ref())?;
                     Ok((last, contacts.len(), concerned))
@@ -281,8 +284,9 @@ pub(crate) fn shared_by_many(
     if named.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let crowded: Vec<_> = session.load(session.sql.leads.crowded, named)?;
-    Ok(crowded.into_iter().collect())
+    let crowded = query!(session, contacts::crowded(named))?;
+    let values = crowded.into_iter().filter_map(|place| named.get(place));
+    Ok(values.map(|named| (named.kind, named.value.to_owned())).collect())
 }
 
 /// Decides the leads with these values again, except leads that another transaction has locked.
@@ -294,7 +298,7 @@ pub(crate) fn reassess_unlocked(
     if listed.is_empty() {
         return Ok(());
     }
-    let leads = session.load(session.sql.leads.lock_listed_free, listed)?;
+    let leads = query!(session, contacts::lock_listed_free(listed))?;
     reassess(&mut StoreTransaction::new(session), leads, judge)
 }
 
@@ -308,7 +312,7 @@ pub(crate) fn reassess_listed(
     if listed.is_empty() {
         return Ok(());
     }
-    let leads = session.load(session.sql.leads.lock_listed, listed)?;
+    let leads = query!(session, contacts::lock_listed(listed))?;
     reassess(&mut StoreTransaction::new(session), leads, judge)
 }
 
@@ -340,17 +344,20 @@ fn concerned(
         judge.suppression_keys_of_contact(organization, contact.phone.as_deref(), contact.email.as_deref())
     };
     let watched: Vec<_> = contacts.iter().map(|contact| (contact.id, keys(contact))).collect();
-    let asked: BTreeSet<_> = watched.iter().flat_map(|(_, keys)| keys).copied().collect();
-    if asked.is_empty() {
-        return Ok(BTreeSet::new());
+    let mut asked: BTreeMap<SuppressionKind, BTreeSet<KeyHash>> = BTreeMap::new();
+    for key in watched.iter().flat_map(|(_, keys)| keys) {
+        asked.entry(key.kind).or_default().insert(key.key);
     }
-    let asked: Vec<_> = asked.into_iter().collect();
-    let pending: Vec<SuppressionKey> = session.load(session.sql.suppressions.among_pending, &asked)?;
-    let pending: BTreeSet<_> = pending.into_iter().collect();
+    let mut pending = BTreeSet::new();
+    for (kind, keys) in asked {
+        let keys = keys.into_iter().collect();
+        let found = query!(session, suppressions::pending_keys(organization, kind, keys))?;
+        pending.extend(found.into_iter().map(|key| SuppressionKey { organization, kind, key }));
+    }
     let named = watched.into_iter().filter(|(_, keys)| keys.iter().any(|key| pending.contains(key)));
     Ok(named.map(|(id, _)| id).collect())
 }
 
-fn settle(session: &mut StoreConnection, rows: &[SettledRow]) -> Result<(), TransactionError> {
-    if rows.is_empty() { Ok(()) } else { session.execute(session.sql.suppressions.settle, rows).map(drop) }
+fn settle(session: &mut StoreConnection, applied: &[AppliedEntry]) -> Result<(), TransactionError> {
+    if applied.is_empty() { Ok(()) } else { query!(session, suppressions::settle_entries(applied)) }
 }

@@ -6,13 +6,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use leadgate_domain::{AuditAction, OrganizationId, Retention, SubmissionId, Timestamp};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::audit;
-use crate::erasure::{ErasureCause, UuidRangePage, redact};
+use crate::connection::query;
+use crate::erasure::{ErasureCause, redact};
 use crate::error::StoreError;
-use crate::rows::InOrganization;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 use crate::sweep::skip_failing_organization;
@@ -42,31 +41,36 @@ pub struct SweepResult {
     pub more: bool,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct RetentionRow {
-    organization: OrganizationId,
-    #[serde(flatten)]
-    retention: Retention,
-    #[serde(default, skip_serializing)]
-    submissions_swept_to: Option<Uuid>,
-    #[serde(default, skip_serializing)]
-    last_full_sweep_at: Option<Timestamp>,
-    #[serde(default, skip_serializing)]
-    leads_swept_to: Option<Uuid>,
+/// The settings of an organization, and how far sweeps came.
+#[derive(Clone, Copy)]
+pub(crate) struct OrganizationRetention {
+    pub(crate) organization: OrganizationId,
+    pub(crate) retention: Retention,
+    pub(crate) submissions_swept_to: Option<Uuid>,
+    pub(crate) last_full_sweep_at: Option<Timestamp>,
+    pub(crate) leads_swept_to: Option<Uuid>,
 }
 
-#[derive(Serialize)]
-struct SweepProgress {
-    organization: OrganizationId,
-    submissions_swept_to: Uuid,
-    last_full_sweep_at: Option<Timestamp>,
+pub(crate) struct SubmissionSweepProgress {
+    pub(crate) organization: OrganizationId,
+    pub(crate) swept_to: Uuid,
+    pub(crate) last_full_sweep_at: Option<Timestamp>,
 }
 
-#[derive(Deserialize)]
-struct OldEntry {
-    id: Uuid,
-    submission: SubmissionId,
-    quarantined_at: Timestamp,
+/// A page of the rows of an organization whose ids are after one and before another.
+#[derive(Clone, Copy)]
+pub(crate) struct UuidRangePage {
+    pub(crate) organization: OrganizationId,
+    /// After this one.
+    pub(crate) id: Uuid,
+    pub(crate) before: Uuid,
+    pub(crate) most: u32,
+}
+
+pub(crate) struct OldQuarantineEntry {
+    pub(crate) id: Uuid,
+    pub(crate) submission: SubmissionId,
+    pub(crate) quarantined_at: Timestamp,
 }
 
 /// Before every id that is made from that time on.
@@ -78,8 +82,8 @@ pub(crate) fn first_id_at(at: Timestamp) -> Uuid {
 impl Store {
     /// The retention settings of the organization. By default nothing is erased.
     pub async fn retention(&self, organization: OrganizationId) -> Result<Retention, StoreError> {
-        let row = self.retention_row(organization).await?;
-        Ok(row.map(|row| row.retention).unwrap_or_default())
+        let stored = self.find_retention(organization).await?;
+        Ok(stored.map(|stored| stored.retention).unwrap_or_default())
     }
 
     pub async fn set_retention(
@@ -87,17 +91,9 @@ impl Store {
         organization: OrganizationId,
         retention: Retention,
     ) -> Result<(), StoreError> {
-        let row = RetentionRow {
-            organization,
-            retention,
-            submissions_swept_to: None,
-            last_full_sweep_at: None,
-            leads_swept_to: None,
-        };
-        let entry =
-            self.entry(organization, AuditAction::RetentionSet).with_detail("retention", row.retention);
+        let entry = self.entry(organization, AuditAction::RetentionSet).with_detail("retention", retention);
         self.write(move |session| {
-            session.execute(session.sql.retention.set, &[row])?;
+            query!(session, retention::set_retention(organization, retention))?;
             audit::record(session, std::slice::from_ref(&entry))
         })
         .await
@@ -109,85 +105,83 @@ impl Store {
     /// Each organization gets limited time in each round, so that one with much data does not delay others.
     /// After a run that reached its deadline, the next run starts with the following organization.
     pub async fn sweep_retention(&self, deadline: Instant) -> Result<SweepResult, StoreError> {
-        let rows = self.read(|session| session.load_all(session.sql.retention.all));
+        let all = self.read(|session| query!(session, retention::all_retention())).await?;
         let mut last = self.sweep_position(RETENTION_SWEEP).await?;
-        let (mut waiting, mut swept) = (rotate_after(rows.await?, last), SweepResult::default());
-        while let Some(row) = waiting.pop_front() {
+        let (mut waiting, mut swept) = (rotate_after(all, last), SweepResult::default());
+        while let Some(turn_of) = waiting.pop_front() {
             if swept.is_past_deadline(deadline) {
                 self.set_sweep_position(RETENTION_SWEEP, last).await?;
                 break;
             }
-            let (organization, mut turn) = (row.organization, SweepResult::default());
-            let ended =
-                self.sweep_row(row, deadline.min(Instant::now() + TIME_PER_ORGANIZATION), &mut turn).await;
+            let (organization, mut turn) = (turn_of.organization, SweepResult::default());
+            let until = deadline.min(Instant::now() + TIME_PER_ORGANIZATION);
+            let ended = self.sweep_organization(turn_of, until, &mut turn).await;
             skip_failing_organization(organization, "retention", ended)?;
             swept.add(turn);
             if turn.more {
-                waiting.extend(self.retention_row(organization).await?);
+                waiting.extend(self.find_retention(organization).await?);
             }
             last = Some(organization.as_uuid());
         }
         Ok(swept)
     }
 
-    async fn retention_row(&self, organization: OrganizationId) -> Result<Option<RetentionRow>, StoreError> {
-        let scope = [InOrganization { organization }];
-        let found: Vec<RetentionRow> =
-            self.read(move |session| session.load(session.sql.retention.by_organization, &scope)).await?;
-        Ok(found.into_iter().next())
+    async fn find_retention(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Option<OrganizationRetention>, StoreError> {
+        self.read(move |session| query!(session, retention::find_retention(organization))).await
     }
 
     /// What is quickly done comes first.
-    async fn sweep_row(
+    async fn sweep_organization(
         &self,
-        row: RetentionRow,
+        stored: OrganizationRetention,
         deadline: Instant,
         swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
-        self.sweep_audit(row, deadline, swept).await?;
-        self.sweep_quarantine(row, deadline, swept).await?;
-        self.sweep_submissions(row, deadline, swept).await?;
-        self.sweep_leads(row, deadline, swept).await
+        self.sweep_audit(stored, deadline, swept).await?;
+        self.sweep_quarantine(stored, deadline, swept).await?;
+        self.sweep_submissions(stored, deadline, swept).await?;
+        self.sweep_leads(stored, deadline, swept).await
     }
 
     async fn sweep_submissions(
         &self,
-        row: RetentionRow,
+        stored: OrganizationRetention,
         deadline: Instant,
         swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
-        let Some(age) = row.retention.submissions else { return Ok(()) };
-        let (organization, now) = (row.organization, self.now().await?);
+        let Some(age) = stored.retention.submissions else { return Ok(()) };
+        let (organization, now) = (stored.organization, self.now().await?);
         // An unfinished pass is continued.
-        let is_due = row.last_full_sweep_at.is_some_and(|at| now.since(at) >= FULL_SWEEP_INTERVAL);
-        let last_full_sweep_at = row.last_full_sweep_at.filter(|_| !is_due);
+        let is_due = stored.last_full_sweep_at.is_some_and(|at| now.since(at) >= FULL_SWEEP_INTERVAL);
+        let last_full_sweep_at = stored.last_full_sweep_at.filter(|_| !is_due);
         let mut page = UuidRangePage {
             organization,
-            id: row.submissions_swept_to.filter(|_| !is_due).unwrap_or_default(),
+            id: stored.submissions_swept_to.filter(|_| !is_due).unwrap_or_default(),
             before: first_id_at(now.minus(age)),
             most: PAGE,
         };
         while !swept.is_past_deadline(deadline) {
-            let found = self.read(move |session| session.load(session.sql.retention.submissions, &[page]));
-            let found: Vec<(SubmissionId, bool)> = found.await?;
+            let found =
+                self.read(move |session| query!(session, retention::submissions_between(page))).await?;
             let Some((last, _)) = found.last() else {
                 if last_full_sweep_at.is_none() {
-                    let finished = SweepProgress {
-                        organization,
-                        submissions_swept_to: page.id,
-                        last_full_sweep_at: Some(now),
-                    };
+                    let last_full_sweep_at = Some(now);
+                    let finished =
+                        SubmissionSweepProgress { organization, swept_to: page.id, last_full_sweep_at };
                     self.save_submission_progress(finished).await?;
                 }
                 break;
             };
             page.id = last.as_uuid();
             let old: Vec<_> = found.iter().filter(|(_, erased)| !erased).map(|(id, _)| *id).collect();
-            let progress = SweepProgress { organization, submissions_swept_to: page.id, last_full_sweep_at };
+            let progress = SubmissionSweepProgress { organization, swept_to: page.id, last_full_sweep_at };
             let erased = self.write(move |session| {
                 StoreTransaction::new(session).lock_shared(organization)?;
                 let erased = redact(session, organization, &old, &[], ErasureCause::Retention)?;
-                session.execute(session.sql.retention.progress, std::slice::from_ref(&progress))?;
+                query!(session, retention::set_submission_progress(&progress))?;
                 Ok(erased.submissions)
             });
             swept.submissions += erased.await?;
@@ -195,26 +189,22 @@ impl Store {
         Ok(())
     }
 
-    async fn save_submission_progress(&self, progress: SweepProgress) -> Result<(), StoreError> {
-        self.write(move |session| {
-            session.execute(session.sql.retention.progress, std::slice::from_ref(&progress)).map(drop)
-        })
-        .await
+    async fn save_submission_progress(&self, progress: SubmissionSweepProgress) -> Result<(), StoreError> {
+        self.write(move |session| query!(session, retention::set_submission_progress(&progress))).await
     }
 
     async fn sweep_quarantine(
         &self,
-        row: RetentionRow,
+        stored: OrganizationRetention,
         deadline: Instant,
         swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
-        let Some(age) = row.retention.quarantine else { return Ok(()) };
-        let (organization, limit) = (row.organization, self.now().await?.minus(age));
+        let Some(age) = stored.retention.quarantine else { return Ok(()) };
+        let (organization, limit) = (stored.organization, self.now().await?.minus(age));
         let mut page =
             UuidRangePage { organization, id: Uuid::nil(), before: first_id_at(limit), most: PAGE };
         while !swept.is_past_deadline(deadline) {
-            let found = self.read(move |session| session.load(session.sql.retention.entries, &[page]));
-            let found: Vec<OldEntry> = found.await?;
+            let found = self.read(move |session| query!(session, retention::entries_between(page))).await?;
             let Some(last) = found.last() else { break };
             page.id = last.id;
             let old: Vec<_> = found.into_iter().filter(|entry| entry.quarantined_at < limit).collect();
@@ -232,16 +222,16 @@ impl Store {
 
     async fn sweep_audit(
         &self,
-        row: RetentionRow,
+        stored: OrganizationRetention,
         deadline: Instant,
         swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
-        let Some(age) = row.retention.audit else { return Ok(()) };
+        let Some(age) = stored.retention.audit else { return Ok(()) };
         let before = first_id_at(self.now().await?.minus(age));
-        let page = UuidRangePage { organization: row.organization, id: Uuid::nil(), before, most: PAGE };
+        let page = UuidRangePage { organization: stored.organization, id: Uuid::nil(), before, most: PAGE };
         while !swept.is_past_deadline(deadline) {
             let gone =
-                self.write(move |session| session.execute(session.sql.retention.audit, &[page])).await?;
+                self.write(move |session| query!(session, retention::delete_audit_between(page))).await?;
             swept.audited += gone;
             if gone == 0 {
                 break;
@@ -267,7 +257,7 @@ impl SweepResult {
 }
 
 /// In the order of their organizations, beginning after the last one that had its turn.
-fn rotate_after(mut rows: Vec<RetentionRow>, last: Option<Uuid>) -> VecDeque<RetentionRow> {
+fn rotate_after(mut rows: Vec<OrganizationRetention>, last: Option<Uuid>) -> VecDeque<OrganizationRetention> {
     rows.sort_by_key(|row| (Some(row.organization.as_uuid()) <= last, row.organization));
     rows.into()
 }
@@ -279,7 +269,7 @@ mod tests {
     #[test]
     fn a_run_begins_with_the_organization_after_the_last() {
         let owner = |n| OrganizationId::from_uuid(Uuid::from_u128(n));
-        let row = |n| RetentionRow {
+        let row = |n| OrganizationRetention {
             organization: owner(n),
             retention: Retention::default(),
             submissions_swept_to: None,

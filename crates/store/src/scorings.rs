@@ -1,15 +1,13 @@
 //! The scorings of organizations. A version never changes. At most one version is active.
 
 use leadgate_domain::{ActiveScoring, AuditAction, OrganizationId, Scoring, Timestamp};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use crate::audit;
-use crate::connection::StoreConnection;
-use crate::error::{StoreError, TransactionError};
+use crate::connection::query;
+use crate::error::StoreError;
 use crate::installation::advance;
 use crate::quotas;
-use crate::rows::InOrganization;
 use crate::store::Store;
 
 /// A version of an organization's scoring.
@@ -21,35 +19,6 @@ pub struct ScoringRecord {
     pub created_at: Timestamp,
     /// Whether it is the active version.
     pub active: bool,
-}
-
-#[derive(Deserialize)]
-struct ScoringRow {
-    version: u32,
-    document: Value,
-    created_at: Timestamp,
-    active: bool,
-}
-
-#[derive(Serialize)]
-struct NewScoringRow<'a> {
-    organization: OrganizationId,
-    document: &'a Scoring,
-    created_at: Timestamp,
-}
-
-/// This version and those before it.
-#[derive(Serialize)]
-struct OutdatedScorings {
-    organization: OrganizationId,
-    version: u32,
-}
-
-#[derive(Serialize)]
-struct ScoringActivation {
-    organization: OrganizationId,
-    version: Option<u32>,
-    generation: i64,
 }
 
 impl Store {
@@ -64,15 +33,11 @@ impl Store {
         let entry = self.entry(organization, AuditAction::ScoringSet);
         self.write(move |session| {
             let generation = advance(session)?;
-            let added = NewScoringRow { organization, document: &scoring, created_at };
-            let version: Option<u32> = session.find(session.sql.scorings.add, added)?;
+            let version = query!(session, scorings::insert_scoring(organization, &scoring, created_at))?;
             if let Some(number) = version {
-                activate(session, ScoringActivation { organization, version, generation })?;
+                query!(session, scorings::activate_scoring(organization, version, generation))?;
                 let oldest = number.saturating_sub(quotas::SCORINGS);
-                session.execute(
-                    session.sql.scorings.delete,
-                    &[OutdatedScorings { organization, version: oldest }],
-                )?;
+                query!(session, scorings::delete_scorings(organization, oldest))?;
                 audit::record(session, &[entry.clone().with_detail("version", version)])?;
             }
             Ok(version)
@@ -83,16 +48,7 @@ impl Store {
     /// The scorings of an organization by version. Versions that only a newer build can read are omitted with
     /// a warning.
     pub async fn scorings(&self, organization: OrganizationId) -> Result<Vec<ScoringRecord>, StoreError> {
-        let rows: Vec<ScoringRow> = self
-            .read(move |session| {
-                session.load(session.sql.scorings.by_organization, &[InOrganization { organization }])
-            })
-            .await?;
-        let record = |row: ScoringRow| {
-            let ActiveScoring { version, scoring } = read(row.version, &row.document)?;
-            Some(ScoringRecord { version, scoring, created_at: row.created_at, active: row.active })
-        };
-        Ok(rows.into_iter().filter_map(record).collect())
+        self.read(move |session| query!(session, scorings::scorings_of(organization))).await
     }
 
     /// Activates a version. `None` activates the standard scoring of the build. False if the organization or
@@ -105,7 +61,7 @@ impl Store {
         let entry = self.entry(organization, AuditAction::ScoringSet).with_detail("version", version);
         self.write(move |session| {
             let generation = advance(session)?;
-            let activated = activate(session, ScoringActivation { organization, version, generation })?;
+            let activated = query!(session, scorings::activate_scoring(organization, version, generation))?;
             if activated {
                 audit::record(session, std::slice::from_ref(&entry))?;
             }
@@ -115,18 +71,12 @@ impl Store {
     }
 }
 
-fn activate(session: &mut StoreConnection, activated: ScoringActivation) -> Result<bool, TransactionError> {
-    Ok(session.execute(session.sql.scorings.activate, &[activated])? > 0)
-}
-
 /// `None`, and a warning, for what only a newer build can read. No lead waits for that: its organization's
 /// leads are scored by the standard scoring until this build is replaced, and their traces say so.
-pub(crate) fn read(version: u32, document: &Value) -> Option<ActiveScoring> {
-    match Scoring::read(document) {
-        Ok(scoring) => Some(ActiveScoring { version, scoring }),
-        Err(_) => {
-            tracing::warn!(scoring.version = version, "this build cannot read a scoring");
-            None
-        }
+pub(crate) fn read_scoring(version: u32, document: &str) -> Option<ActiveScoring> {
+    let scoring = serde_json::from_str(document).ok().and_then(|document| Scoring::read(&document).ok());
+    if scoring.is_none() {
+        tracing::warn!(scoring.version = version, "this build cannot read a scoring");
     }
+    Some(ActiveScoring { version, scoring: scoring? })
 }

@@ -140,7 +140,7 @@ mod tests {
 
     fn at(generation: i64, keys: Vec<ApiKey>) -> DirectoryChanges {
         let epoch = uuid::Uuid::nil();
-        let (organizations, sources, now) = (Vec::new(), Vec::new(), None);
+        let (organizations, sources, now) = (Vec::new(), Vec::new(), Timestamp::now());
         DirectoryChanges { generation, shards: 1, organizations, sources, keys, epoch, now }
     }
 

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::config::StoreConfig;
 use crate::connection::StoreConnection;
 use crate::error::{StoreError, StoreFailure, TransactionError};
+use crate::locks::AdvisoryLock;
 use crate::pool::{ConnectionTarget, Pool};
 use crate::{postgres, sqlite};
 
@@ -195,10 +196,19 @@ impl Store {
         T: Send + 'static,
         W: FnMut(&mut StoreConnection) -> Result<T, TransactionError> + Send + 'static,
     {
+        self.write_locked(Vec::new(), work).await
+    }
+
+    /// The same, with locks of organizations from its beginning on.
+    pub(crate) async fn write_locked<T, W>(&self, locks: Vec<AdvisoryLock>, work: W) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        W: FnMut(&mut StoreConnection) -> Result<T, TransactionError> + Send + 'static,
+    {
         let pool = match self {
             Self::Postgres(store) => &store.pool,
             Self::Sqlite(store) => &store.writer,
         };
-        pool.run(move |session| session.transaction(work)).await
+        pool.run(move |session| session.transaction(&locks, work)).await
     }
 }

@@ -2,53 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::{
     Claim, ClaimKey, ConsentEvidence, Judge, Lead, LeadId, ListEntry, NormalizedSubmission, OrganizationId,
-    Outcome, QuarantineReason, QuarantineRelease, ResolvedSubmission, Submission, SubmissionId, Suppression,
-    SuppressionKey, SuppressionMatches, Timestamp, Trace,
+    Outcome, QuarantineReason, ResolvedSubmission, Submission, SubmissionId, Suppression, SuppressionKey,
+    SuppressionMatches, Timestamp, Trace,
 };
+use uuid::Uuid;
 
-use crate::commit::{SubmissionKey, valid_release};
-use crate::connection::StoreConnection;
+use crate::commit::{SubmissionKey, key_of, valid_release};
+use crate::connection::{StoreConnection, query};
 use crate::erasure::{self, ErasureCause};
 use crate::error::{StoreError, TransactionError};
+use crate::locks::{AdvisoryLock, LockMode};
 use crate::rebuild::Contributors;
-use crate::rows::{
-    AdvisoryLock, LeadRow, LockMode, OutcomeRow, PersonRow, QuarantineRow, ReleaseRow, ScopedId,
-    SubmissionRow,
-};
-use crate::sql::Sql;
+use crate::rows::{NewOutcome, NewQuarantineEntry, ScopedId, SubmissionToStore};
+use crate::submissions::wrap_submission;
 use crate::suppressions;
 
 /// The statements of one transaction. A step without rows is skipped.
 pub(crate) struct StoreTransaction<'s> {
     session: &'s mut StoreConnection,
-    sql: &'static Sql,
     now: Timestamp,
 }
 
 impl<'s> StoreTransaction<'s> {
     pub(crate) fn new(session: &'s mut StoreConnection) -> Self {
-        let sql = session.sql;
-        Self { session, sql, now: Timestamp::now() }
-    }
-
-    fn execute<R: serde::Serialize>(
-        &mut self,
-        text: &'static str,
-        rows: &[R],
-    ) -> Result<usize, TransactionError> {
-        if rows.is_empty() { Ok(0) } else { self.session.execute(text, rows) }
-    }
-
-    fn load<R: serde::Serialize, T: serde::de::DeserializeOwned>(
-        &mut self,
-        text: &'static str,
-        rows: &[R],
-    ) -> Result<Vec<T>, TransactionError> {
-        if rows.is_empty() { Ok(Vec::new()) } else { self.session.load(text, rows) }
+        Self { session, now: Timestamp::now() }
     }
 
     /// Until the transaction ends.
@@ -56,8 +35,7 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         organizations: impl IntoIterator<Item = (OrganizationId, LockMode)>,
     ) -> Result<(), TransactionError> {
-        let Some(hold) = self.sql.leads.hold else { return Ok(()) };
-        self.execute(hold, &AdvisoryLock::for_organizations(organizations)).map(drop)
+        query!(self.session, locks::lock_organizations(&AdvisoryLock::for_organizations(organizations)))
     }
 
     /// Holds changes of the organization's suppression lists off until the transaction ends.
@@ -102,16 +80,19 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         submissions: impl Iterator<Item = &'a Submission>,
     ) -> Result<BTreeSet<SubmissionKey>, TransactionError> {
-        let rows: Vec<SubmissionRow<'_>> = submissions.map(SubmissionRow::from_submission).collect();
-        self.insert_submission_rows(&rows)
+        let new: Vec<_> =
+            submissions.map(|submission| SubmissionToStore { submission, wrapped: None }).collect();
+        self.insert_new_submissions(&new)
     }
 
-    pub(crate) fn insert_submission_rows(
+    pub(crate) fn insert_new_submissions(
         &mut self,
-        rows: &[SubmissionRow<'_>],
+        new: &[SubmissionToStore<'_>],
     ) -> Result<BTreeSet<SubmissionKey>, TransactionError> {
-        let fresh: Vec<(OrganizationId, SubmissionId)> = self.load(self.sql.submissions.insert, rows)?;
-        Ok(fresh.into_iter().map(|(organization, id)| ScopedId { organization, id }).collect())
+        if new.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        Ok(query!(self.session, submissions::insert_submissions(new))?.into_iter().collect())
     }
 
     /// Releases what is open in the quarantine and was not released by the same release before. The keys of
@@ -121,20 +102,13 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         submissions: impl Iterator<Item = &'a Submission>,
     ) -> Result<BTreeMap<SubmissionKey, bool>, TransactionError> {
-        let rows = submissions.filter_map(|submission| {
-            let QuarantineRelease { released_at, .. } = valid_release(submission)?;
-            Some(ReleaseRow { organization: submission.organization, id: submission.id, released_at })
-        });
-        let rows: Vec<_> = rows.collect();
-        if rows.is_empty() {
+        let releases: Vec<_> = submissions
+            .filter_map(|submission| Some((key_of(submission), valid_release(submission)?.released_at)))
+            .collect();
+        if releases.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let released: Vec<(OrganizationId, SubmissionId, bool)> =
-            self.session.load(self.sql.quarantine.release, &rows)?;
-        Ok(released
-            .into_iter()
-            .map(|(organization, id, apart)| (ScopedId { organization, id }, apart))
-            .collect())
+        Ok(query!(self.session, quarantine::release_entries(&releases))?.into_iter().collect())
     }
 
     /// Of submissions whose ids are taken, keeps those aside whose bodies are not the ones stored. Returns
@@ -146,34 +120,34 @@ impl<'s> StoreTransaction<'s> {
         if taken.is_empty() {
             return Ok(Vec::new());
         }
-        let entries: BTreeMap<_, _> = taken.iter().map(|one| (uuid::Uuid::now_v7(), *one)).collect();
-        let rows = entries.iter().map(|(id, NormalizedSubmission { submission, .. })| {
-            Ok(QuarantineRow {
-                organization: submission.organization,
-                id: *id,
-                submission: submission.id,
-                reason: QuarantineReason::IdReused,
-                body_hash: submission.body_hash,
-                document: Some(wrap_submission(submission)?),
-                quarantined_at: self.now,
-            })
+        let by_entry: BTreeMap<_, _> = taken.iter().map(|one| (Uuid::now_v7(), *one)).collect();
+        let entries = by_entry.iter().map(|(id, NormalizedSubmission { submission, .. })| {
+            let entry = self.quarantine_entry(submission, QuarantineReason::IdReused);
+            Ok(NewQuarantineEntry { id: *id, document: Some(wrap_submission(submission)?), ..entry })
         });
-        let rows = rows.collect::<Result<Vec<_>, TransactionError>>()?;
-        let inserted: Vec<uuid::Uuid> = self.load(self.sql.quarantine.insert_reused, &rows)?;
-        Ok(inserted.iter().filter_map(|id| entries.get(id).copied()).collect())
+        let entries = entries.collect::<Result<Vec<_>, TransactionError>>()?;
+        let inserted = query!(self.session, quarantine::insert_reused(&entries))?;
+        Ok(inserted.iter().filter_map(|id| by_entry.get(id).copied()).collect())
     }
 
-    /// Takes the free keys and locks the others. `claims` must be sorted by key, which prevents deadlocks.
-    pub(crate) fn lock_claims(&mut self, claims: &[Claim]) -> Result<(), TransactionError> {
-        self.execute(self.sql.claims.lock, claims).map(drop)
+    /// Takes the free keys and locks the others. Returns whether all of them were free. `claims` must be sorted
+    /// by key, which prevents deadlocks.
+    pub(crate) fn lock_claims(&mut self, claims: &[Claim]) -> Result<bool, TransactionError> {
+        if claims.is_empty() {
+            return Ok(true);
+        }
+        Ok(query!(self.session, claims::lock_claims(claims))? == claims.len())
     }
 
     pub(crate) fn read_claims(
         &mut self,
         claims: &[Claim],
     ) -> Result<BTreeMap<ClaimKey, Claim>, TransactionError> {
-        let keys: Vec<ClaimKey> = claims.iter().map(|claim| claim.key).collect();
-        let held: Vec<Claim> = self.load(self.sql.claims.read, &keys)?;
+        if claims.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let keys = claims.iter().map(|claim| &claim.key);
+        let held = query!(self.session, claims::read_claims(keys.clone()))?;
         Ok(held.into_iter().map(|claim| (claim.key, claim)).collect())
     }
 
@@ -181,8 +155,7 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         leads: &BTreeSet<ScopedId<LeadId>>,
     ) -> Result<Vec<Lead>, TransactionError> {
-        let rows: Vec<_> = leads.iter().copied().collect();
-        self.load(self.sql.leads.lock, &rows)
+        if leads.is_empty() { Ok(Vec::new()) } else { query!(self.session, leads::lock_leads(leads)) }
     }
 
     /// Without a lock, for who changes nothing.
@@ -190,8 +163,7 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         leads: &BTreeSet<ScopedId<LeadId>>,
     ) -> Result<Vec<Lead>, TransactionError> {
-        let rows: Vec<_> = leads.iter().copied().collect();
-        self.load(self.sql.leads.read, &rows)
+        if leads.is_empty() { Ok(Vec::new()) } else { query!(self.session, leads::read_leads(leads)) }
     }
 
     pub(crate) fn read_suppressions(
@@ -211,25 +183,33 @@ impl<'s> StoreTransaction<'s> {
     }
 
     pub(crate) fn insert_leads(&mut self, leads: &[Lead]) -> Result<(), TransactionError> {
-        let rows: Vec<_> = leads.iter().map(LeadRow::from_lead).collect();
-        self.execute(self.sql.leads.insert, &rows).map(drop)
+        if leads.is_empty() {
+            return Ok(());
+        }
+        let mode = self.session.insert_mode;
+        query!(self.session, leads::insert_leads(mode, leads))
     }
 
     /// All of them exist: the caller has read them under lock.
     pub(crate) fn update_leads(&mut self, leads: &[Lead]) -> Result<(), TransactionError> {
-        let rows: Vec<_> = leads.iter().map(LeadRow::from_lead).collect();
-        match self.execute(self.sql.leads.update, &rows)? == rows.len() {
-            true => Ok(()),
-            false => Err(StoreError::Bug("a lead read under lock was not there to update".to_owned()).into()),
+        if leads.is_empty() || query!(self.session, leads::update_leads(leads))? == leads.len() {
+            return Ok(());
         }
+        Err(StoreError::Bug("a lead read under lock was not there to update".to_owned()).into())
     }
 
     pub(crate) fn write_claims(&mut self, claims: &[Claim]) -> Result<(), TransactionError> {
-        self.execute(self.sql.claims.write, claims).map(drop)
+        if claims.is_empty() {
+            return Ok(());
+        }
+        query!(self.session, claims::update_claims(claims)).map(drop)
     }
 
     pub(crate) fn release_claims(&mut self, keys: &[ClaimKey]) -> Result<(), TransactionError> {
-        self.execute(self.sql.claims.release, keys).map(drop)
+        if keys.is_empty() {
+            return Ok(());
+        }
+        query!(self.session, claims::delete_claims(keys)).map(drop)
     }
 
     /// Locks what [`StoreTransaction::release_public_claims`] deletes later. A commit that this waited for
@@ -239,11 +219,13 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         leads: &BTreeSet<(OrganizationId, LeadId)>,
     ) -> Result<(), TransactionError> {
-        let Some(lock) = self.sql.claims.lock_public else { return Ok(()) };
-        let (rows, mut locked) = (leads_of(leads), BTreeSet::<ClaimKey>::new());
+        if leads.is_empty() {
+            return Ok(());
+        }
+        let mut locked = BTreeSet::new();
         loop {
             let before = locked.len();
-            locked.extend(self.load::<_, ClaimKey>(lock, &rows)?);
+            locked.extend(query!(self.session, claims::lock_public_claims(leads))?);
             if locked.len() == before {
                 return Ok(());
             }
@@ -255,19 +237,23 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         leads: &BTreeSet<(OrganizationId, LeadId)>,
     ) -> Result<(), TransactionError> {
-        self.execute(self.sql.claims.release_public, &leads_of(leads)).map(drop)
+        if leads.is_empty() {
+            return Ok(());
+        }
+        query!(self.session, claims::delete_public_claims(leads)).map(drop)
     }
 
     pub(crate) fn record_outcomes(
         &mut self,
         cases: &[ResolvedSubmission<'_>],
     ) -> Result<(), TransactionError> {
-        let row = |case| self.outcome(case);
         let (released, first): (Vec<_>, Vec<_>) = cases.iter().partition(|case| is_released(case));
-        let first: Vec<_> = first.into_iter().map(row).collect();
-        let released: Vec<_> = released.into_iter().map(row).collect();
-        self.execute(self.sql.submissions.decide, &first)?;
-        self.execute(self.sql.submissions.decide_again, &released).map(drop)
+        let first: Vec<_> = first.into_iter().map(|case| self.outcome(case)).collect();
+        if !first.is_empty() {
+            let mode = self.session.insert_mode;
+            query!(self.session, outcomes::insert_first_outcomes(mode, &first))?;
+        }
+        self.record_further_outcomes(&released.into_iter().map(|case| self.outcome(case)).collect::<Vec<_>>())
     }
 
     /// One more outcome of submissions that have one.
@@ -275,8 +261,14 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         cases: &[ResolvedSubmission<'_>],
     ) -> Result<(), TransactionError> {
-        let rows: Vec<_> = cases.iter().map(|case| self.outcome(case)).collect();
-        self.execute(self.sql.submissions.decide_again, &rows).map(drop)
+        self.record_further_outcomes(&cases.iter().map(|case| self.outcome(case)).collect::<Vec<_>>())
+    }
+
+    fn record_further_outcomes(&mut self, outcomes: &[NewOutcome<'_>]) -> Result<(), TransactionError> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        query!(self.session, outcomes::insert_further_outcomes(outcomes))
     }
 
     /// Which submissions leads are made of.
@@ -284,10 +276,8 @@ impl<'s> StoreTransaction<'s> {
         &mut self,
         leads: &BTreeSet<ScopedId<LeadId>>,
     ) -> Result<Contributors, TransactionError> {
-        let rows: Vec<_> = leads.iter().copied().collect();
-        let pairs: Vec<(LeadId, SubmissionId)> = self.load(self.sql.submissions.contributors, &rows)?;
         let mut contributors = Contributors::new();
-        for (lead, submission) in pairs {
+        for (lead, submission) in query!(self.session, outcomes::read_contributors(leads))? {
             contributors.entry(lead).or_default().insert(submission);
         }
         Ok(contributors)
@@ -299,24 +289,21 @@ impl<'s> StoreTransaction<'s> {
         leads: &[Lead],
         traces: &[Trace],
     ) -> Result<(), TransactionError> {
-        let rows = leads.iter().zip(traces).map(|(lead, trace)| OutcomeRow {
+        let outcomes = leads.iter().zip(traces).map(|(lead, trace)| NewOutcome {
             organization: lead.organization,
             submission: SubmissionId::from(lead.id),
-            revision: 1,
             outcome: Outcome::Created,
             lead: Some(lead.id),
             decided_at: self.now,
             trace,
         });
-        let rows: Vec<_> = rows.collect();
-        self.execute(self.sql.submissions.decide_again, &rows).map(drop)
+        self.record_further_outcomes(&outcomes.collect::<Vec<_>>())
     }
 
-    fn outcome<'a>(&self, case: &'a ResolvedSubmission<'_>) -> OutcomeRow<'a> {
-        OutcomeRow {
+    fn outcome<'a>(&self, case: &'a ResolvedSubmission<'_>) -> NewOutcome<'a> {
+        NewOutcome {
             organization: case.normalized.submission.organization,
             submission: case.normalized.submission.id,
-            revision: 1,
             outcome: case.resolved.outcome,
             lead: case.resolved.lead,
             decided_at: self.now,
@@ -331,21 +318,28 @@ impl<'s> StoreTransaction<'s> {
         cases: &[ResolvedSubmission<'_>],
         judge: &dyn Judge,
     ) -> Result<(), TransactionError> {
-        let evidence = cases.iter().filter_map(|case| {
+        let evidence = |case: &ResolvedSubmission<'_>| {
             let salt = judge.consent_salt(&case.normalized.submission);
             ConsentEvidence::from_resolved(case, salt, self.now)
-        });
-        let mut evidence: Vec<ConsentEvidence> = evidence.collect();
-        let people = evidence.iter_mut().filter_map(|one| {
-            let ConsentEvidence { organization, submission, .. } = *one;
-            Some(PersonRow { organization, submission, person: one.person.take()? })
-        });
-        let people: Vec<_> = people.collect();
-        let fresh: Vec<(OrganizationId, SubmissionId)> = self.load(self.sql.consents.insert, &evidence)?;
-        let fresh: BTreeSet<_> = fresh.into_iter().collect();
-        let is_fresh = |one: &PersonRow| fresh.contains(&(one.organization, one.submission));
-        let people: Vec<_> = people.into_iter().filter(is_fresh).collect();
-        self.execute(self.sql.consents.insert_people, &people).map(drop)
+        };
+        let (released, first): (Vec<_>, Vec<_>) = cases.iter().partition(|case| is_released(case));
+        let first: Vec<_> = first.into_iter().filter_map(evidence).collect();
+        let mut missing: Vec<_> = released.into_iter().filter_map(evidence).collect();
+        if !first.is_empty() {
+            let mode = self.session.insert_mode;
+            query!(self.session, consents::insert_consents(mode, &first))?;
+            query!(self.session, consents::insert_people(mode, &first))?;
+        }
+        if !missing.is_empty() {
+            let mode = self.session.insert_mode;
+            let inserted = query!(self.session, consents::insert_missing_consents(&missing))?;
+            let inserted: BTreeSet<_> = inserted.into_iter().collect();
+            missing.retain(|one| {
+                inserted.contains(&ScopedId { organization: one.organization, id: one.submission })
+            });
+            query!(self.session, consents::insert_people(mode, &missing))?;
+        }
+        Ok(())
     }
 
     /// Leaves nothing of what these submissions said.
@@ -364,20 +358,25 @@ impl<'s> StoreTransaction<'s> {
     }
 
     pub(crate) fn quarantine(&mut self, cases: &[ResolvedSubmission<'_>]) -> Result<(), TransactionError> {
-        let row = |case: &ResolvedSubmission<'_>| {
+        let entry = |case: &ResolvedSubmission<'_>| {
             let submission = &case.normalized.submission;
-            case.resolved.quarantine.map(|reason| self.quarantined(submission, reason))
+            case.resolved.quarantine.map(|reason| self.quarantine_entry(submission, reason))
         };
         let (released, first): (Vec<_>, Vec<_>) = cases.iter().partition(|case| is_released(case));
-        let first: Vec<_> = first.into_iter().filter_map(row).collect();
-        let released: Vec<_> = released.into_iter().filter_map(row).collect();
-        self.execute(self.sql.quarantine.insert, &first)?;
-        self.execute(self.sql.quarantine.reopen, &released).map(drop)
+        let first: Vec<_> = first.into_iter().filter_map(entry).collect();
+        let released: Vec<_> = released.into_iter().filter_map(entry).collect();
+        if !first.is_empty() {
+            query!(self.session, quarantine::insert_entries(&first))?;
+        }
+        if !released.is_empty() {
+            query!(self.session, quarantine::reopen_entries(&released))?;
+        }
+        Ok(())
     }
 
-    /// The row of a submission that is stored itself.
-    fn quarantined(&self, submission: &Submission, reason: QuarantineReason) -> QuarantineRow {
-        QuarantineRow {
+    /// The entry of a submission that is stored itself.
+    fn quarantine_entry(&self, submission: &Submission, reason: QuarantineReason) -> NewQuarantineEntry {
+        NewQuarantineEntry {
             organization: submission.organization,
             id: submission.id.as_uuid(),
             submission: submission.id,
@@ -389,18 +388,6 @@ impl<'s> StoreTransaction<'s> {
     }
 }
 
-fn leads_of(leads: &BTreeSet<(OrganizationId, LeadId)>) -> Vec<ScopedId<LeadId>> {
-    leads.iter().map(|(organization, id)| ScopedId { organization: *organization, id: *id }).collect()
-}
-
 fn is_released(case: &ResolvedSubmission<'_>) -> bool {
     valid_release(&case.normalized.submission).is_some()
-}
-
-/// A whole submission in a form that no database refuses, without what is not stored of it.
-pub(crate) fn wrap_submission(submission: &Submission) -> Result<String, StoreError> {
-    let submission = Submission { reply_to: None, release: None, ..submission.clone() };
-    let json = serde_json::to_vec(&submission);
-    json.map(|json| STANDARD.encode(json))
-        .map_err(|error| StoreError::Bug(format!("a submission cannot be written as JSON: {error}")))
 }

@@ -2,19 +2,17 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use leadgate_domain::mapping::MappingFault;
 use leadgate_domain::{
-    BodyFormat, BodyHash, ClientInfo, Dialect, Fields, KeyHash, KeyId, LeadId, OrganizationId, Outcome,
-    QuarantineReason, RawBody, SourceId, Submission, SubmissionId, Timestamp, Trace, Trust,
+    BodyHash, LeadId, OrganizationId, Outcome, QuarantineReason, SourceId, Submission, SubmissionId,
+    Timestamp, Trace,
 };
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::connection::query;
 use crate::error::StoreError;
 use crate::page::Page;
 use crate::quarantine_entries::QuarantineState;
-use crate::rows::{AfterId, InSource, ScopedId};
 use crate::store::Store;
 
 /// A submission with its history.
@@ -37,7 +35,7 @@ impl SubmissionRecord {
 }
 
 /// One outcome in the history of a submission.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OutcomeRecord {
     pub revision: i32,
     pub outcome: Outcome,
@@ -47,7 +45,7 @@ pub struct OutcomeRecord {
 }
 
 /// One quarantine entry.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuarantineRecord {
     /// The id of the submission, or a new id if the submission's id was already used.
     pub id: uuid::Uuid,
@@ -58,7 +56,7 @@ pub struct QuarantineRecord {
 }
 
 /// A submission in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmissionSummary {
     pub id: SubmissionId,
     pub body_hash: BodyHash,
@@ -74,10 +72,17 @@ impl Store {
         organization: OrganizationId,
         id: SubmissionId,
     ) -> Result<Option<SubmissionRecord>, StoreError> {
-        let wanted = [ScopedId { organization, id }];
-        let stored: Vec<StoredSubmission> =
-            self.read(move |session| session.load(session.sql.submissions.read, &wanted)).await?;
-        stored.into_iter().next().map(StoredSubmission::record).transpose()
+        self.read(move |session| {
+            let Some(stored) = query!(session, submissions::find_submission(organization, id))? else {
+                return Ok(None);
+            };
+            let mut outcomes = query!(session, outcomes::outcomes_of(organization, &[id]))?;
+            let quarantine = query!(session, quarantine::records_of_submission(organization, id))?;
+            let StoredSubmission { submission, erased_at } = stored;
+            let outcomes = outcomes.remove(&id).unwrap_or_default();
+            Ok(Some(SubmissionRecord { submission, erased_at, outcomes, quarantine }))
+        })
+        .await
     }
 
     /// At most `limit` submissions of a source, newest first, with any outcome.
@@ -87,10 +92,10 @@ impl Store {
         source: SourceId,
         limit: u32,
     ) -> Result<Vec<Submission>, StoreError> {
-        let scope = [InSource { organization, source, most: limit }];
-        let stored: Vec<StoredSubmission> =
-            self.read(move |session| session.load(session.sql.submissions.recent, &scope)).await?;
-        stored.into_iter().map(StoredSubmission::submission).collect()
+        self.read(move |session| {
+            query!(session, submissions::recent_submissions(organization, source, limit))
+        })
+        .await
     }
 
     /// At most `limit` submissions in the order of their ids, starting after the given one.
@@ -100,9 +105,11 @@ impl Store {
         after: Option<SubmissionId>,
         limit: u32,
     ) -> Result<Page<SubmissionSummary, SubmissionId>, StoreError> {
-        let id = after.unwrap_or(SubmissionId::from_uuid(uuid::Uuid::nil()));
-        let after = AfterId { organization, id, most: limit.saturating_add(1) };
-        let found = self.read(move |session| session.load(session.sql.submissions.page, &[after])).await?;
+        let after = after.unwrap_or(SubmissionId::from_uuid(uuid::Uuid::nil()));
+        let most = limit.saturating_add(1);
+        let found = self
+            .read(move |session| query!(session, submissions::page_of_submissions(organization, after, most)))
+            .await?;
         Ok(Page::cut(found, limit, |summary: &SubmissionSummary| summary.id))
     }
 }
@@ -110,91 +117,24 @@ impl Store {
 /// Under this name the column `extra` holds what a newer build said about the client.
 pub(crate) const CLIENT: &str = "client";
 
-/// A submission as its columns hold it.
-#[derive(Deserialize)]
+/// A submission as it is stored.
 pub(crate) struct StoredSubmission {
-    organization: OrganizationId,
-    id: SubmissionId,
-    source: SourceId,
-    source_revision: i32,
-    dialect: Dialect,
-    received_at: Timestamp,
-    trust: Trust,
-    client_address: Option<String>,
-    client_user_agent: Option<String>,
-    client_key: Option<KeyId>,
-    fields: Fields,
-    raw: String,
-    raw_encoding: String,
-    media: Option<BodyFormat>,
-    query: Option<String>,
-    mapping_version: Option<u32>,
-    mapping_fault: Option<MappingFault>,
-    body_hash: BodyHash,
-    idempotency_key_hash: Option<KeyHash>,
-    traceparent: Option<String>,
-    extra: Map<String, Value>,
-    erased_at: Option<Timestamp>,
-    #[serde(default)]
-    outcomes: Vec<OutcomeRecord>,
-    #[serde(default)]
-    quarantine: Vec<QuarantineRecord>,
-}
-
-impl StoredSubmission {
-    fn record(mut self) -> Result<SubmissionRecord, StoreError> {
-        let (outcomes, quarantine) =
-            (std::mem::take(&mut self.outcomes), std::mem::take(&mut self.quarantine));
-        let erased_at = self.erased_at;
-        Ok(SubmissionRecord { submission: self.submission()?, erased_at, outcomes, quarantine })
-    }
-
-    pub(crate) fn is_erased(&self) -> bool {
-        self.erased_at.is_some()
-    }
-
-    pub(crate) fn submission(mut self) -> Result<Submission, StoreError> {
-        let raw = match self.raw_encoding.as_str() {
-            "text" => RawBody::Text(self.raw),
-            "base64" => RawBody::Base64(self.raw),
-            _ => return unwrap(&self.raw),
-        };
-        let extra = &mut self.extra;
-        // Never stored, except by a build that did not know them.
-        extra.retain(|name, _| !["reply_to", "release"].contains(&name.as_str()));
-        Ok(Submission {
-            id: self.id,
-            organization: self.organization,
-            source: self.source,
-            source_revision: self.source_revision,
-            dialect: self.dialect,
-            received_at: self.received_at,
-            trust: self.trust,
-            client: ClientInfo {
-                address: self.client_address,
-                user_agent: self.client_user_agent,
-                key: self.client_key,
-                unknown: known(extra, CLIENT).unwrap_or_default(),
-            },
-            fields: self.fields,
-            raw,
-            media: self.media.or(known(extra, "media")).unwrap_or_default(),
-            query: self.query.or(known(extra, "query")),
-            mapping_version: self.mapping_version.or(known(extra, "mapping_version")),
-            mapping_fault: self.mapping_fault.or(known(extra, "mapping_fault")),
-            body_hash: self.body_hash,
-            idempotency_key_hash: self.idempotency_key_hash,
-            traceparent: self.traceparent,
-            reply_to: None,
-            release: None,
-            unknown: self.extra,
-        })
-    }
+    pub(crate) submission: Submission,
+    /// When its content was erased.
+    pub(crate) erased_at: Option<Timestamp>,
 }
 
 /// What this build has a name for, and a build before kept with what it did not know.
-fn known<T: DeserializeOwned>(extra: &mut Map<String, Value>, name: &str) -> Option<T> {
+pub(crate) fn known<T: DeserializeOwned>(extra: &mut Map<String, Value>, name: &str) -> Option<T> {
     serde_json::from_value(extra.remove(name)?).ok()
+}
+
+/// A whole submission in a form that no database refuses, without what is not stored of it.
+pub(crate) fn wrap_submission(submission: &Submission) -> Result<String, StoreError> {
+    let submission = Submission { reply_to: None, release: None, ..submission.clone() };
+    let json = serde_json::to_vec(&submission);
+    json.map(|json| STANDARD.encode(json))
+        .map_err(|error| StoreError::Bug(format!("a submission cannot be written as JSON: {error}")))
 }
 
 /// A submission that was stored whole, because the database refused it in any other form.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use leadgate_domain::{
     AuditAction, Judge, KeyHash, OrganizationId, Suppression, SuppressionKey, SuppressionKind, Timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::audit;
-use crate::connection::StoreConnection;
+use crate::connection::{StoreConnection, query};
 use crate::error::{StoreError, TransactionError};
 use crate::page::Page;
 use crate::rescreen::{contact, reassess_listed, reassess_unlocked, shared_by_many};
@@ -43,9 +43,9 @@ impl AddOutcome {
 /// A position in the entries of an organization. Its text is opaque to clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuppressionCursor {
-    kind: SuppressionKind,
-    key: KeyHash,
-    list: String,
+    pub(crate) kind: SuppressionKind,
+    pub(crate) key: KeyHash,
+    pub(crate) list: String,
 }
 
 impl SuppressionCursor {
@@ -73,15 +73,13 @@ impl FromStr for SuppressionCursor {
 }
 
 /// An entry as it is written.
-#[derive(Serialize)]
-pub(crate) struct SuppressionRow<'a> {
-    #[serde(flatten)]
-    entry: &'a Suppression,
-    pending_since: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
+pub(crate) struct SuppressionChange<'a> {
+    pub(crate) entry: &'a Suppression,
+    pub(crate) pending_since: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
 }
 
-impl<'a> SuppressionRow<'a> {
+impl<'a> SuppressionChange<'a> {
     /// Stored leads learn of it in the same transaction, or later.
     fn new(entry: &'a Suppression, at_once: bool, now: Timestamp) -> Self {
         Self {
@@ -93,47 +91,18 @@ impl<'a> SuppressionRow<'a> {
 }
 
 /// An entry, and what stored leads know of it.
-#[derive(Deserialize)]
 pub(crate) struct StoredSuppression {
-    #[serde(flatten)]
     pub(crate) entry: Suppression,
-    pending_since: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
-    /// When it was read, by the database's clock; absent where that is this machine's.
-    now: Option<Timestamp>,
+    pub(crate) pending_since: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
 }
 
 impl StoredSuppression {
     /// Whether it holds the leads that are judged now. Once it was marked as ended, no sweep looks for leads
     /// that it holds, so the mark counts whatever a clock says.
-    pub(crate) fn is_active(&self) -> bool {
+    fn is_active(&self, now: Timestamp) -> bool {
         let ended_when_marked = self.pending_since.is_some_and(|marked| !self.entry.is_active_at(marked));
-        let now = self.now.unwrap_or_else(Timestamp::now);
         self.ended_at.is_none() && !ended_when_marked && self.entry.is_active_at(now)
-    }
-}
-
-/// A page of entries.
-#[derive(Serialize)]
-pub(crate) struct PageAfterSuppression<'a> {
-    organization: OrganizationId,
-    kind: &'static str,
-    key: String,
-    list: &'a str,
-    now: Timestamp,
-    most: u32,
-}
-
-impl<'a> PageAfterSuppression<'a> {
-    pub(crate) fn new(
-        organization: OrganizationId,
-        after: Option<&'a SuppressionCursor>,
-        now: Timestamp,
-        most: u32,
-    ) -> Self {
-        let (kind, key, list) =
-            after.map_or(("", String::new(), ""), |at| (at.kind.as_str(), at.key.to_string(), &at.list));
-        Self { organization, kind, key, list, now, most }
     }
 }
 
@@ -229,8 +198,9 @@ impl Store {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let found = self.read(move |session| session.load(session.sql.suppressions.find, &keys));
-        let mut found: Vec<Suppression> = found.await?;
+        let keys: BTreeSet<_> = keys.into_iter().collect();
+        let found = self.read(move |session| query!(session, suppressions::find_entries(&keys))).await?;
+        let mut found: Vec<_> = found.into_iter().map(|(stored, _)| stored.entry).collect();
         found.sort_by(|one, other| (one.key, &one.list).cmp(&(other.key, &other.list)));
         Ok(found)
     }
@@ -243,9 +213,8 @@ impl Store {
         limit: u32,
     ) -> Result<Page<Suppression, SuppressionCursor>, StoreError> {
         let found = self.read(move |session| {
-            let most = limit.saturating_add(1);
-            let after = PageAfterSuppression::new(organization, after.as_ref(), session.now()?, most);
-            session.load(session.sql.suppressions.page, &[after])
+            let (now, most) = (session.now()?, limit.saturating_add(1));
+            query!(session, suppressions::active_page(organization, after.as_ref(), now, most))
         });
         Ok(Page::cut(found.await?, limit, SuppressionCursor::from_entry))
     }
@@ -291,7 +260,7 @@ pub(crate) fn opt_out(
         return Ok(BTreeSet::new());
     }
     let now = session.now()?;
-    write(session, changed.iter().map(|entry| SuppressionRow::new(entry, false, now)))?;
+    write(session, changed.iter().map(|entry| SuppressionChange::new(entry, false, now)))?;
     let named: Vec<_> = changed.iter().filter_map(contact).collect();
     let crowded = shared_by_many(session, &named)?;
     let is_few = |named: &&Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
@@ -311,7 +280,7 @@ fn apply(
     let crowded = shared_by_many(session, &named)?;
     let is_few = |named: &Named<'_>| !crowded.contains(&(named.kind, named.value.to_owned()));
     let is_at_once = |entry| contact(entry).as_ref().is_some_and(is_few);
-    write(session, entries.iter().map(|entry| SuppressionRow::new(entry, is_at_once(entry), now)))?;
+    write(session, entries.iter().map(|entry| SuppressionChange::new(entry, is_at_once(entry), now)))?;
     let few: Vec<_> = named.iter().filter(|named| is_few(named)).copied().collect();
     reassess_listed(session, &few, judge)
 }
@@ -325,7 +294,7 @@ pub(crate) fn apply_to(
     now: Timestamp,
 ) -> Result<(), TransactionError> {
     let at_once = shared_by_many(session, named)?.is_empty();
-    write(session, entries.iter().map(|entry| SuppressionRow::new(entry, at_once, now)))?;
+    write(session, entries.iter().map(|entry| SuppressionChange::new(entry, at_once, now)))?;
     if at_once { reassess_listed(session, named, judge) } else { Ok(()) }
 }
 
@@ -334,17 +303,21 @@ pub(crate) fn active_entries(
     session: &mut StoreConnection,
     keys: impl Iterator<Item = SuppressionKey>,
 ) -> Result<Vec<Suppression>, TransactionError> {
-    let keys: Vec<_> = keys.collect();
-    let found: Vec<StoredSuppression> = session.load(session.sql.suppressions.find, &keys)?;
-    Ok(found.into_iter().filter(StoredSuppression::is_active).map(|found| found.entry).collect())
+    let keys: BTreeSet<_> = keys.collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = query!(session, suppressions::find_entries(&keys))?;
+    let active = found.into_iter().filter(|(stored, now)| stored.is_active(*now));
+    Ok(active.map(|(stored, _)| stored.entry).collect())
 }
 
 fn write<'a>(
     session: &mut StoreConnection,
-    rows: impl Iterator<Item = SuppressionRow<'a>>,
+    changes: impl Iterator<Item = SuppressionChange<'a>>,
 ) -> Result<(), TransactionError> {
-    let rows: Vec<_> = rows.collect();
-    if rows.is_empty() { Ok(()) } else { session.execute(session.sql.suppressions.write, &rows).map(drop) }
+    let changes: Vec<_> = changes.collect();
+    if changes.is_empty() { Ok(()) } else { query!(session, suppressions::write_entries(&changes)) }
 }
 
 /// What becomes of each of the entries beside those that hold already, and what is to be written.

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
 use leadgate_domain::{Judge, OrganizationId, Timestamp};
-use serde::Serialize;
 use uuid::Uuid;
 
+use crate::connection::query;
 use crate::error::{StoreError, StoreFailure};
 use crate::retention::first_id_at;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
+use crate::values::Id;
 
 /// The program that adds an entry also re-screens the stored leads. After this time a sweep does it instead.
 const STALE_PENDING_AFTER: Duration = Duration::from_secs(60);
@@ -26,49 +27,17 @@ const SWEPT_AT_ONCE: usize = 3;
 const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// Idempotency keys per transaction.
-const PURGED_AT_ONCE: usize = 1_000;
+const PURGED_AT_ONCE: u16 = 1_000;
 
 /// Entries that end are marked so many at a time.
-const EXPIRED_PER_TRANSACTION: usize = 10_000;
-
-#[derive(Serialize, Clone, Copy)]
-struct DatabaseTime {
-    now: Timestamp,
-}
-
-#[derive(Serialize, Clone, Copy)]
-struct ExpiredEntries {
-    organization: OrganizationId,
-    now: Timestamp,
-    most: usize,
-}
+const EXPIRED_PER_TRANSACTION: u16 = 10_000;
 
 /// The lease of a periodic task.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy)]
 pub struct Lease {
-    name: &'static str,
-    taken_at: Timestamp,
-    until: Timestamp,
-}
-
-#[derive(Serialize)]
-struct ByLeaseName {
-    name: &'static str,
-}
-
-#[derive(Serialize, Clone, Copy)]
-struct SweepPosition {
-    name: &'static str,
-    position: Option<Uuid>,
-}
-
-/// Idempotency keys that no longer count.
-#[derive(Serialize, Clone, Copy)]
-struct IdempotencyPurge {
-    /// The first submission that is too young.
-    before: Uuid,
-    last_seen: Timestamp,
-    most: usize,
+    pub(crate) name: &'static str,
+    pub(crate) taken_at: Timestamp,
+    pub(crate) until: Timestamp,
 }
 
 impl Store {
@@ -77,7 +46,7 @@ impl Store {
         self.write(move |session| {
             let taken_at = session.now()?;
             let lease = Lease { name, taken_at, until: taken_at.plus(for_) };
-            Ok(session.find::<_, String>(session.sql.sweeps.lease, lease)?.map(|_| lease))
+            Ok(query!(session, sweeps::acquire_lease(&lease))?.then_some(lease))
         })
         .await
     }
@@ -85,15 +54,15 @@ impl Store {
     /// Releases a lease. Any worker may acquire it again after the pause.
     pub async fn end_lease(&self, lease: Lease, pause: Duration) -> Result<(), StoreError> {
         self.write(move |session| {
-            let ended = Lease { until: session.now()?.plus(pause), ..lease };
-            session.execute(session.sql.sweeps.end, &[ended]).map(drop)
+            let until = session.now()?.plus(pause);
+            query!(session, sweeps::end_lease(&lease, until))
         })
         .await
     }
 
     /// Where the last run of a sweep stopped.
     pub(crate) async fn sweep_position(&self, name: &'static str) -> Result<Option<Uuid>, StoreError> {
-        self.read(move |session| session.find(session.sql.sweeps.position, ByLeaseName { name })).await
+        self.read(move |session| query!(session, sweeps::position(name))).await
     }
 
     pub(crate) async fn set_sweep_position(
@@ -101,20 +70,23 @@ impl Store {
         name: &'static str,
         position: Option<Uuid>,
     ) -> Result<(), StoreError> {
-        let row = [SweepPosition { name, position }];
-        self.write(move |session| session.execute(session.sql.sweeps.set_position, &row).map(drop)).await
+        self.write(move |session| query!(session, sweeps::set_position(name, position))).await
     }
 
     /// Deletes idempotency keys that expired more than a day ago. Returns their number, and whether keys
     /// remain because the deadline was reached.
     pub async fn purge_idempotency_keys(&self, deadline: Instant) -> Result<(usize, bool), StoreError> {
         let last_seen = self.now().await?.minus(IDEMPOTENCY_KEPT);
-        let purge = [IdempotencyPurge { before: first_id_at(last_seen), last_seen, most: PURGED_AT_ONCE }];
+        // The first submission that is too young.
+        let before = Id(first_id_at(last_seen));
         let mut purged = 0;
         while Instant::now() < deadline {
-            let gone = self.write(move |session| session.execute(session.sql.claims.purge, &purge)).await?;
+            let gone = self.write(move |session| {
+                query!(session, claims::purge_idempotency_keys(before, last_seen, PURGED_AT_ONCE.into()))
+            });
+            let gone = gone.await?;
             purged += gone;
-            if gone < PURGED_AT_ONCE {
+            if gone < PURGED_AT_ONCE.into() {
                 return Ok((purged, false));
             }
         }
@@ -128,11 +100,11 @@ impl Store {
         let mut concerned = BTreeSet::new();
         loop {
             let found = self.read(move |session| {
-                let now = DatabaseTime { now: session.now()? };
-                let overdue = DatabaseTime { now: now.now.minus(STALE_PENDING_AFTER) };
-                let lapsing: Vec<OrganizationId> = session.load(session.sql.suppressions.lapsing, &[now])?;
-                let left: Vec<OrganizationId> = session.load(session.sql.suppressions.overdue, &[overdue])?;
-                Ok(lapsing.into_iter().chain(left).collect::<BTreeSet<_>>())
+                let now = session.now()?;
+                let stale = now.minus(STALE_PENDING_AFTER);
+                let expired = query!(session, suppressions::organizations_with_expired(now))?;
+                let overdue = query!(session, suppressions::organizations_with_overdue(stale))?;
+                Ok(expired.into_iter().chain(overdue).collect::<BTreeSet<_>>())
             });
             let found = &found.await? - &concerned;
             if found.is_empty() {
@@ -159,17 +131,16 @@ impl Store {
         judge: &Arc<dyn Judge>,
     ) -> Result<(), StoreError> {
         loop {
-            let lapsed = self.write(move |session| {
+            let expired = self.write(move |session| {
                 // Commits that read the entry as current have written their leads by then, and the rescreen
                 // sees them.
                 StoreTransaction::new(session).lock_exclusive(organization)?;
-                let lapsing =
-                    ExpiredEntries { organization, now: session.now()?, most: EXPIRED_PER_TRANSACTION };
-                session.execute(session.sql.suppressions.lapse, &[lapsing])
+                let now = session.now()?;
+                query!(session, suppressions::mark_expired(organization, now, EXPIRED_PER_TRANSACTION.into()))
             });
-            let lapsed = lapsed.await?;
+            let expired = expired.await?;
             self.rescreen(organization, Arc::clone(judge), |_| {}).await?;
-            if lapsed < EXPIRED_PER_TRANSACTION {
+            if expired < EXPIRED_PER_TRANSACTION.into() {
                 return Ok(());
             }
         }

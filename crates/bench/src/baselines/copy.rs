@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
 use crate::figures::float;
-use crate::installation::Installation;
+use crate::installation::BenchInstallation;
 
 /// The leads of one transaction, like a batch of a worker.
 const BATCH: usize = 512;
@@ -36,7 +36,7 @@ impl<'s> CopyBaseline<'s> {
     /// Reads the rows of an installation whose submissions each created a lead.
     pub(crate) async fn read(
         postgres: &'s PostgresServer,
-        installation: &Installation,
+        installation: &BenchInstallation,
     ) -> anyhow::Result<Self> {
         let (_, database) = installation.distributed_site()?;
         let leads: usize = postgres.sql(database, "select count(*) from leads").await?.trim().parse()?;
@@ -92,7 +92,10 @@ impl<'s> CopyBaseline<'s> {
 }
 
 /// An empty database with the schema of the installation's programs.
-async fn migrated_database(postgres: &PostgresServer, installation: &Installation) -> anyhow::Result<String> {
+async fn migrated_database(
+    postgres: &PostgresServer,
+    installation: &BenchInstallation,
+) -> anyhow::Result<String> {
     let database = postgres.database().await?;
     let mut environment = installation.environment.clone();
     environment.push(("LEADGATE_STORE_URL".to_owned(), database.clone()));

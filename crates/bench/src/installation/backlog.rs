@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::ensure;
 
-use super::Installation;
+use super::BenchInstallation;
 use super::workers::POLL_INTERVAL;
 use crate::figures::float;
 use crate::load::{End, LeadTemplate, Load, Pace};
@@ -24,7 +24,7 @@ pub(crate) struct ProcessedBacklog {
     pub(crate) memory_mb: f64,
 }
 
-impl Installation {
+impl BenchInstallation {
     /// Posts leads of people from `first_person` on while no worker runs; then starts workers and waits until all
     /// are committed. Without `first_person` the people are new.
     pub(crate) async fn process_backlog(

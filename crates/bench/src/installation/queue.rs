@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Installation, Site};
+use super::{BenchInstallation, Site};
 use crate::load::{Load, LoadReport};
 
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ struct QueuedSubmission {
     id: Uuid,
 }
 
-impl Installation {
+impl BenchInstallation {
     /// Runs a load while no worker runs, and takes its leads out of the queue afterwards.
     pub(crate) async fn post_and_dequeue(&mut self, load: Load) -> anyhow::Result<LoadReport> {
         let report = self.post(load).await?;

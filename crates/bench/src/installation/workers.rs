@@ -6,7 +6,7 @@ use anyhow::ensure;
 use leadgate_testkit::free_port;
 use leadgate_testkit::logs::TestProcess;
 
-use super::{Installation, PROCESS_TIMEOUT, Site};
+use super::{BenchInstallation, PROCESS_TIMEOUT, Site};
 use crate::load::LoadConnection;
 use crate::machine;
 
@@ -25,7 +25,7 @@ pub(crate) struct RunningWorker {
     address: String,
 }
 
-impl Installation {
+impl BenchInstallation {
     pub(crate) fn start_workers(&mut self, workers: usize) -> anyhow::Result<()> {
         for _ in 0..workers {
             let address = format!("127.0.0.1:{}", free_port()?);

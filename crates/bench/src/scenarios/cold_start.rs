@@ -7,7 +7,7 @@ use anyhow::ensure;
 use tokio::process::Command;
 
 use crate::figures::{Unit, medians_in_turn};
-use crate::installation::Installation;
+use crate::installation::BenchInstallation;
 use crate::load::{LoadConnection, get_request};
 use crate::page::{ResultPage, ResultRow};
 
@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(bench: &Bench, page: &mut ResultPage) -> anyhow::Result<()> {
     let (mut embedded, mut gateway) =
-        (Installation::embedded(&bench.today).await?, bench.distributed().await?);
+        (BenchInstallation::embedded(&bench.today).await?, bench.distributed().await?);
     embedded.stop_server().await?;
     gateway.stop_server().await?;
     let mut post = Vec::new();
@@ -38,7 +38,11 @@ pub(super) async fn run(bench: &Bench, page: &mut ResultPage) -> anyhow::Result<
 }
 
 /// Starts the server, repeats the request until it has this status, and kills the server. Returns milliseconds.
-async fn start_to_answer(installation: &Installation, request: &[u8], expected: u16) -> anyhow::Result<f64> {
+async fn start_to_answer(
+    installation: &BenchInstallation,
+    request: &[u8],
+    expected: u16,
+) -> anyhow::Result<f64> {
     let mut command = Command::from(installation.server_command());
     command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let started = Instant::now();

@@ -2,14 +2,14 @@
 
 use crate::baselines::{BaselineKind, BaselineServer};
 use crate::figures::{Unit, medians_in_turn};
-use crate::installation::Installation;
+use crate::installation::BenchInstallation;
 use crate::load::End;
 use crate::page::{ResultPage, ResultRow};
 
 use super::Bench;
 
 pub(super) async fn run(bench: &Bench, page: &mut ResultPage) -> anyhow::Result<()> {
-    let mut today = Installation::embedded(&bench.today).await?;
+    let mut today = BenchInstallation::embedded(&bench.today).await?;
     let echo = BaselineServer::start(BaselineKind::Echo, "").await?;
     let end = End::After(bench.arguments.seconds);
     let rates = medians_in_turn(bench.arguments.rounds, [true, false], async |is_echo| {

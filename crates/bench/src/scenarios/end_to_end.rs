@@ -1,7 +1,7 @@
 //! From a post to the visible lead, at a moderate rate.
 
 use crate::figures::{Unit, in_turn, median};
-use crate::installation::Installation;
+use crate::installation::BenchInstallation;
 use crate::load::{End, Load, LoadReport, Pace};
 use crate::page::{ResultPage, ResultRow};
 
@@ -28,7 +28,7 @@ pub(super) async fn run(bench: &Bench, page: &mut ResultPage) -> anyhow::Result<
     Ok(())
 }
 
-fn add_rows(bench: &Bench, installation: &Installation, rounds: &[LoadReport], page: &mut ResultPage) {
+fn add_rows(bench: &Bench, installation: &BenchInstallation, rounds: &[LoadReport], page: &mut ResultPage) {
     for (name, quantile, limit) in [("p50", 0.5, 10.0), ("p99", 0.99, 50.0)] {
         let latency = median(rounds, |report| report.visible_ms(quantile));
         let (rate, revision) = (bench.arguments.rate, &installation.programs.revision);

@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use crate::arguments::Arguments;
-use crate::installation::Installation;
+use crate::installation::BenchInstallation;
 use crate::machine;
 use crate::page::ResultPage;
 use crate::programs::ProgramFolder;
@@ -103,14 +103,14 @@ impl Bench {
     }
 
     /// Starts the distributed shape of the measured programs.
-    async fn distributed(&self) -> anyhow::Result<Installation> {
-        Installation::distributed(&self.servers, &self.today).await
+    async fn distributed(&self) -> anyhow::Result<BenchInstallation> {
+        BenchInstallation::distributed(&self.servers, &self.today).await
     }
 
     /// Starts the distributed shape of the other revision, if there is one.
-    async fn distributed_against(&self) -> anyhow::Result<Option<Installation>> {
+    async fn distributed_against(&self) -> anyhow::Result<Option<BenchInstallation>> {
         match &self.against {
-            Some(programs) => Installation::distributed(&self.servers, programs).await.map(Some),
+            Some(programs) => BenchInstallation::distributed(&self.servers, programs).await.map(Some),
             None => Ok(None),
         }
     }

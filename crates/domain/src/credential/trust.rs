@@ -11,7 +11,9 @@ use crate::{Fields, KeyKind, Source, TextField};
 /// Whether the credential of a submission is secret. The order of the variants is the precedence: under the
 /// policy `update` a value of a public submission never replaces a value of a secret submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case", from = "TrustCode")]
+#[strum(serialize_all = "snake_case")]
 pub enum Trust {
     /// A URL token or a publishable key. It is visible in web pages and forms, so everyone can use it.
     #[default]

@@ -20,6 +20,15 @@ macro_rules! digest {
                 hex::decode_to_slice(text, &mut bytes).ok()?;
                 Some(Self(bytes))
             }
+
+            pub fn as_bytes(&self) -> &[u8] {
+                &self.0
+            }
+
+            /// `None` if their number is not that of a digest.
+            pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(Self)
+            }
         }
 
         impl fmt::Display for $name {
@@ -129,10 +138,6 @@ impl BodyHash {
 impl Sha256Digest {
     pub fn compute(value: &[u8]) -> Self {
         Self(Sha256::digest(value).into())
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
     }
 }
 

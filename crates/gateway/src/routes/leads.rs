@@ -165,7 +165,7 @@ pub(crate) async fn set_status(
 }
 
 /// Lists the leads of the organization, or of the key's named source, from the newest to the oldest, in the
-/// format of the caller's dialect.
+/// format of the caller's dialect. The order is that of [`leadgate_store::Store::leads`].
 pub(crate) async fn list(
     call: &mut AuthorizedRequest<ReadAccess, (), PageQuery<LeadCursor>>,
 ) -> Result<DialectResponse, Refusal> {

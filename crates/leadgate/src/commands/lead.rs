@@ -25,7 +25,7 @@ use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum LeadCommand {
-    /// List the leads of an organization, newest first
+    /// List the leads of an organization, newest first (by the receipt of the submission that created the lead)
     List {
         #[arg(long, value_name = "NAME")]
         organization: String,

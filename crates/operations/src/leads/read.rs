@@ -84,7 +84,7 @@ async fn corrections(
 }
 
 /// A page of at most `limit` leads of the organization or of one of its sources, the newest first, after a
-/// cursor.
+/// cursor. The order is that of [`Store::leads`].
 pub async fn page(
     store: &Store,
     organization: OrganizationId,

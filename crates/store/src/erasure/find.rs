@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
-    Claim, DataSubject, Email, LeadId, OrganizationId, Phone, Region, SourceId, Submission, SubmissionId,
+    DataSubject, Email, LeadId, OrganizationId, Phone, Region, SourceId, Submission, SubmissionId,
 };
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::ErasureSubject;
-use super::redact::load;
+use super::{CHUNK, ErasureSubject};
+use crate::connection::query;
 use crate::error::StoreError;
-use crate::rows::ScopedId;
+use crate::quarantine_entries::QuarantineContent;
 use crate::store::Store;
-use crate::submissions::{StoredSubmission, unwrap};
+use crate::submissions::unwrap;
 
 /// Whole submissions per page.
 const PAGE: u32 = 50;
@@ -26,15 +25,6 @@ pub struct SubjectRecords {
     pub entries: BTreeSet<Uuid>,
     /// The person's leads: leads with the phone or the email, and leads in the request.
     pub leads: BTreeSet<LeadId>,
-}
-
-#[derive(Serialize, Clone, Copy)]
-pub(crate) struct UuidRangePage {
-    pub(crate) organization: OrganizationId,
-    /// After this one.
-    pub(crate) id: Uuid,
-    pub(crate) before: Uuid,
-    pub(crate) most: u32,
 }
 
 type SourceRegions = BTreeMap<SourceId, Region>;
@@ -50,8 +40,9 @@ impl Store {
         mut given: DataSubject,
         leads: &[LeadId],
     ) -> Result<ErasureSubject, StoreError> {
-        let named: Vec<_> = leads.iter().map(|lead| (organization, *lead)).collect();
-        let named = self.leads_of(&named).await?;
+        let named = leads.to_vec();
+        let named =
+            self.read(move |session| query!(session, leads::read_leads_by_id(organization, &named))).await?;
         for lead in &named {
             add(&mut given, lead.e164(), lead.email_address());
         }
@@ -102,9 +93,15 @@ impl Store {
         organization: OrganizationId,
         leads: &BTreeSet<LeadId>,
     ) -> Result<BTreeSet<SubmissionId>, StoreError> {
-        let leads: Vec<_> = leads.iter().map(|id| ScopedId { organization, id: *id }).collect();
-        let found = self.read(move |session| load(session, session.sql.erasure.submissions_of, &leads));
-        Ok(found.await?.into_iter().collect())
+        let leads: Vec<_> = leads.iter().copied().collect();
+        self.read(move |session| {
+            let mut found = BTreeSet::new();
+            for chunk in leads.chunks(CHUNK) {
+                found.extend(query!(session, outcomes::submissions_of_leads(organization, chunk))?);
+            }
+            Ok(found)
+        })
+        .await
     }
 
     /// A lead of another holds the person's claim where it was once given the person's value. Of its
@@ -118,20 +115,22 @@ impl Store {
         read: &mut impl FnMut(usize),
     ) -> Result<(), StoreError> {
         let keys = person.sought.claim_keys(&self.match_key().await?, organization);
-        let claims: Vec<Claim> =
-            self.read(move |session| load(session, session.sql.claims.read, &keys)).await?;
+        let claims = match keys.as_slice() {
+            [] => Vec::new(),
+            _ => self.read(move |session| query!(session, claims::read_claims(keys.iter()))).await?,
+        };
         let mut others: BTreeSet<_> = claims.into_iter().map(|claim| claim.lead).collect();
         // An erasure that was cut off may have released the claim already.
         others.extend(self.leads_to_rebuild_state(organization).await?.into_iter().map(|(lead, _)| lead));
         others.retain(|lead| !finding.leads.contains(lead));
         let candidates: Vec<_> = self.submissions_of(organization, &others).await?.into_iter().collect();
         for chunk in candidates.chunks(usize::try_from(PAGE).unwrap_or(usize::MAX)) {
-            let ids: Vec<_> = chunk.iter().map(|id| ScopedId { organization, id: *id }).collect();
-            let found = self.read(move |session| session.load(session.sql.erasure.contents, &ids));
-            let found: Vec<StoredSubmission> = found.await?;
+            let chunk = chunk.to_vec();
+            let found = self
+                .read(move |session| query!(session, submissions::unerased_submissions(organization, &chunk)))
+                .await?;
             read(found.len());
-            for stored in found {
-                let submission = stored.submission()?;
+            for submission in found {
                 let region = regions.get(&submission.source).copied();
                 if person.sought.matches_fields(&submission.fields, region) {
                     finding.submissions.insert(submission.id);
@@ -150,12 +149,13 @@ impl Store {
         finding: &mut SubjectRecords,
         read: &mut impl FnMut(usize),
     ) -> Result<(), StoreError> {
-        let mut page = UuidRangePage { organization, id: Uuid::nil(), before: Uuid::max(), most: PAGE };
+        let mut after = Uuid::nil();
         loop {
-            let found = self.read(move |session| session.load(session.sql.erasure.entries, &[page]));
-            let found: Vec<QuarantineContent> = found.await?;
+            let found = self
+                .read(move |session| query!(session, quarantine::page_of_contents(organization, after, PAGE)))
+                .await?;
             let Some(last) = found.last() else { return Ok(()) };
-            page.id = last.id;
+            after = last.id;
             read(found.len());
             for entry in found {
                 let (id, submission) = (entry.id, entry.submission);
@@ -177,23 +177,11 @@ impl Store {
     }
 }
 
-/// An entry of the quarantine with everything that was said in it.
-#[derive(Deserialize)]
-pub(crate) struct QuarantineContent {
-    id: Uuid,
-    submission: SubmissionId,
-    /// The submission that came under the id of another.
-    document: Option<String>,
-    repair: Option<String>,
-    /// The submission, unless it was released and belongs to a lead.
-    stored: Option<StoredSubmission>,
-}
-
 impl QuarantineContent {
     fn mentions(self, sought: &DataSubject, regions: &SourceRegions) -> Result<bool, StoreError> {
         let wrapped = [self.document, self.repair].into_iter().flatten();
         let mut all = wrapped.map(|whole| unwrap(&whole)).collect::<Result<Vec<_>, _>>()?;
-        all.extend(self.stored.map(StoredSubmission::submission).transpose()?);
+        all.extend(self.stored);
         let names = |one: &Submission| {
             let region = regions.get(&one.source).copied();
             sought.matches_fields(&one.fields, region) || sought.occurs_in_submission(one)

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use leadgate_domain::{BodyHash, KeyHash, LeadId, OrganizationId, Outcome, SubmissionId, Timestamp, Trace};
-use serde::{Deserialize, Serialize};
+use leadgate_domain::{LeadId, OrganizationId, Outcome, SubmissionId, Timestamp, Trace};
 use uuid::Uuid;
 
 use super::ErasureCounts;
-use crate::connection::StoreConnection;
+use crate::connection::{StoreConnection, query};
 use crate::error::TransactionError;
-use crate::rows::ScopedId;
 
 /// Why something is erased.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum ErasureCause {
     /// A person wants to be forgotten.
     Request,
@@ -21,60 +19,17 @@ pub(crate) enum ErasureCause {
     Retention,
 }
 
-/// What is to be known of a submission to erase it.
-#[derive(Deserialize)]
-struct RedactionTarget {
-    organization: OrganizationId,
-    submission: SubmissionId,
-    /// The idempotency key that it came with.
-    request: Option<KeyHash>,
-    outcomes: Vec<ErasedOutcome>,
+impl ErasureCause {
+    pub(crate) fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
-#[derive(Deserialize)]
-struct ErasedOutcome {
-    revision: i32,
-    outcome: Outcome,
-    lead: Option<LeadId>,
-    trace: Trace,
-}
-
-#[derive(Serialize)]
-struct Redaction {
-    organization: OrganizationId,
-    id: Uuid,
-    body_hash: BodyHash,
-    erased_at: Timestamp,
-    erased_by: ErasureCause,
-}
-
-#[derive(Serialize, Deserialize)]
-struct TraceRedaction {
-    organization: OrganizationId,
-    submission: SubmissionId,
-    revision: i32,
-    trace: Trace,
-}
-
-#[derive(Serialize)]
-struct ErasureRequestRow {
-    organization: OrganizationId,
-    key: KeyHash,
-    submission: SubmissionId,
-}
-
-#[derive(Serialize)]
-struct ReleasedClaims {
-    organization: OrganizationId,
-    lead: LeadId,
-    submission: SubmissionId,
-}
-
-#[derive(Serialize)]
-struct RebuildRow {
-    organization: OrganizationId,
-    id: LeadId,
-    since: Timestamp,
+/// What replaces the trace of an outcome.
+pub(crate) struct ErasedTrace {
+    pub(crate) submission: SubmissionId,
+    pub(crate) revision: i32,
+    pub(crate) trace: Trace,
 }
 
 /// Empties submissions that are not empty yet, their traces and their entries of the quarantine, and other
@@ -89,102 +44,86 @@ pub(crate) fn redact(
     entries: &[Uuid],
     by: ErasureCause,
 ) -> Result<ErasureCounts, TransactionError> {
-    let now = Timestamp::now();
-    let emptied = |id: Uuid| Redaction {
-        organization,
-        id,
-        body_hash: BodyHash::erased(id),
-        erased_at: now,
-        erased_by: by,
+    let cause = (by, Timestamp::now());
+    let mut erased = ErasureCounts::default();
+    let targets = match submissions {
+        [] => Vec::new(),
+        submissions => query!(session, erasure::find_unerased(organization, submissions))?,
     };
-    let ids: Vec<_> = submissions.iter().map(|id| ScopedId { organization, id: *id }).collect();
-    let targets: Vec<RedactionTarget> = load(session, session.sql.erasure.targets, &ids)?;
-    let rows: Vec<_> = targets.iter().map(|target| emptied(target.submission.as_uuid())).collect();
-    let mut erased = ErasureCounts {
-        submissions: execute(session, session.sql.erasure.empty, &rows)?,
-        ..ErasureCounts::default()
-    };
-    let own = targets.iter().map(|target| target.submission.as_uuid());
-    let entries: Vec<_> = entries.iter().copied().chain(own).map(emptied).collect();
-    erased.quarantined = execute(session, session.sql.erasure.empty_entries, &entries)?;
-    erased.claims = execute(session, session.sql.erasure.forget_requests, &requests(&targets))?;
-    if by == ErasureCause::Request {
-        erased.consents = execute(session, session.sql.consents.forget_people, &ids)?;
-        erased.claims += execute(session, session.sql.erasure.release_taken, &claims_to_release(&targets))?;
-        execute(session, session.sql.erasure.to_rebuild, &leads_to_rebuild(&targets, now))?;
+    let ids: Vec<SubmissionId> = targets.iter().map(|(id, _)| *id).collect();
+    if !ids.is_empty() {
+        erased.submissions = query!(session, erasure::empty_submissions(organization, &ids, cause))?;
     }
-    let traces: Vec<_> = targets.into_iter().flat_map(|target| redact_traces(target, now)).collect();
-    erased.traces = execute(session, session.sql.erasure.update_traces, &traces)?;
+    let entries: Vec<Uuid> = entries.iter().copied().chain(ids.iter().map(|id| id.as_uuid())).collect();
+    if !entries.is_empty() {
+        erased.quarantined = query!(session, erasure::empty_entries(organization, &entries, cause))?;
+    }
+    let keys: Vec<_> = targets.iter().filter_map(|(_, key)| *key).collect();
+    if !keys.is_empty() {
+        erased.claims = query!(session, claims::delete_idempotency_keys(organization, &keys, &ids))?;
+    }
+    if by == ErasureCause::Request && !submissions.is_empty() {
+        erased.consents = query!(session, consents::forget_people(organization, submissions))?;
+    }
+    if !ids.is_empty() {
+        erased.add(&redact_outcomes(session, organization, &ids, cause)?);
+    }
     Ok(erased)
 }
 
-/// The submissions that made or met leads.
-pub(crate) fn submissions_of(
+/// Redacts the traces of submissions. On request it also releases the claims that they took, and notes the leads that
+/// they made or changed.
+fn redact_outcomes(
     session: &mut StoreConnection,
-    leads: &[ScopedId<LeadId>],
-) -> Result<Vec<SubmissionId>, TransactionError> {
-    load(session, session.sql.erasure.submissions_of, leads)
-}
-
-pub(super) fn load<R: Serialize, T: serde::de::DeserializeOwned>(
-    session: &mut StoreConnection,
-    text: &'static str,
-    rows: &[R],
-) -> Result<Vec<T>, TransactionError> {
-    if rows.is_empty() { Ok(Vec::new()) } else { session.load(text, rows) }
-}
-
-fn execute<R: Serialize>(
-    session: &mut StoreConnection,
-    text: &'static str,
-    rows: &[R],
-) -> Result<usize, TransactionError> {
-    if rows.is_empty() { Ok(0) } else { session.execute(text, rows) }
+    organization: OrganizationId,
+    submissions: &[SubmissionId],
+    (by, now): (ErasureCause, Timestamp),
+) -> Result<ErasureCounts, TransactionError> {
+    let outcomes = query!(session, outcomes::outcomes_of(organization, submissions))?;
+    let mut erased = ErasureCounts::default();
+    if by == ErasureCause::Request {
+        let all = || outcomes.values().flatten().filter_map(|row| Some((row.outcome, row.lead?)));
+        let met: BTreeSet<LeadId> = all().map(|(_, lead)| lead).collect();
+        let changed = all().filter(|(outcome, _)| matches!(outcome, Outcome::Created | Outcome::Updated));
+        let changed: BTreeSet<LeadId> = changed.map(|(_, lead)| lead).collect();
+        if !met.is_empty() {
+            let met: Vec<_> = met.into_iter().collect();
+            erased.claims = query!(session, claims::delete_claims_taken(organization, &met, submissions))?;
+        }
+        if !changed.is_empty() {
+            let changed: Vec<_> = changed.into_iter().collect();
+            query!(session, erasure::add_leads_to_rebuild(organization, &changed, now))?;
+        }
+    }
+    let traces = outcomes.into_iter().flat_map(|(submission, rows)| {
+        rows.into_iter().map(move |row| ErasedTrace {
+            submission,
+            revision: row.revision,
+            trace: row.trace.erased(now),
+        })
+    });
+    let traces: Vec<_> = traces.collect();
+    if !traces.is_empty() {
+        erased.traces = query!(session, erasure::update_traces(organization, &traces))?;
+    }
+    Ok(erased)
 }
 
 /// The traces of a lead's other submissions may hold what was inferred from the erased ones.
 pub(super) fn remove_inferred(
     session: &mut StoreConnection,
-    lead: ScopedId<LeadId>,
+    organization: OrganizationId,
+    lead: LeadId,
 ) -> Result<(), TransactionError> {
-    let stored: Vec<TraceRedaction> = load(session, session.sql.erasure.traces, &[lead])?;
-    let redacted =
-        stored.into_iter().map(|row| TraceRedaction { trace: row.trace.without_inferred(), ..row });
-    execute(session, session.sql.erasure.update_traces, &redacted.collect::<Vec<_>>()).map(drop)
-}
-
-fn requests(targets: &[RedactionTarget]) -> Vec<ErasureRequestRow> {
-    let request = |target: &RedactionTarget| {
-        let RedactionTarget { organization, submission, request, .. } = *target;
-        Some(ErasureRequestRow { organization, key: request?, submission })
-    };
-    targets.iter().filter_map(request).collect()
-}
-
-fn claims_to_release(targets: &[RedactionTarget]) -> Vec<ReleasedClaims> {
-    let taken = targets.iter().flat_map(|target| {
-        let RedactionTarget { organization, submission, .. } = *target;
-        let leads: BTreeSet<_> = target.outcomes.iter().filter_map(|row| row.lead).collect();
-        leads.into_iter().map(move |lead| ReleasedClaims { organization, lead, submission })
-    });
-    taken.collect()
-}
-
-fn leads_to_rebuild(targets: &[RedactionTarget], since: Timestamp) -> Vec<RebuildRow> {
-    let leads = targets.iter().flat_map(|target| {
-        let changed = |row: &&ErasedOutcome| matches!(row.outcome, Outcome::Created | Outcome::Updated);
-        target.outcomes.iter().filter(changed).filter_map(|row| Some((target.organization, row.lead?)))
-    });
-    let leads: BTreeSet<_> = leads.collect();
-    leads.into_iter().map(|(organization, id)| RebuildRow { organization, id, since }).collect()
-}
-
-fn redact_traces(target: RedactionTarget, now: Timestamp) -> impl Iterator<Item = TraceRedaction> {
-    let RedactionTarget { organization, submission, outcomes, .. } = target;
-    outcomes.into_iter().map(move |row| TraceRedaction {
-        organization,
+    let outcomes = query!(session, outcomes::outcomes_of_lead(organization, lead))?;
+    let redacted = outcomes.into_iter().map(|(submission, row)| ErasedTrace {
         submission,
         revision: row.revision,
-        trace: row.trace.erased(now),
-    })
+        trace: row.trace.without_inferred(),
+    });
+    let redacted: Vec<_> = redacted.collect();
+    if redacted.is_empty() {
+        return Ok(());
+    }
+    query!(session, erasure::update_traces(organization, &redacted)).map(drop)
 }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use diesel::{Connection as _, PgConnection};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
 use uuid::Uuid;
 
 use crate::config::StoreConfig;
@@ -78,13 +80,21 @@ impl PostgresAddress {
             detail: Some(without_password(error.to_string().trim(), &self.url)),
         };
         let connection = PgConnection::establish(&self.url).map_err(unreachable)?;
-        let mut session = StoreConnection::new(AnyConnection::Postgres(connection), &super::SQL);
+        let mut session = StoreConnection::new(AnyConnection::Postgres(connection));
         let mark = Uuid::now_v7();
         let settings = format!("{timeouts}{DURABILITY}{PLANS} SET leadgate.session = '{mark}';");
         session.batch(&settings).map_err(|error| session.classify_failure(error.into()))?;
         session.transaction_marker = Some(mark);
         Ok(session)
     }
+}
+
+/// Whether the session still has the marker of its settings.
+pub(crate) fn has_marker(connection: &mut PgConnection, marker: Uuid) -> QueryResult<bool> {
+    let found: String =
+        diesel::select(sql::<Text>("coalesce(current_setting('leadgate.session', true), '')"))
+            .get_result(connection)?;
+    Ok(found == marker.to_string())
 }
 
 /// A commit is on the disk when it is answered, whatever is set for the role, the database or the server: the

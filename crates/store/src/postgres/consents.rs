@@ -1,68 +1,50 @@
-use crate::sql::ConsentSql;
+//! Evidence of consent, by COPY if its submissions are new.
 
-/// What [`leadgate_domain::ConsentEvidence`] reads of a row `c` and its person `h`.
-macro_rules! evidence {
-    () => {
-        "json_build_object('organization', c.organization, 'submission', c.submission, 'lead', c.lead,
-             'source', c.source, 'received_at', c.received_at, 'recorded_at', c.recorded_at,
-             'consent_timestamp', c.consent_timestamp, 'consented_at', c.consented_at,
-             'text_version', c.text_version, 'page_url', c.page_url,
-             'trustedform_certificate', c.trustedform_certificate, 'jornaya_leadid', c.jornaya_leadid,
-             'digest', encode(c.digest, 'hex'), 'revision', c.revision,
-             'person', (SELECT h.person FROM consent_people AS h
-                        WHERE h.organization = c.organization AND h.submission = c.submission))::text
-         FROM consents AS c
-         WHERE c.organization = (SELECT organization FROM p)"
-    };
+use diesel::prelude::*;
+use diesel::sql_types::Uuid as UuidType;
+use leadgate_domain::ConsentEvidence;
+
+use super::insert::{insert_rows, json_column};
+pub(crate) use super::queries::consents::*;
+use super::schema::{consent_people, consents};
+use super::statement::Statement;
+use crate::commit::SubmissionKey;
+use crate::connection::InsertMode;
+use crate::error::TransactionError;
+use crate::rows::ScopedId;
+use crate::values::Id;
+
+/// Evidence of submissions that have none.
+pub(crate) fn insert_consents(
+    connection: &mut PgConnection,
+    mode: InsertMode,
+    new: &[ConsentEvidence],
+) -> Result<(), TransactionError> {
+    let rows: Vec<_> = new.iter().map(ConsentRow::from).collect();
+    insert_rows!(connection, mode, consents, rows)
 }
 
-macro_rules! wanted {
-    () => {
-        "WITH p AS MATERIALIZED (
-             SELECT * FROM json_to_recordset($1::json) AS p (
-                 organization uuid, lead uuid, at timestamptz, id uuid, before timestamptz, most int))
-         SELECT "
-    };
+pub(crate) fn insert_people(
+    connection: &mut PgConnection,
+    mode: InsertMode,
+    new: &[ConsentEvidence],
+) -> Result<(), TransactionError> {
+    let rows: Vec<_> = new.iter().filter_map(PersonRow::from_evidence).collect();
+    insert_rows!(connection, mode, consent_people, rows)
 }
 
-pub(super) const CONSENTS: ConsentSql = ConsentSql {
-    insert: "
-        INSERT INTO consents (organization, submission, lead, source, received_at, recorded_at,
-                              consent_timestamp, consented_at, text_version, page_url,
-                              trustedform_certificate, jornaya_leadid, digest, revision)
-        SELECT organization, submission, lead, source, received_at, recorded_at, consent_timestamp,
-               consented_at, text_version, page_url, trustedform_certificate, jornaya_leadid,
-               decode(digest, 'hex'), revision
-        FROM json_to_recordset($1::json) AS r (
-            organization uuid, submission uuid, lead uuid, source uuid, received_at timestamptz,
-            recorded_at timestamptz, consent_timestamp text, consented_at timestamptz, text_version text,
-            page_url text, trustedform_certificate text, jornaya_leadid text, digest text,
-            revision integer)
+/// Keeps the evidence that is there. Returns the submissions that had none.
+pub(crate) fn insert_missing_consents(
+    connection: &mut PgConnection,
+    new: &[ConsentEvidence],
+) -> Result<Vec<SubmissionKey>, TransactionError> {
+    const TEXT: &str = "
+        INSERT INTO consents SELECT * FROM json_populate_recordset(NULL::consents, ($1::text[])[1]::json)
         ON CONFLICT (organization, submission) DO NOTHING
-        RETURNING json_build_array(organization, submission)::text",
-    insert_people: "
-        INSERT INTO consent_people (organization, submission, person)
-        SELECT organization, submission, person
-        FROM json_to_recordset($1::json) AS r (organization uuid, submission uuid, person text)",
-    page: concat!(
-        wanted!(),
-        evidence!(),
-        " AND (c.received_at, c.submission) > ((SELECT at FROM p), (SELECT id FROM p))
-           AND c.received_at < (SELECT before FROM p)
-         ORDER BY c.received_at, c.submission
-         LIMIT (SELECT most FROM p)"
-    ),
-    page_of_lead: concat!(
-        wanted!(),
-        evidence!(),
-        " AND c.lead BETWEEN (SELECT lead FROM p) AND (SELECT lead FROM p)
-           AND (c.received_at, c.submission) > ((SELECT at FROM p), (SELECT id FROM p))
-         ORDER BY c.lead, c.received_at, c.submission
-         LIMIT (SELECT most FROM p)"
-    ),
-    of_submission: concat!(wanted!(), evidence!(), " AND c.submission = (SELECT id FROM p)"),
-    forget_people: "
-        DELETE FROM consent_people AS h
-        USING json_to_recordset($1::json) AS r (organization uuid, id uuid)
-        WHERE h.organization = r.organization AND h.submission = r.id",
-};
+        RETURNING organization, submission";
+    let rows: Vec<_> = new.iter().map(ConsentRow::from).collect();
+    let statement = Statement::<(UuidType, UuidType)>::new(TEXT, [json_column(&rows)?]);
+    let inserted: Vec<(Id, Id)> = statement.load(connection)?;
+    let key = |(organization, id): (Id, Id)| ScopedId { organization: organization.into(), id: id.into() };
+    Ok(inserted.into_iter().map(key).collect())
+}

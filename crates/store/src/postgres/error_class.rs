@@ -1,7 +1,7 @@
 //! Classifies the errors of PostgreSQL.
 //!
 //! The SQLSTATE has the meaning of an error, but diesel exposes it for a few kinds only, and the message is
-//! in the server's language. So a statement that failed for another reason is run once more, alone, in a
+//! in the server's language. So a [`Statement`](super::statement::Statement) that failed for another reason is run once more, alone, in a
 //! block that catches the error and returns its SQLSTATE, and is rolled back. A refused value fails again. An
 //! error that does not occur again (above all a deadlock) is retried anyway.
 
@@ -9,35 +9,40 @@ use std::time::Duration;
 
 use diesel::PgConnection;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind as Kind, Error};
 use diesel::sql_types::{BigInt, Text};
 
-use crate::connection::FailedStatement;
-use crate::error::{ErrorClass, StoreError, StoreFailure};
+use super::PostgresAddress;
+use super::statement::{Column, FailedStatement};
+use crate::error::{ErrorClass, StoreError, StoreFailure, TransactionError};
 
-/// A statement that ran for so long did not fail over a value. Above the second after which deadlocks are
-/// found.
+/// A query that ran for so long did not fail over a value. Above the second after which deadlocks are found.
 const LONG: Duration = Duration::from_millis(1_800);
 
-/// The verdict, and whether the connection is spoiled.
-pub(crate) fn classify(
-    connection: &mut PgConnection,
-    failed: Option<FailedStatement>,
-    error: Error,
-) -> (ErrorClass, bool) {
+/// What is to be done, and whether the connection is spoiled.
+pub(crate) fn classify(connection: &mut PgConnection, fault: TransactionError) -> (ErrorClass, bool) {
+    let (error, origin) = match fault {
+        TransactionError::Store(error) => return (ErrorClass::Final(error), false),
+        TransactionError::Database { error, took } => (error, Origin::Query(took)),
+        TransactionError::Statement { error, failed } => (error, Origin::Statement(failed)),
+        TransactionError::Copy(error) => (error, Origin::Copy),
+    };
     let (kind, information) = match error {
         Error::RollbackErrorOnCommit { commit_error, .. } => {
-            return (classify(connection, None, *commit_error).0, true);
+            return (classify(connection, TransactionError::from(*commit_error)).0, true);
         }
         Error::DatabaseError(kind, information) => (kind, information),
         Error::BrokenTransactionManager | Error::AlreadyInTransaction | Error::NotInTransaction => {
             return (unavailable(StoreFailure::Connection), true);
         }
-        _ => return (bug("diesel refused a statement"), true),
+        Error::DeserializationError(_) => return (bug("this build cannot read a stored row"), false),
+        _ => return (bug("diesel refused a query"), true),
     };
     let refused = |code: &str| refused(code, information.as_ref());
-    let verdict = match kind {
+    let class = match kind {
         Kind::UniqueViolation => refused("23505"),
         Kind::ForeignKeyViolation => refused("23503"),
         Kind::NotNullViolation => refused("23502"),
@@ -49,27 +54,94 @@ pub(crate) fn classify(
         Kind::ClosedConnection | Kind::UnableToSendCommand => {
             return (unavailable(StoreFailure::Connection), true);
         }
-        _ => match failed {
-            None => unavailable(StoreFailure::Internal),
-            // Lock time-outs take as long. Only a statement time-out is recognizable by its (English)
-            // message; everything else is treated as a lock time-out.
-            Some(failed) if failed.took >= LONG => {
-                let own = information.message().contains("statement timeout");
-                unavailable(if own { StoreFailure::Timeout } else { StoreFailure::Locked })
-            }
-            Some(failed) => match rerun_and_roll_back(connection, &failed) {
-                Ok(ProbeResult { code, .. }) if code == "00000" => ErrorClass::Retry,
-                // The retry waits for a lock now, but the failed statement did not wait for as long as
-                // `lock_timeout`. So it was a deadlock, and the other transaction still holds the lock.
-                Ok(ProbeResult { code, lock_timeout }) if code == "55P03" && failed.took < lock_timeout => {
-                    ErrorClass::Retry
-                }
-                Ok(ProbeResult { code, .. }) => read(&code, information.as_ref()),
-                Err(_) => return (unavailable(StoreFailure::Internal), true),
-            },
-        },
+        _ => return classify_by_origin(connection, origin, information.as_ref()),
     };
-    (verdict, false)
+    (class, false)
+}
+
+/// What failed.
+enum Origin {
+    /// A query of diesel, after this time.
+    Query(Duration),
+    Statement(Box<FailedStatement>),
+    Copy,
+}
+
+/// diesel does not say what kind of error it was.
+fn classify_by_origin(
+    connection: &mut PgConnection,
+    origin: Origin,
+    information: &dyn DatabaseErrorInformation,
+) -> (ErrorClass, bool) {
+    let took = match &origin {
+        Origin::Query(took) => *took,
+        Origin::Statement(failed) => failed.took,
+        Origin::Copy => return (ErrorClass::Retry, false),
+    };
+    let Origin::Statement(failed) = origin else {
+        return classify_query(connection, took, information);
+    };
+    if took >= LONG {
+        // Lock time-outs take as long. Only a statement time-out is recognizable by its (English) message; everything
+        // else is treated as a lock time-out.
+        let own = information.message().contains("statement timeout");
+        return (unavailable(if own { StoreFailure::Timeout } else { StoreFailure::Locked }), false);
+    }
+    // The server does not even receive a NUL: it cannot be asked.
+    if failed.columns.iter().any(Column::has_nul) {
+        return (refused("22021", information), false);
+    }
+    match rerun_and_roll_back(connection, &failed) {
+        Ok(ProbeResult { code, .. }) if code == "00000" => (ErrorClass::Retry, false),
+        // The retry waits for a lock now, but the failed statement did not wait for as long as `lock_timeout`. So it
+        // was a deadlock, and the other transaction still holds the lock.
+        Ok(ProbeResult { code, lock_timeout }) if code == "55P03" && took < lock_timeout => {
+            (ErrorClass::Retry, false)
+        }
+        Ok(ProbeResult { code, .. }) => (read(&code, information), false),
+        Err(_) => (unavailable(StoreFailure::Internal), true),
+    }
+}
+
+/// A query of diesel is not run again: how long it ran says whether it waited in vain.
+fn classify_query(
+    connection: &mut PgConnection,
+    took: Duration,
+    information: &dyn DatabaseErrorInformation,
+) -> (ErrorClass, bool) {
+    let usable = lock_timeout(connection).and_then(|limit| Ok((took >= limit, is_usable(connection)?)));
+    match usable {
+        Ok((true, _)) if information.message().contains("statement timeout") => {
+            (unavailable(StoreFailure::Timeout), false)
+        }
+        Ok((true, _)) => (unavailable(StoreFailure::Locked), false),
+        Ok((false, true)) => (ErrorClass::Retry, false),
+        Ok((false, false)) => (ErrorClass::Final(StoreError::NotMigrated), false),
+        Err(_) => (unavailable(StoreFailure::Internal), true),
+    }
+}
+
+/// For how long the session waits for a lock.
+fn lock_timeout(connection: &mut PgConnection) -> QueryResult<Duration> {
+    let setting = "(SELECT setting::bigint FROM pg_settings WHERE name = 'lock_timeout')";
+    let milliseconds: i64 = diesel::select(diesel::dsl::sql::<BigInt>(setting)).get_result(connection)?;
+    Ok(match u64::try_from(milliseconds) {
+        Ok(milliseconds) if milliseconds > 0 => Duration::from_millis(milliseconds),
+        _ => Duration::MAX,
+    })
+}
+
+/// Whether the database has all migrations that this build needs.
+fn is_usable(connection: &mut PgConnection) -> QueryResult<bool> {
+    let is_there: bool = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
+        "to_regclass('__diesel_schema_migrations') IS NOT NULL",
+    ))
+    .get_result(connection)?;
+    if !is_there {
+        return Ok(false);
+    }
+    let run = super::queries::installation::migrations(connection)?;
+    Ok(PostgresAddress::versions().iter().all(|version| run.contains(version)))
 }
 
 /// What an SQLSTATE asks for, by its class.
@@ -131,23 +203,50 @@ fn rerun_and_roll_back(connection: &mut PgConnection, failed: &FailedStatement) 
 }
 
 fn probe(connection: &mut PgConnection, failed: &FailedStatement) -> QueryResult<ProbeResult> {
-    let waits = "(SELECT setting::bigint FROM pg_settings WHERE name = 'lock_timeout')";
-    let waits: i64 = diesel::select(diesel::dsl::sql::<BigInt>(waits)).get_result(connection)?;
+    let lock_timeout = lock_timeout(connection)?;
     connection.batch_execute("SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '900ms'")?;
     // Settings that end with the transaction: a block of PL/pgSQL takes no parameters.
-    diesel::sql_query("SELECT set_config('leadgate.text', $1, true), set_config('leadgate.rows', $2, true)")
+    diesel::sql_query("SELECT set_config('leadgate.text', $1, true)")
         .bind::<Text, _>(failed.text)
-        .bind::<Text, _>(&failed.rows)
         .execute(connection)?;
-    connection.batch_execute(
+    let mut columns = Vec::with_capacity(failed.columns.len());
+    for (number, column) in failed.columns.iter().enumerate() {
+        ColumnSetting { number, column }.execute(connection)?;
+        columns.push(format!("current_setting('leadgate.column_{number}')::{}", column.sql_type()));
+    }
+    connection.batch_execute(&format!(
         "DO $probe$ BEGIN
-             EXECUTE current_setting('leadgate.text') USING current_setting('leadgate.rows');
+             EXECUTE current_setting('leadgate.text') USING {};
              PERFORM set_config('leadgate.code', '00000', true);
          EXCEPTION WHEN OTHERS THEN
              PERFORM set_config('leadgate.code', SQLSTATE, true);
          END $probe$",
-    )?;
+        columns.join(", ")
+    ))?;
     let code = diesel::select(diesel::dsl::sql::<Text>("current_setting('leadgate.code')"))
         .get_result(connection)?;
-    Ok(ProbeResult { code, lock_timeout: Duration::from_millis(u64::try_from(waits).unwrap_or(0)) })
+    Ok(ProbeResult { code, lock_timeout })
 }
+
+/// Keeps a column as the text of its array, which PostgreSQL makes.
+struct ColumnSetting<'a> {
+    number: usize,
+    column: &'a Column<'static>,
+}
+
+impl QueryFragment<Pg> for ColumnSetting<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        pass.unsafe_to_cache_prepared();
+        pass.push_sql(&format!("SELECT set_config('leadgate.column_{}', (", self.number));
+        self.column.push(&mut pass)?;
+        pass.push_sql(")::text, true)");
+        Ok(())
+    }
+}
+
+impl QueryId for ColumnSetting<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl RunQueryDsl<PgConnection> for ColumnSetting<'_> {}

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::PostgresAddress;
@@ -13,43 +16,13 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postg
 /// The pause between two attempts to get the migration lock.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// Waits for the lock of migrations without a statement that waits: an index that is made concurrently would
-/// wait for that statement in turn, for ever.
-fn lock(session: &mut StoreConnection) -> Result<(), TransactionError> {
-    // "leadgate" in ASCII. Organizations' locks are halves of random ids.
-    const LOCK: &str = "SELECT to_json(pg_try_advisory_lock(x'6c65616467617465'::bigint))::text";
-    while session.load_all::<bool>(LOCK)?.first() != Some(&true) {
+/// Waits for the lock of migrations without a statement that waits: a migration that makes an index concurrently would
+/// wait for that statement in turn.
+fn lock(connection: &mut PgConnection) -> QueryResult<()> {
+    // "leadgate" in ASCII. Organizations' locks have another upper half.
+    const LOCK: &str = "pg_try_advisory_lock(x'6c65616467617465'::bigint)";
+    while !diesel::select(sql::<Bool>(LOCK)).get_result::<bool>(connection)? {
         std::thread::sleep(RETRY);
-    }
-    Ok(())
-}
-
-/// Indexes that are created concurrently with writes, and their migrations. An index whose creation was
-/// interrupted stays invalid: it slows every write and is never used, and `IF NOT EXISTS` would skip its
-/// creation.
-const MADE_CONCURRENTLY: [(&str, &str); 5] = [
-    ("leads_by_domain", "0009"),
-    ("claims_by_lead", "0013"),
-    ("consents_of_lead", "0014"),
-    ("leads_with_phone", "0015"),
-    ("leads_with_email", "0016"),
-];
-
-/// Drops invalid indexes, so that they are created again. The caller has the migration lock, so no index is
-/// being created.
-fn drop_invalid_indexes(session: &mut StoreConnection) -> Result<(), TransactionError> {
-    const HALVES: &str = "
-        SELECT to_json(c.relname)::text
-        FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-                             JOIN pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE NOT i.indisvalid AND n.nspname = current_schema()";
-    let halves: Vec<String> = session.load_all(HALVES)?;
-    for (index, migration) in
-        MADE_CONCURRENTLY.iter().filter(|(index, _)| halves.iter().any(|half| half == index))
-    {
-        tracing::warn!(index, "an index is made again: its making was cut off");
-        session.batch(&format!("DROP INDEX CONCURRENTLY {index}"))?;
-        session.batch(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{migration}'"))?;
     }
     Ok(())
 }
@@ -64,9 +37,11 @@ impl PostgresAddress {
         mut then: impl FnMut(&mut StoreConnection) -> Result<(), TransactionError>,
     ) -> Result<(), StoreError> {
         let mut session = self.connect_without_timeout()?;
-        let locked = lock(&mut session).and_then(|()| drop_invalid_indexes(&mut session));
-        locked.map_err(|fault| session.classify_failure(fault))?;
         if let AnyConnection::Postgres(connection) = session.connection() {
+            let locked = lock(connection);
+            if let Err(error) = locked {
+                return Err(session.classify_failure(error.into()));
+            }
             connection
                 .run_pending_migrations(MIGRATIONS)
                 .map_err(|_| StoreError::Bug("a migration failed".to_owned()))?;

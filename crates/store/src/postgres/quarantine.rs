@@ -1,71 +1,61 @@
-use super::submissions::submission;
-use crate::sql::{CrashAttemptSql, QuarantineSql};
+//! The quarantine, as columns of rows.
 
-macro_rules! rows {
-    () => {
-        "json_to_recordset($1::json) AS r (organization uuid, id uuid, submission uuid, reason text,
-                                           body_hash text, document text, quarantined_at timestamptz)"
-    };
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Uuid as UuidType};
+use leadgate_domain::Timestamp;
+use uuid::Uuid;
+
+pub(crate) use super::queries::quarantine::*;
+use super::statement::{Column, Statement};
+use crate::commit::SubmissionKey;
+use crate::error::TransactionError;
+use crate::rows::{NewQuarantineEntry, ScopedId};
+use crate::values::Id;
+
+pub(crate) fn insert_entries(
+    connection: &mut PgConnection,
+    new: &[NewQuarantineEntry],
+) -> Result<(), TransactionError> {
+    const TEXT: &str = "
+        INSERT INTO quarantine (organization, id, submission, reason, body_hash, document, quarantined_at)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[])";
+    Statement::<()>::new(TEXT, columns(new)).execute(connection).map(drop)
 }
 
-macro_rules! entry {
-    () => {
-        "'id', q.id, 'submission', q.submission, 'source', s.source,
-         'dialect', s.dialect, 'reason', q.reason, 'state', q.state, 'quarantined_at', q.quarantined_at,
-         'settled_at', q.settled_at, 'settled_by', q.settled_by, 'note', q.note, 'document', q.document,
-         'erased_at', q.erased_at,
-         'repair', q.repair, 'repaired_at', q.repaired_at, 'repaired_by', q.repaired_by"
-    };
+/// Adds entries for submissions whose id is stored with another body, and that are not there yet. Where anything under
+/// the id was erased, its body is unknown: all are treated as redeliveries. Returns the ids of the entries.
+pub(crate) fn insert_reused(
+    connection: &mut PgConnection,
+    new: &[NewQuarantineEntry],
+) -> Result<Vec<Uuid>, TransactionError> {
+    const TEXT: &str = "
+        INSERT INTO quarantine (organization, id, submission, reason, body_hash, document, quarantined_at)
+        SELECT r.organization, r.id, r.submission, r.reason, r.body_hash, r.document, r.quarantined_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::bytea[], $6::text[], $7::timestamptz[])
+            AS r (organization, id, submission, reason, body_hash, document, quarantined_at)
+        JOIN submissions AS s ON s.organization = r.organization AND s.id = r.submission
+        WHERE s.body_hash <> r.body_hash AND s.erased_at IS NULL
+          AND NOT EXISTS (SELECT 1 FROM quarantine AS q
+                          WHERE q.organization = s.organization AND q.submission = s.id
+                            AND q.id <> q.submission AND q.erased_at IS NOT NULL)
+        ON CONFLICT (organization, submission, body_hash) DO NOTHING
+        RETURNING id";
+    let inserted: Vec<Id> = Statement::<UuidType>::new(TEXT, columns(new)).load(connection)?;
+    Ok(inserted.into_iter().map(Uuid::from).collect())
 }
 
-macro_rules! page {
-    ($condition:literal, $by:literal) => {
-        concat!(
-            "WITH p AS MATERIALIZED (
-                 SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, state text, id uuid, most int)),
-             q AS MATERIALIZED (
-                 SELECT * FROM quarantine AS q
-                 WHERE q.organization = (SELECT organization FROM p) AND q.id < (SELECT id FROM p)",
-            $condition,
-            "    ORDER BY ",
-            $by,
-            "q.id DESC
-                 LIMIT (SELECT most FROM p))
-             SELECT json_build_object(",
-            entry!(),
-            ")::text
-             FROM q JOIN submissions AS s ON s.organization = q.organization AND s.id = q.submission
-             ORDER BY q.id DESC"
-        )
-    };
-}
-
-pub(super) const QUARANTINE: QuarantineSql = QuarantineSql {
-    insert: concat!(
-        "INSERT INTO quarantine (organization, id, submission, reason, body_hash, document, quarantined_at)
-         SELECT organization, id, submission, reason, decode(body_hash, 'hex'), document, quarantined_at
-         FROM ",
-        rows!()
-    ),
-    insert_reused: concat!(
-        "INSERT INTO quarantine (organization, id, submission, reason, body_hash, document, quarantined_at)
-         SELECT r.organization, r.id, r.submission, r.reason, decode(r.body_hash, 'hex'), r.document,
-                r.quarantined_at
-         FROM ",
-        rows!(),
-        " JOIN submissions AS s ON s.organization = r.organization AND s.id = r.submission
-         WHERE s.body_hash <> decode(r.body_hash, 'hex') AND s.erased_at IS NULL
-           AND NOT EXISTS (SELECT 1 FROM quarantine AS q
-                           WHERE q.organization = s.organization AND q.submission = s.id
-                             AND q.id <> q.submission AND q.erased_at IS NOT NULL)
-         ON CONFLICT (organization, submission, body_hash) DO NOTHING
-         RETURNING to_json(id)::text"
-    ),
-    // Locked in the order in which they come, which is everybody's; an update by itself promises no order.
-    release: "
+/// Releases what is open and was not released before by the same release or a later one. Returns the keys of those, and
+/// whether the submission came under the id of another, so that only the entry holds it.
+pub(crate) fn release_entries(
+    connection: &mut PgConnection,
+    releases: &[(SubmissionKey, Timestamp)],
+) -> Result<Vec<(SubmissionKey, bool)>, TransactionError> {
+    // Locked in the order in which they come, which is the same for all writers; an update by itself promises no
+    // order.
+    const TEXT: &str = "
         WITH held AS MATERIALIZED (
             SELECT q.organization, q.id, r.released_at
-            FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, released_at timestamptz)
+            FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS r (organization, id, released_at)
             JOIN quarantine AS q ON q.organization = r.organization AND q.id = r.id
             WHERE q.state = 'open' AND (q.settled_at IS NULL OR q.settled_at < r.released_at)
             ORDER BY q.organization, q.id
@@ -74,47 +64,46 @@ pub(super) const QUARANTINE: QuarantineSql = QuarantineSql {
         SET state = 'released', settled_at = held.released_at, settled_by = NULL, note = NULL
         FROM held
         WHERE q.organization = held.organization AND q.id = held.id
-        RETURNING json_build_array(q.organization, q.id, q.submission <> q.id)::text",
-    reopen: concat!(
-        "UPDATE quarantine AS q SET state = 'open', reason = r.reason, quarantined_at = r.quarantined_at FROM ",
-        rows!(),
-        " WHERE q.organization = r.organization AND q.id = r.id"
-    ),
-    page: page!("", ""),
-    page_in_state: page!(" AND q.state BETWEEN (SELECT state FROM p) AND (SELECT state FROM p)", "q.state DESC, "),
-    entry: concat!(
-        "WITH p AS MATERIALIZED (SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, id uuid))
-         SELECT json_build_object('entry', json_build_object(",
-        entry!(),
-        "), 'submission', json_build_object(",
-        submission!(),
-        "))::text
-         FROM quarantine AS q JOIN submissions AS s ON s.organization = q.organization AND s.id = q.submission
-         WHERE q.organization = (SELECT organization FROM p) AND q.id = (SELECT id FROM p)"
-    ),
-    repair: "
-        UPDATE quarantine AS q SET repair = r.repair, repaired_at = r.repaired_at, repaired_by = r.repaired_by
-        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, repair text, repaired_at timestamptz,
-                                               repaired_by text)
-        WHERE q.organization = r.organization AND q.id = r.id AND q.state = 'open'",
-    discard: "
-        UPDATE quarantine AS q
-        SET state = 'discarded', settled_at = r.settled_at, settled_by = r.settled_by, note = r.note
-        FROM json_to_recordset($1::json) AS r (organization uuid, id uuid, settled_at timestamptz,
-                                               settled_by text, note text)
-        WHERE q.organization = r.organization AND q.id = r.id AND q.state = 'open'",
-};
+        RETURNING q.organization, q.id, q.submission <> q.id";
+    let columns = [
+        Column::ids(releases.iter().map(|(key, _)| key.organization)),
+        Column::ids(releases.iter().map(|(key, _)| key.id)),
+        Column::times(releases.iter().map(|(_, released_at)| *released_at)),
+    ];
+    let released: Vec<(Id, Id, bool)> =
+        Statement::<(UuidType, UuidType, Bool)>::new(TEXT, columns).load(connection)?;
+    let read = |(organization, id, apart): (Id, Id, bool)| {
+        (ScopedId { organization: organization.into(), id: id.into() }, apart)
+    };
+    Ok(released.into_iter().map(read).collect())
+}
 
-pub(super) const CRASH_ATTEMPTS: CrashAttemptSql = CrashAttemptSql {
-    count: "
-        INSERT INTO crash_attempts (submission, attempts, last_at)
-        SELECT submission, 1, last_at
-        FROM json_to_recordset($1::json) AS r (submission uuid, last_at timestamptz)
-        ON CONFLICT (submission) DO UPDATE SET attempts = crash_attempts.attempts + 1, last_at = excluded.last_at
-        RETURNING attempts::text",
-    delete: "
-        DELETE FROM crash_attempts USING json_to_recordset($1::json) AS r (id uuid) WHERE submission = r.id",
-    purge: "
-        DELETE FROM crash_attempts USING json_to_recordset($1::json) AS r (last_at timestamptz)
-        WHERE crash_attempts.last_at < r.last_at",
-};
+/// Opens released entries again.
+pub(crate) fn reopen_entries(
+    connection: &mut PgConnection,
+    new: &[NewQuarantineEntry],
+) -> Result<(), TransactionError> {
+    const TEXT: &str = "
+        UPDATE quarantine AS q SET state = 'open', reason = r.reason, quarantined_at = r.quarantined_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[]) AS r (organization, id, reason, quarantined_at)
+        WHERE q.organization = r.organization AND q.id = r.id";
+    let columns = [
+        Column::ids(new.iter().map(|one| one.organization)),
+        Column::ids(new.iter().map(|one| one.id)),
+        Column::texts(new.iter().map(|one| one.reason.as_str())),
+        Column::times(new.iter().map(|one| one.quarantined_at)),
+    ];
+    Statement::<()>::new(TEXT, columns).execute(connection).map(drop)
+}
+
+fn columns(new: &[NewQuarantineEntry]) -> [Column<'_>; 7] {
+    [
+        Column::ids(new.iter().map(|one| one.organization)),
+        Column::ids(new.iter().map(|one| one.id)),
+        Column::ids(new.iter().map(|one| one.submission)),
+        Column::texts(new.iter().map(|one| one.reason.as_str())),
+        Column::bytes(new.iter().map(|one| one.body_hash.as_bytes())),
+        Column::optional_texts(new.iter().map(|one| one.document.as_deref())),
+        Column::times(new.iter().map(|one| one.quarantined_at)),
+    ]
+}

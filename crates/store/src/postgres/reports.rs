@@ -1,11 +1,21 @@
-use crate::sql::ReportSql;
+//! Intake reports.
 
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text, Uuid as UuidType};
+
+pub(crate) use super::queries::reports::*;
+use super::statement::{Column, Statement};
+use crate::error::TransactionError;
+use crate::reports::{IntakeCountRow, ReceivedRange};
+
+/// One statement sees one state, so that its sums match, and counts where the rows are: a day may have millions of
+/// them. diesel has no `WITH`.
 macro_rules! intake {
     ($condition:literal) => {
         concat!(
             "WITH p AS MATERIALIZED (
-                 SELECT * FROM json_to_recordset($1::json)
-                     AS p (organization uuid, source uuid, first uuid, \"end\" uuid)),
+                 SELECT ($1::uuid[])[1] AS organization, ($2::uuid[])[1] AS source, ($3::uuid[])[1] AS first,
+                        ($4::uuid[])[1] AS \"end\"),
              received AS MATERIALIZED (
                  SELECT s.source, o.outcome, o.lead, q.reason
                  FROM submissions AS s
@@ -36,35 +46,34 @@ macro_rules! intake {
                  SELECT NULL, l.eligibility, l.reasons
                  FROM (SELECT DISTINCT lead FROM touched) AS t
                  JOIN leads AS l ON l.organization = (SELECT organization FROM p) AND l.id = t.lead)
-             SELECT json_build_object('of', 'submissions', 'source', source, 'code', outcome,
-                                      'reason', reason, 'count', count(*))::text
+             SELECT 'submissions', source, outcome, reason, count(*)
              FROM received GROUP BY source, outcome, reason
              UNION ALL
-             SELECT json_build_object('of', 'leads', 'source', source, 'code', eligibility,
-                                      'count', count(*))::text
-             FROM judged GROUP BY source, eligibility
+             SELECT 'leads', source, eligibility, NULL, count(*) FROM judged GROUP BY source, eligibility
              UNION ALL
-             SELECT json_build_object('of', 'held', 'source', source, 'code', r, 'count', count(*))::text
-             FROM judged CROSS JOIN unnest(judged.reasons) AS r
+             SELECT 'held', source, r, NULL, count(*)
+             FROM judged CROSS JOIN json_array_elements_text(judged.reasons::json) AS r
              WHERE eligibility = 'held' GROUP BY source, r"
         )
     };
 }
 
-pub(super) const REPORTS: ReportSql = ReportSql {
-    intake: intake!(""),
-    intake_of_source: intake!(" AND s.source = (SELECT source FROM p)"),
-    // A range of one source and an order that begins with it: then no plan but that of `leads_of_source` needs no sort.
-    recent_leads: "
-        WITH p AS MATERIALIZED (
-                 SELECT * FROM json_to_recordset($1::json) AS p (organization uuid, source uuid, most int)),
-             page AS MATERIALIZED (
-                 SELECT l.reasons FROM leads AS l
-                 WHERE l.organization = (SELECT organization FROM p)
-                   AND l.source BETWEEN (SELECT source FROM p) AND (SELECT source FROM p)
-                 ORDER BY l.source DESC, l.received_at DESC, l.id DESC
-                 LIMIT (SELECT most FROM p))
-        SELECT json_build_object(
-            'leads', count(*), 'no_contact', count(*) FILTER (WHERE 'no_contact' = ANY (reasons)))::text
-        FROM page",
-};
+/// How many there are of each kind.
+pub(crate) fn count_intake(
+    connection: &mut PgConnection,
+    received: &ReceivedRange,
+) -> Result<Vec<IntakeCountRow>, TransactionError> {
+    let text = match received.source {
+        None => intake!(""),
+        Some(_) => intake!(" AND s.source = (SELECT source FROM p)"),
+    };
+    let columns = [
+        Column::ids([received.organization].into_iter()),
+        Column::optional_ids([received.source].into_iter()),
+        Column::ids([received.first].into_iter()),
+        Column::ids([received.end].into_iter()),
+    ];
+    let statement = Statement::<(Text, Nullable<UuidType>, Text, Nullable<Text>, BigInt)>::new(text, columns);
+    let rows: Vec<(String, _, String, _, i64)> = statement.load(connection)?;
+    rows.into_iter().map(|row| Ok(IntakeCountRow::read(row)?)).collect()
+}

@@ -2,25 +2,18 @@
 
 use std::sync::Arc;
 
-use leadgate_domain::{Judge, LeadId, OrganizationId, Suppression, SuppressionKind};
-use serde::Serialize;
+use leadgate_domain::{Judge, OrganizationId, Suppression};
 use uuid::Uuid;
 
-use super::{PAGE, PendingFilter, SettledRow, contact, reassess_listed, settle, shared_by_many};
+use super::{
+    AppliedEntry, LeadsWithValue, PAGE, PendingFilter, contact, reassess_listed, settle, shared_by_many,
+};
+use crate::connection::query;
 use crate::error::StoreError;
 use crate::rows::LeadsWithListedValue;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 use crate::suppressions::SuppressionCursor;
-
-/// A page of the leads with a phone or an email.
-#[derive(Serialize, Clone)]
-struct LeadsWithValue {
-    organization: OrganizationId,
-    value: String,
-    id: Uuid,
-    most: u32,
-}
 
 impl Store {
     /// Applies the pending entries of phones and emails that few leads have, like those of most opt-outs. It
@@ -40,7 +33,7 @@ impl Store {
             after = Some(SuppressionCursor::from_entry(&last.entry));
             self.wait_for_running_commits(organization).await?;
             let entries = page.into_iter().map(|pending| {
-                let row = SettledRow::from_pending(&pending, now);
+                let row = AppliedEntry::from_pending(&pending, now);
                 (pending.entry, row)
             });
             left |= !self.rescreen_few(organization, entries.collect(), &judge).await?.is_empty();
@@ -51,9 +44,9 @@ impl Store {
     pub(super) async fn rescreen_few(
         &self,
         organization: OrganizationId,
-        entries: Vec<(Suppression, SettledRow)>,
+        entries: Vec<(Suppression, AppliedEntry)>,
         judge: &Arc<dyn Judge>,
-    ) -> Result<Vec<(Suppression, SettledRow)>, StoreError> {
+    ) -> Result<Vec<(Suppression, AppliedEntry)>, StoreError> {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
@@ -81,19 +74,15 @@ impl Store {
         judge: &Arc<dyn Judge>,
         looked_at: &mut impl FnMut(usize),
     ) -> Result<(), StoreError> {
-        let (organization, kind) = (entry.key.organization, entry.key.kind);
-        let value = entry.value.clone().unwrap_or_default();
-        let mut page = LeadsWithValue { organization, value, id: Uuid::nil(), most: PAGE };
+        let organization = entry.key.organization;
+        let Some(value) = contact(entry).and_then(|named| named.stored()) else { return Ok(()) };
+        let mut page =
+            LeadsWithValue { organization, value: value.into_owned(), after: Uuid::nil(), most: PAGE };
         loop {
             let asked = page.clone();
-            let found = self.read(move |session| {
-                let leads = &session.sql.leads;
-                let text = if kind == SuppressionKind::Phone { leads.with_phone } else { leads.with_email };
-                session.load(text, &[asked])
-            });
-            let found: Vec<LeadId> = found.await?;
+            let found = self.read(move |session| query!(session, contacts::page_with_value(&asked))).await?;
             let Some(last) = found.last() else { return Ok(()) };
-            page.id = last.as_uuid();
+            page.after = last.as_uuid();
             looked_at(found.len());
             self.reassess_some(organization, found.into_iter().collect(), Arc::clone(judge)).await?;
         }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use leadgate_domain::{LeadId, OrganizationId, SubmissionId, Timestamp};
-use serde::Serialize;
+use leadgate_domain::{LeadId, OrganizationId, Timestamp};
 use uuid::Uuid;
 
-use super::{PAGE, RetentionRow, SweepResult, first_id_at};
-use crate::erasure::{ErasureCause, ErasureCounts, UuidRangePage, delete, redact};
+use super::{OrganizationRetention, PAGE, SweepResult, UuidRangePage, first_id_at};
+use crate::connection::query;
+use crate::erasure::{ErasureCause, ErasureCounts, delete, redact};
 use crate::error::StoreError;
 use crate::rows::ScopedId;
 use crate::store::Store;
@@ -17,24 +17,18 @@ use crate::store_transaction::StoreTransaction;
 /// Submissions of old leads emptied per transaction.
 const CHUNK: usize = 200;
 
-#[derive(Serialize)]
-struct LeadSweepProgress {
-    organization: OrganizationId,
-    leads_swept_to: Option<Uuid>,
-}
-
 impl Store {
     /// A lead is never older than its id, so that what is old is a range of ids and those among them that
     /// were not updated since. Where there was no time for all of them the next turn goes on.
     pub(super) async fn sweep_leads(
         &self,
-        row: RetentionRow,
+        stored: OrganizationRetention,
         deadline: Instant,
         swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
-        let Some(age) = row.retention.leads else { return Ok(()) };
-        let (organization, limit) = (row.organization, self.now().await?.minus(age));
-        let id = row.leads_swept_to.unwrap_or_default();
+        let Some(age) = stored.retention.leads else { return Ok(()) };
+        let (organization, limit) = (stored.organization, self.now().await?.minus(age));
+        let id = stored.leads_swept_to.unwrap_or_default();
         let mut page = UuidRangePage { organization, id, before: first_id_at(limit), most: PAGE };
         loop {
             if swept.is_past_deadline(deadline) {
@@ -45,7 +39,11 @@ impl Store {
                 None => break,
             }
         }
-        if row.leads_swept_to.is_some() { self.save_lead_progress(organization, None).await } else { Ok(()) }
+        if stored.leads_swept_to.is_some() {
+            self.save_lead_progress(organization, None).await
+        } else {
+            Ok(())
+        }
     }
 
     /// The last one that was looked at; the one before this page, if there is more to do on it.
@@ -57,8 +55,7 @@ impl Store {
         swept: &mut SweepResult,
     ) -> Result<Option<Uuid>, StoreError> {
         let organization = page.organization;
-        let found = self.read(move |session| session.load(session.sql.retention.leads, &[page]));
-        let found: Vec<(LeadId, Timestamp)> = found.await?;
+        let found = self.read(move |session| query!(session, retention::leads_between(page))).await?;
         let Some(last) = found.last().map(|(last, _)| last.as_uuid()) else { return Ok(None) };
         let old = older_than(limit, organization, found);
         if old.is_empty() {
@@ -91,8 +88,8 @@ impl Store {
         let leads = Arc::new(leads);
         loop {
             let scope = Arc::clone(&leads);
-            let found = self.read(move |session| session.load(session.sql.retention.submissions_of, &scope));
-            let found: Vec<SubmissionId> = found.await?;
+            let found =
+                self.read(move |session| query!(session, retention::some_submissions_of(&scope))).await?;
             if found.is_empty() {
                 return Ok(true);
             }
@@ -121,9 +118,9 @@ impl Store {
         self.write(move |session| {
             // So that no submission updates one of them while it is deleted.
             StoreTransaction::new(session).lock_exclusive(organization)?;
-            let found = session.load(session.sql.retention.leads, &[range])?;
+            let found = query!(session, retention::leads_between(range))?;
             let old = older_than(limit, organization, found);
-            let came: Vec<SubmissionId> = session.load(session.sql.retention.submissions_of, &old)?;
+            let came = query!(session, retention::some_submissions_of(&old))?;
             if came.len() > CHUNK {
                 return Ok(None);
             }
@@ -139,8 +136,7 @@ impl Store {
         organization: OrganizationId,
         leads_swept_to: Option<Uuid>,
     ) -> Result<(), StoreError> {
-        let progress = [LeadSweepProgress { organization, leads_swept_to }];
-        self.write(move |session| session.execute(session.sql.retention.leads_progress, &progress).map(drop))
+        self.write(move |session| query!(session, retention::set_lead_progress(organization, leads_swept_to)))
             .await
     }
 }

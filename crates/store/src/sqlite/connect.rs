@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use diesel::sql_types::Integer;
+use diesel::sql_types::{Integer, Text};
 use diesel::{Connection as _, QueryResult, QueryableByName, RunQueryDsl as _, SqliteConnection, sql_query};
 
 use crate::config::StoreConfig;
@@ -53,7 +53,7 @@ impl SqliteAddress {
         }
         let unreachable = |_| StoreError::unavailable(StoreFailure::Connection);
         let connection = SqliteConnection::establish(&self.uri()).map_err(unreachable)?;
-        let mut session = StoreConnection::new(AnyConnection::Sqlite(connection), &super::SQL);
+        let mut session = StoreConnection::new(AnyConnection::Sqlite(connection));
         // First of all: each of the others may find the file locked.
         let busy = format!("PRAGMA busy_timeout = {}", self.busy_timeout.as_millis());
         let settings = [
@@ -83,6 +83,18 @@ impl SqliteAddress {
 pub(crate) fn empty_log(connection: &mut SqliteConnection) -> QueryResult<bool> {
     let checkpoint: CheckpointStatus = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(connection)?;
     Ok(checkpoint.busy == 0)
+}
+
+/// The lines of the integrity check: `ok`, or problems.
+pub(crate) fn integrity_check(connection: &mut SqliteConnection) -> QueryResult<Vec<String>> {
+    let lines: Vec<IntegrityLine> = sql_query("PRAGMA integrity_check").load(connection)?;
+    Ok(lines.into_iter().map(|line| line.integrity_check).collect())
+}
+
+#[derive(QueryableByName)]
+struct IntegrityLine {
+    #[diesel(sql_type = Text)]
+    integrity_check: String,
 }
 
 #[derive(QueryableByName)]

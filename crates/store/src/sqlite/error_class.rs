@@ -3,7 +3,7 @@
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
-use crate::error::{ErrorClass, StoreError, StoreFailure};
+use crate::error::{ErrorClass, StoreError, StoreFailure, TransactionError};
 
 /// The beginnings of messages of temporary errors (`sqlite3_errstr`), and whether the connection stays
 /// usable. After a failed fsync the contents of the disk are unknown: the connection's cache may be ahead of
@@ -34,10 +34,21 @@ const REFUSED: &[(&str, &str)] = &[
     ("constraint failed", "SQLITE_CONSTRAINT"),
 ];
 
-/// The verdict, and whether the connection is spoiled.
-pub(crate) fn classify(error: Error) -> (ErrorClass, bool) {
+/// What is to be done, and whether the connection is spoiled.
+pub(crate) fn classify(fault: TransactionError) -> (ErrorClass, bool) {
+    let error = match fault {
+        TransactionError::Store(error) => return (ErrorClass::Final(error), false),
+        TransactionError::Database { error, .. }
+        | TransactionError::Statement { error, .. }
+        | TransactionError::Copy(error) => error,
+    };
     let (error, spoiled) = match error {
-        Error::RollbackErrorOnCommit { commit_error, .. } => return (classify(*commit_error).0, true),
+        Error::RollbackErrorOnCommit { commit_error, .. } => {
+            return (classify(TransactionError::from(*commit_error)).0, true);
+        }
+        Error::DeserializationError(_) => {
+            (StoreError::Bug("this build cannot read a stored row".to_owned()), false)
+        }
         Error::DatabaseError(kind, information) => read(&kind, information.as_ref()),
         Error::NotFound => (StoreError::Bug("a row is missing".to_owned()), false),
         _ => (StoreError::Bug("diesel refused a statement".to_owned()), true),
@@ -74,7 +85,7 @@ mod tests {
     use super::*;
 
     fn judged(message: &str) -> (ErrorClass, bool) {
-        classify(Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())))
+        classify(Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())).into())
     }
 
     /// The messages are those of `sqlite3_errstr` and of SQLite's checks of values.

@@ -18,7 +18,7 @@ impl SqliteAddress {
     ) -> Result<(), StoreError> {
         self.create()?;
         let mut session = self.connect_first()?;
-        let migrated = session.transaction(|session| {
+        let migrated = session.transaction(&[], |session| {
             if let AnyConnection::Sqlite(connection) = session.connection() {
                 connection
                     .run_pending_migrations(MIGRATIONS)

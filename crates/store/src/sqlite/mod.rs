@@ -1,47 +1,47 @@
 //! SQLite, the store of the embedded shape.
 
-mod audit;
-mod claims;
+/// The condition that a column has a value, for a query whose order begins with that column.
+macro_rules! exactly {
+    ($column:expr, $value:expr) => {
+        $column.eq($value)
+    };
+}
+
+/// The condition that a row of a table is one of several of an organization, by a column.
+macro_rules! among {
+    ($table:ident::$column:ident, $organization:expr, $values:expr) => {
+        $table::organization.eq($crate::values::Id::from($organization)).and($table::$column.eq_any($values))
+    };
+}
+
+pub(crate) mod audit;
+pub(crate) mod claims;
 mod connect;
-mod consents;
-mod directory;
-mod erasure;
+pub(crate) mod consents;
+pub(crate) mod contacts;
+pub(crate) mod erasure;
 mod error_class;
-mod keys;
-mod leads;
+pub(crate) mod installation;
+pub(crate) mod leads;
+pub(crate) mod locks;
 mod migrate;
+pub(crate) mod outcomes;
 #[cfg(test)]
 mod plans;
-mod quarantine;
-mod reports;
-mod scorings;
-mod sources;
-mod submissions;
-mod suppressions;
+pub(crate) mod quarantine;
+#[path = "../queries/mod.rs"]
+mod queries;
+pub(crate) mod reports;
+pub(crate) mod retention;
+mod schema;
+pub(crate) mod submissions;
+pub(crate) mod suppressions;
 
-pub(crate) use connect::{SqliteAddress, empty_log};
+pub(crate) use connect::{SqliteAddress, empty_log, integrity_check};
 pub(crate) use error_class::classify;
 
-use crate::sql::Sql;
+pub(crate) use queries::{crash_attempts, keys, mappings, organizations, scorings, sources, sweeps, tags};
 
-pub(crate) static SQL: Sql = Sql {
-    installation: directory::INSTALLATION,
-    organizations: directory::ORGANIZATIONS,
-    sources: sources::SOURCES,
-    mappings: sources::MAPPINGS,
-    keys: keys::KEYS,
-    tags: keys::TAGS,
-    submissions: submissions::SUBMISSIONS,
-    claims: claims::CLAIMS,
-    leads: leads::LEADS,
-    quarantine: quarantine::QUARANTINE,
-    suppressions: suppressions::SUPPRESSIONS,
-    crash_attempts: quarantine::CRASH_ATTEMPTS,
-    sweeps: suppressions::SWEEPS,
-    consents: consents::CONSENTS,
-    erasure: erasure::ERASURE,
-    retention: erasure::RETENTION,
-    scorings: scorings::SCORINGS,
-    reports: reports::REPORTS,
-    audit: audit::AUDIT,
-};
+/// The database for which `queries` is compiled here.
+type Connection = diesel::SqliteConnection;
+type Database = diesel::sqlite::Sqlite;

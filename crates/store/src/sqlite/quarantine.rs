@@ -1,98 +1,125 @@
-use super::submissions::submission;
-use crate::sql::{CrashAttemptSql, QuarantineSql};
+//! The quarantine.
 
-macro_rules! entry {
-    () => {
-        "'id', q.id, 'submission', q.submission, 'source', s.source,
-         'dialect', s.dialect, 'reason', q.reason, 'state', q.state, 'quarantined_at', q.quarantined_at,
-         'settled_at', q.settled_at, 'settled_by', q.settled_by, 'note', q.note, 'document', q.document,
-         'erased_at', q.erased_at,
-         'repair', q.repair, 'repaired_at', q.repaired_at, 'repaired_by', q.repaired_by"
-    };
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+use leadgate_domain::Timestamp;
+use uuid::Uuid;
+
+pub(crate) use super::queries::quarantine::*;
+use super::schema::{quarantine, submissions};
+use crate::commit::SubmissionKey;
+use crate::rows::NewQuarantineEntry;
+use crate::values::{Id, Time};
+
+pub(crate) fn insert_entries(
+    connection: &mut SqliteConnection,
+    new: &[NewQuarantineEntry],
+) -> QueryResult<()> {
+    for row in new.iter().map(QuarantineRow::from) {
+        diesel::insert_into(quarantine::table).values(row).execute(connection)?;
+    }
+    Ok(())
 }
 
-macro_rules! page {
-    ($condition:literal) => {
-        concat!(
-            "WITH p AS MATERIALIZED (SELECT value FROM json_each($1))
-             SELECT json_object(",
-            entry!(),
-            ")
-             FROM quarantine AS q CROSS JOIN submissions AS s
-             WHERE q.organization = (SELECT value->>'organization' FROM p)
-               AND q.id < (SELECT value->>'id' FROM p)",
-            $condition,
-            "  AND s.organization = q.organization AND s.id = q.submission
-             ORDER BY q.id DESC
-             LIMIT (SELECT value->>'most' FROM p)"
-        )
-    };
+/// Adds entries for submissions whose id is stored with another body, and that are not there yet. Where anything under
+/// the id was erased, its body is unknown: all are treated as redeliveries. Returns the ids of the entries.
+pub(crate) fn insert_reused(
+    connection: &mut SqliteConnection,
+    new: &[NewQuarantineEntry],
+) -> QueryResult<Vec<Uuid>> {
+    let mut inserted = Vec::new();
+    for row in new.iter().map(QuarantineRow::from) {
+        let other = submissions::table
+            .filter(submissions::organization.eq(row.organization))
+            .filter(submissions::id.eq(row.submission))
+            .filter(submissions::body_hash.ne(row.body_hash))
+            .filter(submissions::erased_at.is_null());
+        let erased = quarantine::table
+            .filter(quarantine::organization.eq(row.organization))
+            .filter(quarantine::submission.eq(row.submission))
+            .filter(quarantine::id.ne(quarantine::submission))
+            .filter(quarantine::erased_at.is_not_null());
+        let is_reused: bool =
+            diesel::select(exists(other).and(not(exists(erased)))).get_result(connection)?;
+        if !is_reused {
+            continue;
+        }
+        let id = row.id;
+        let insert = diesel::insert_into(quarantine::table).values(row).on_conflict_do_nothing();
+        if insert.execute(connection)? > 0 {
+            inserted.push(id.into());
+        }
+    }
+    Ok(inserted)
 }
 
-pub(super) const QUARANTINE: QuarantineSql = QuarantineSql {
-    insert: "
-        INSERT INTO quarantine (organization, id, submission, reason, body_hash, document, quarantined_at)
-        SELECT value->>'organization', value->>'id', value->>'submission', value->>'reason',
-               unhex(value->>'body_hash'), value->>'document', value->>'quarantined_at'
-        FROM json_each($1)",
-    insert_reused: "
-        INSERT INTO quarantine (organization, id, submission, reason, body_hash, document, quarantined_at)
-        SELECT r.value->>'organization', r.value->>'id', r.value->>'submission', r.value->>'reason',
-               unhex(r.value->>'body_hash'), r.value->>'document', r.value->>'quarantined_at'
-        FROM json_each($1) AS r CROSS JOIN submissions AS s
-        WHERE s.organization = r.value->>'organization' AND s.id = r.value->>'submission'
-          AND s.body_hash <> unhex(r.value->>'body_hash') AND s.erased_at IS NULL
-          AND NOT EXISTS (SELECT 1 FROM quarantine AS q
-                          WHERE q.organization = s.organization AND q.submission = s.id
-                            AND q.id <> q.submission AND q.erased_at IS NOT NULL)
-        ON CONFLICT (organization, submission, body_hash) DO NOTHING
-        RETURNING json_quote(id)",
-    release: "
-        UPDATE quarantine
-        SET state = 'released', settled_at = r.value->>'released_at', settled_by = NULL, note = NULL
-        FROM json_each($1) AS r
-        WHERE quarantine.organization = r.value->>'organization' AND quarantine.id = r.value->>'id'
-          AND state = 'open' AND (settled_at IS NULL OR settled_at < r.value->>'released_at')
-        RETURNING json_array(quarantine.organization, quarantine.id,
-                             json(iif(quarantine.submission <> quarantine.id, 'true', 'false')))",
-    reopen: "
-        UPDATE quarantine
-        SET state = 'open', reason = r.value->>'reason', quarantined_at = r.value->>'quarantined_at'
-        FROM json_each($1) AS r
-        WHERE quarantine.organization = r.value->>'organization' AND quarantine.id = r.value->>'id'",
-    page: page!(""),
-    page_in_state: page!(" AND q.state = (SELECT value->>'state' FROM p)"),
-    entry: concat!(
-        "SELECT json_object('entry', json_object(",
-        entry!(),
-        "), 'submission', json_object(",
-        submission!(),
-        "))
-         FROM json_each($1) AS r CROSS JOIN quarantine AS q CROSS JOIN submissions AS s
-         WHERE q.organization = r.value->>'organization' AND q.id = r.value->>'id'
-           AND s.organization = q.organization AND s.id = q.submission"
-    ),
-    repair: "
-        UPDATE quarantine
-        SET repair = r.value->>'repair', repaired_at = r.value->>'repaired_at', repaired_by = r.value->>'repaired_by'
-        FROM json_each($1) AS r
-        WHERE quarantine.organization = r.value->>'organization' AND quarantine.id = r.value->>'id'
-          AND quarantine.state = 'open'",
-    discard: "
-        UPDATE quarantine
-        SET state = 'discarded', settled_at = r.value->>'settled_at', settled_by = r.value->>'settled_by',
-            note = r.value->>'note'
-        FROM json_each($1) AS r
-        WHERE quarantine.organization = r.value->>'organization' AND quarantine.id = r.value->>'id'
-          AND quarantine.state = 'open'",
-};
+/// Releases what is open and was not released before by the same release or a later one. Returns the keys of those, and
+/// whether the submission came under the id of another, so that only the entry holds it.
+pub(crate) fn release_entries(
+    connection: &mut SqliteConnection,
+    releases: &[(SubmissionKey, Timestamp)],
+) -> QueryResult<Vec<(SubmissionKey, bool)>> {
+    let mut released = Vec::new();
+    for (key, released_at) in releases {
+        let open = quarantine::table
+            .find((Id::from(key.organization), Id::from(key.id)))
+            .filter(quarantine::state.eq("open"))
+            .filter(quarantine::settled_at.is_null().or(quarantine::settled_at.lt(Time(*released_at))));
+        let change = (
+            quarantine::state.eq("released"),
+            quarantine::settled_at.eq(Time(*released_at)),
+            quarantine::settled_by.eq(None::<String>),
+            quarantine::note.eq(None::<String>),
+        );
+        let submission: Option<Id> = diesel::update(open)
+            .set(change)
+            .returning(quarantine::submission)
+            .get_result(connection)
+            .optional()?;
+        released.extend(submission.map(|submission| (*key, submission != Id::from(key.id))));
+    }
+    Ok(released)
+}
 
-pub(super) const CRASH_ATTEMPTS: CrashAttemptSql = CrashAttemptSql {
-    count: "
-        INSERT INTO crash_attempts (submission, attempts, last_at)
-        SELECT value->>'submission', 1, value->>'last_at' FROM json_each($1) WHERE true
-        ON CONFLICT (submission) DO UPDATE SET attempts = crash_attempts.attempts + 1, last_at = excluded.last_at
-        RETURNING json_quote(attempts)",
-    delete: "DELETE FROM crash_attempts WHERE submission IN (SELECT value->>'id' FROM json_each($1))",
-    purge: "DELETE FROM crash_attempts WHERE last_at < (SELECT value->>'last_at' FROM json_each($1))",
-};
+/// Opens released entries again.
+pub(crate) fn reopen_entries(
+    connection: &mut SqliteConnection,
+    new: &[NewQuarantineEntry],
+) -> QueryResult<()> {
+    for row in new.iter().map(QuarantineRow::from) {
+        let change = (
+            quarantine::state.eq("open"),
+            quarantine::reason.eq(row.reason),
+            quarantine::quarantined_at.eq(row.quarantined_at),
+        );
+        diesel::update(quarantine::table.find((row.organization, row.id))).set(change).execute(connection)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use leadgate_domain::{OrganizationId, SubmissionId};
+
+    use super::*;
+    use crate::quarantine_entries::QuarantineState;
+    use crate::sqlite::plans::plan_of;
+
+    #[test]
+    fn entries_are_found_by_an_index() {
+        let (organization, id) = (OrganizationId::generate(), SubmissionId::from_uuid(Uuid::max()));
+        let entries = |index: &str, range: &str| format!("SEARCH quarantine USING INDEX {index} ({range})");
+        let by_id = |range: &str| entries("sqlite_autoindex_quarantine_1", range);
+        let page = |state| {
+            plan_of(|connection| page_of_entries(connection, organization, state, Uuid::max(), 10)).remove(0)
+        };
+        assert_eq!(page(None), by_id("organization=? AND id<?"));
+        let in_state = entries("quarantine_by_state", "organization=? AND state=? AND id<?");
+        assert_eq!(page(Some(QuarantineState::Open)), in_state);
+        let contents = plan_of(|connection| page_of_contents(connection, organization, Uuid::nil(), 10));
+        assert_eq!(contents.first(), Some(&by_id("organization=? AND id>?")));
+        let records = plan_of(|connection| records_of_submission(connection, organization, id));
+        let by_submission = entries("sqlite_autoindex_quarantine_2", "organization=? AND submission=?");
+        assert_eq!(records, [by_submission, by_id("organization=? AND id=?")]);
+    }
+}

@@ -11,6 +11,8 @@ mod play;
 mod story;
 mod values;
 
+#[path = "../contract/explain.rs"]
+mod explain;
 #[path = "../contract/hooked_judge.rs"]
 #[allow(dead_code, reason = "the contract suite uses all of it")]
 mod hooked_judge;

@@ -175,9 +175,9 @@ impl<'w> Player<'w> {
         }
         let quoted = |entry: &&Entry| format!("'{}'", self.suppression(entry).value.unwrap());
         let values = entries.iter().map(quoted).collect::<Vec<_>>().join(", ");
+        let past = self.world.time_literal(Timestamp::parse("2026-01-01T00:00:00Z").unwrap());
         let sql = format!(
-            "UPDATE suppressions SET expires_at = '2026-01-01T00:00:00.000000Z'
-             WHERE expires_at IS NOT NULL AND value IN ({values})"
+            "UPDATE suppressions SET expires_at = {past} WHERE expires_at IS NOT NULL AND value IN ({values})"
         );
         self.world.sql(&sql).await;
         self.world.store.sweep_suppressions(self.world.judge()).await.unwrap();

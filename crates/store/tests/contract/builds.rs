@@ -1,59 +1,33 @@
 //! Rows of the previous build, which has no values in the newer columns.
 
 use leadgate_domain::mapping::{MappingFault, MappingFaultCode};
-use leadgate_domain::{BodyFormat, KeyId, KeyKind, SourceId, Submission, SubmissionId};
+use leadgate_domain::{BodyFormat, Submission, SubmissionId, Timestamp};
 use leadgate_store::QuarantineState;
 
 use crate::world::{World, over_both};
 
 over_both!(
-    a_key_and_a_source_of_the_previous_build_have_default_values,
     a_submission_of_the_previous_build_is_read_completely,
     a_quarantine_entry_of_the_previous_build_is_open,
 );
 
-/// An empty array, and the literal for bytes, in the syntax of the database.
-fn dialect(world: &World) -> (&'static str, fn(&str) -> String) {
-    match world.config.url.starts_with("sqlite:") {
-        true => ("'[]'", |hex| format!("x'{hex}'")),
-        false => ("'{}'", |hex| format!("'\\x{hex}'")),
-    }
-}
-
-async fn a_key_and_a_source_of_the_previous_build_have_default_values(world: World) {
-    let (none, _) = dialect(&world);
-    let (organization, source) = (world.organization.id, SourceId::generate());
-    world
-        .sql(&format!(
-            "INSERT INTO sources (id, organization, dialect, name, revision, tags, identity_rule, identity, policy,
-                                  consent, created_at, generation)
-             VALUES ('{source}', '{organization}', 'native', 'old', 3, {none}, 'any_of', '[]', 'update',
-                     'required', '2026-01-01T00:00:00.000000Z', 1);
-             INSERT INTO api_keys (id, organization, source, scopes, test, hash, created_at, generation)
-             VALUES ('abcdefghij', '{organization}', '{source}', {none}, {}, 'h', '2026-01-01T00:00:00.000000Z', 1)",
-            if none == "'[]'" { "0" } else { "false" },
-        ))
-        .await;
-    let source = world.store.source(organization, source).await.unwrap().unwrap();
-    assert_eq!(
-        (source.campaign, source.networks, source.signature, source.mapping),
-        (None, vec![], None, None)
-    );
-    let key = world.store.find_key(&KeyId::parse("abcdefghij").unwrap()).await.unwrap().unwrap();
-    assert_eq!((key.kind, key.name, key.label, key.expires_at), (KeyKind::Secret, None, None, None));
-    assert!(key.origins.is_empty() && key.tags.is_empty());
+/// A hash in the syntax of the database.
+fn hash(world: &World) -> String {
+    let hex = "ab".repeat(32);
+    if world.config.url.starts_with("sqlite:") { format!("x'{hex}'") } else { format!("'\\x{hex}'") }
 }
 
 async fn insert(world: &World, id: SubmissionId, extra: &str) {
-    let (_, bytes) = dialect(world);
-    let (organization, source) = (world.organization.id, world.source.id);
+    let [organization, id, source] =
+        [world.organization.id.as_uuid(), id.as_uuid(), world.source.id.as_uuid()]
+            .map(|id| world.id_literal(id));
+    let (received_at, hash) = (world.time_literal(Timestamp::now()), hash(world));
     world
         .sql(&format!(
-            "INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, fields, raw,
-                                      raw_encoding, body_hash, extra)
-             VALUES ('{organization}', '{id}', '{source}', 1, 'native', '2026-01-01T00:00:00.000000Z', '{{}}',
-                     'a=b', 'text', {}, '{extra}')",
-            bytes(&"ab".repeat(32)),
+            "INSERT INTO submissions (organization, id, source, source_revision, dialect, received_at, trust, fields,
+                                      raw, raw_encoding, body_hash, extra)
+             VALUES ({organization}, {id}, {source}, 1, 'native', {received_at}, 'secret', '{{}}',
+                     'a=b', 'text', {hash}, '{extra}')",
         ))
         .await;
 }
@@ -81,14 +55,14 @@ async fn a_submission_of_the_previous_build_is_read_completely(world: World) {
 }
 
 async fn a_quarantine_entry_of_the_previous_build_is_open(world: World) {
-    let (_, bytes) = dialect(&world);
     let (organization, id) = (world.organization.id, world.phone("+14155550132").id);
     insert(&world, id, "{}").await;
+    let [owner, entry] = [organization.as_uuid(), id.as_uuid()].map(|id| world.id_literal(id));
+    let (at, hash) = (world.time_literal(Timestamp::now()), hash(&world));
     world
         .sql(&format!(
             "INSERT INTO quarantine (organization, id, submission, reason, body_hash, quarantined_at)
-             VALUES ('{organization}', '{id}', '{id}', 'source_gone', {}, '2026-01-01T00:00:00.000000Z')",
-            bytes(&"ab".repeat(32)),
+             VALUES ({owner}, {entry}, {entry}, 'source_gone', {hash}, {at})",
         ))
         .await;
     let (entry, submission) =

@@ -203,14 +203,9 @@ async fn a_directory_follows_changes(world: World) {
 async fn changes_of_several_pages_are_read_completely(world: World) {
     let before = world.store.changes_since(-1).await.unwrap();
     // All rows have one generation, so only the ids separate the pages.
+    let (generation, now) = (before.generation + 1, world.time_literal(Timestamp::now()));
     let rows: Vec<_> = (0..5_001)
-        .map(|n| {
-            format!(
-                "('{}', 'many {n}', '2026-01-01T00:00:00.000000Z', {})",
-                uuid::Uuid::now_v7(),
-                before.generation + 1
-            )
-        })
+        .map(|n| format!("({}, 'many {n}', {now}, {generation})", world.id_literal(uuid::Uuid::now_v7())))
         .collect();
     for chunk in rows.chunks(500) {
         let values = chunk.join(", ");

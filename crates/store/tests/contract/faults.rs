@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use leadgate_domain::secret::RootSecret;
-use leadgate_domain::{CommitAction, NormalizedSubmission, Outcome, Patch, QuarantineReason, Trace};
+use leadgate_domain::{CommitAction, NormalizedSubmission, Outcome, QuarantineReason, Trace};
 use leadgate_store::{Store, StoreConfig, StoreError, StoreFailure};
 use leadgate_testkit::SECRET;
 use leadgate_testkit::proxy::{Proxy, ProxyMode};
@@ -245,15 +245,15 @@ async fn every_sqlstate_has_its_error_class() {
 async fn values_that_postgres_cannot_store_are_refused() {
     let url = postgres().await.database().await.unwrap();
     let world = world_at(&url).await;
-    // The validator would refuse a text with NUL.
+    // The gateway would refuse a text with NUL.
     let mut submission = world.phone("+14155550132");
-    submission.fields.phone = Patch::Value("+1\x00415".into());
+    submission.client.user_agent = Some("a\0b".into());
     let action = CommitAction::Quarantine(QuarantineReason::Invalid);
     let batch = vec![NormalizedSubmission { submission, action, trace: Trace::default() }];
     let Err(StoreError::RowRefused { code, .. }) = world.store.commit(batch, world.judge()).await else {
         panic!()
     };
-    assert_eq!(code, "22P05");
+    assert_eq!(code, "22021");
 
     // A value too long for its index.
     let batch = vec![world.normalize(world.eligible("+14155550132", "ann@example.com"))];

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use leadgate_domain::key::PresentedKey;
 use leadgate_domain::secret::RootSecret;
-use leadgate_domain::{ApiKey, KeyId, KeyKind, Rate, Scope, Source, Timestamp};
-use leadgate_store::StoreError;
+use leadgate_domain::{ApiKey, AuditAction, KeyId, KeyKind, Rate, Scope, Source, Timestamp};
+use leadgate_store::{AuditFilter, StoreError};
 
 use crate::world::{World, over_both};
 
@@ -15,6 +15,7 @@ over_both!(
     a_rotated_key_stays_valid_until_its_end,
     a_rotation_does_not_extend_a_key,
     another_organization_cannot_rotate_a_key,
+    a_key_of_a_newer_build_is_left_out_and_can_be_revoked,
 );
 
 pub(crate) fn key(kind: KeyKind, source: &Source) -> ApiKey {
@@ -128,4 +129,29 @@ async fn another_organization_cannot_rotate_a_key(world: World) {
     assert_eq!(world.store.find_key(&new.id).await.unwrap(), None);
     let unknown = KeyId::parse("unknownkey").unwrap();
     assert_eq!(world.store.rotate_key(&unknown, None, &new, end).await.unwrap(), None);
+}
+
+async fn a_key_of_a_newer_build_is_left_out_and_can_be_revoked(world: World) {
+    let (store, organization) = (&world.store, world.organization.id);
+    let (newer, known) = (key(KeyKind::Secret, &world.source), key(KeyKind::Secret, &world.source));
+    for key in [&newer, &known] {
+        store.create_key(key).await.unwrap();
+    }
+    world.sql(&format!("UPDATE api_keys SET kind = 'passkey' WHERE id = '{}'", newer.id)).await;
+    world
+        .sql(&format!(r#"UPDATE api_keys SET scopes = '["write","erase"]' WHERE id = '{}'"#, known.id))
+        .await;
+    assert_eq!(store.find_key(&newer.id).await.unwrap(), None);
+    assert_eq!(
+        store.keys(organization).await.unwrap(),
+        std::slice::from_ref(&known),
+        "without the unknown scope"
+    );
+    assert_eq!(store.changes_since(-1).await.unwrap().keys, [known]);
+    assert_eq!(store.revoke_key(&newer.id, None).await.unwrap(), None);
+    let creating = ApiKey { created_by: Some(newer.id.clone()), ..key(KeyKind::Token, &world.source) };
+    assert_eq!(store.create_key(&creating).await, Err(StoreError::CreatorRevoked));
+    let revoked = AuditFilter { action: Some(AuditAction::KeyRevoked), ..AuditFilter::default() };
+    let entries = store.audit(organization, revoked, None, 10).await.unwrap().data;
+    assert_eq!(entries[0].target, Some(newer.id.to_string()));
 }

@@ -41,7 +41,8 @@ async fn a_lead_of_a_newer_build_keeps_unknown_members_when_it_changes(world: Wo
     let before = lead().await;
     assert_eq!(before.eligibility, Eligibility::Eligible);
     let document = by_newer_build(&before).to_string().replace('\'', "''");
-    world.sql(&format!("UPDATE leads SET document = '{document}' WHERE id = '{id}'")).await;
+    let stored = world.id_literal(first.id.as_uuid());
+    world.sql(&format!("UPDATE leads SET document = '{document}' WHERE id = {stored}")).await;
 
     let fields = Fields {
         phone: Patch::Value(PHONE.to_owned()),

@@ -187,22 +187,3 @@ async fn backup_to_a_file_is_unsupported_on_postgres() {
     let copied = world.store.backup_to(&world.folder.path().join("copy.db")).await;
     assert!(matches!(copied, Err(StoreError::Unsupported(_))));
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_index_whose_creation_was_interrupted_is_created_again() {
-    let url = postgres().await.database().await.unwrap();
-    let store =
-        Store::open(&StoreConfig::worker(&url).with_secret(&RootSecret::new(SECRET, None).unwrap())).unwrap();
-    store.migrate().await.unwrap();
-    let interrupted = "UPDATE pg_index SET indisvalid = false
-                   WHERE indexrelid IN ('leads_with_phone'::regclass, 'leads_by_domain'::regclass);
-                   DELETE FROM __diesel_schema_migrations WHERE version = '0015'";
-    postgres().await.sql(&url, interrupted).await.unwrap();
-    assert_eq!(store.check().await, Err(StoreError::NotMigrated));
-    store.migrate().await.unwrap();
-    store.check().await.unwrap();
-    // The migration of the first index was not recorded. The second one was recorded as complete.
-    let valid = "SELECT count(*) FROM pg_index
-                 WHERE indexrelid IN ('leads_with_phone'::regclass, 'leads_by_domain'::regclass) AND indisvalid";
-    assert_eq!(postgres().await.sql(&url, valid).await.unwrap().trim(), "2");
-}

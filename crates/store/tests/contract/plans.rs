@@ -60,6 +60,8 @@ async fn assert_few_rows_read(analyze_after: impl Fn(usize) -> bool) {
         world.store.submission(world.organization.id, id).await.unwrap().unwrap();
         world.store.lead(world.organization.id, id.into()).await.unwrap();
         world.store.leads(world.organization.id, None, None, 20).await.unwrap();
+        world.store.leads(world.organization.id, Some(world.source.id), None, 5).await.unwrap();
+        world.store.contributors(world.organization.id, &[id.into()]).await.unwrap();
         world.store.submissions(world.organization.id, Some(id), 20).await.unwrap();
         world.store.recent_submissions(world.organization.id, world.source.id, 5).await.unwrap();
         world.store.recent_leads(world.organization.id, world.source.id, 5).await.unwrap();

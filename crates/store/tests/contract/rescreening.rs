@@ -1,6 +1,7 @@
 //! Re-screening of stored leads, also when entries change meanwhile.
 
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use leadgate_domain::{
     Dialect, DuplicatePolicy, Eligibility, Outcome, Reason, Source, Submission, Suppression, SuppressionKey,
@@ -21,7 +22,18 @@ over_both!(
 
 const MANY: usize = 130;
 
+/// When a process with a slow clock writes an entry, or one that was interrupted.
+fn long_ago() -> Timestamp {
+    Timestamp::now().minus(Duration::from_secs(30 * 24 * 60 * 60))
+}
+
 impl World {
+    /// As if the program that wrote the entries had been interrupted.
+    pub(crate) async fn mark_pending_long_ago(&self) {
+        let long_ago = self.time_literal(long_ago());
+        self.sql(&format!("UPDATE suppressions SET pending_since = {long_ago}")).await;
+    }
+
     /// Rescreens, and runs `meanwhile` after the first page.
     async fn rescreen_and_meanwhile<T>(&self, meanwhile: impl AsyncFnOnce() -> T) -> T {
         let (arrived, reached) = mpsc::channel();
@@ -86,12 +98,9 @@ async fn an_entry_added_during_a_rescreen_stays_pending(world: World) {
         .rescreen_and_meanwhile(async || {
             world.suppress(std::slice::from_ref(&second)).await;
             // As if a process with a slow clock had written it.
-            world
-                .sql(
-                    "UPDATE suppressions SET pending_since = '2026-01-01T00:00:00.000000Z'
-                       WHERE pending_since = (SELECT max(pending_since) FROM suppressions)",
-                )
-                .await;
+            let long_ago = world.time_literal(long_ago());
+            let newest = "pending_since = (SELECT max(pending_since) FROM suppressions)";
+            world.sql(&format!("UPDATE suppressions SET pending_since = {long_ago} WHERE {newest}")).await;
         })
         .await;
     assert_eq!(world.reasons(&ann).await, [Reason::SuppressedEmail]);
@@ -141,7 +150,7 @@ async fn an_opt_out_of_a_widely_shared_phone_is_applied_by_the_sweep(world: Worl
     assert!(committed.pending.contains(&world.organization.id), "the caller must rescreen");
     assert_eq!(world.held().await, 1, "the lead that has the phone as its key");
     assert!(world.has_pending().await);
-    world.sql("UPDATE suppressions SET pending_since = '2026-01-01T00:00:00.000000Z'").await;
+    world.mark_pending_long_ago().await;
     assert_eq!(world.store.sweep_suppressions(world.judge()).await.unwrap(), 1);
     assert_eq!(world.held().await, MANY);
 }
@@ -176,12 +185,17 @@ async fn an_organization_that_fails_does_not_block_others(world: World) {
         let lead = world.eligible("+14155550132", "ann@example.com");
         let lead = Submission { organization: other, source: source.id, ..lead };
         world.store.commit(vec![world.normalize_by(&source, lead)], world.judge()).await.unwrap();
-        world.sql(&format!("UPDATE leads SET document = '{{}}' WHERE organization = '{other}'")).await;
+        world
+            .sql(&format!(
+                "UPDATE leads SET document = '{{}}' WHERE organization = {}",
+                world.id_literal(other.as_uuid())
+            ))
+            .await;
         let entry =
             Suppression { key: SuppressionKey { organization: other, ..domain.key }, ..domain.clone() };
         world.store.suppress(other, vec![entry], world.judge()).await.unwrap();
     }
-    world.sql("UPDATE suppressions SET pending_since = '2026-01-01T00:00:00.000000Z'").await;
+    world.mark_pending_long_ago().await;
     assert_eq!(world.store.sweep_suppressions(world.judge()).await.unwrap(), 7);
     assert_eq!(world.reasons(&ann).await, [Reason::SuppressedDomain]);
 }

@@ -14,6 +14,8 @@ over_both!(
     another_organization_cannot_change_a_source,
     a_campaign_is_unique_and_can_be_looked_up,
     a_directory_finds_campaigns_and_default_sources,
+    a_source_of_a_newer_build_is_left_out,
+    a_page_of_large_sources_ends_early,
 );
 
 /// The source with a value that is not the default in every setting.
@@ -144,4 +146,33 @@ async fn a_directory_finds_campaigns_and_default_sources(world: World) {
     directory.refresh().await.unwrap();
     assert_eq!(directory.campaign(&campaign), None);
     assert_eq!(directory.snapshot().campaign("77").map(|source| source.revision), Some(2));
+}
+
+fn named(world: &World, name: &str) -> Source {
+    let defaults = &leadgate_dialect::protocol(Dialect::Native).source_defaults;
+    Source::new(world.organization.id, defaults, Some(name.to_owned()), Timestamp::now())
+}
+
+async fn a_source_of_a_newer_build_is_left_out(world: World) {
+    let (store, organization, newer) = (&world.store, world.organization.id, named(&world, "newer"));
+    store.create_source(&newer).await.unwrap();
+    world.sql("UPDATE sources SET policy = 'ask' WHERE name = 'newer'").await;
+    assert_eq!(store.source(organization, newer.id).await.unwrap(), None);
+    assert_eq!(store.sources(organization).await.unwrap(), [Source::clone(&world.source)]);
+    assert_eq!(store.changes_since(-1).await.unwrap().sources, [Source::clone(&world.source)]);
+    let first = store.sources_page(organization, None, 1).await.unwrap();
+    let second = store.sources_page(organization, first.next, 1).await.unwrap();
+    assert_eq!((first.data.len(), second.data.len(), second.next), (1, 0, None));
+    assert_eq!(store.update_source(&newer).await.unwrap(), Some(Source { revision: 2, ..newer }));
+}
+
+async fn a_page_of_large_sources_ends_early(world: World) {
+    let (store, organization) = (&world.store, world.organization.id);
+    for name in ["one", "two", "three"] {
+        let tags = vec!["x".repeat(200 * 1024)];
+        store.create_source(&Source { tags, ..named(&world, name) }).await.unwrap();
+    }
+    let first = store.sources_page(organization, None, 100).await.unwrap();
+    let second = store.sources_page(organization, first.next, 100).await.unwrap();
+    assert_eq!((first.data.len(), second.data.len(), second.next), (3, 1, None));
 }

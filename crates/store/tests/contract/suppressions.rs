@@ -206,7 +206,7 @@ async fn a_stale_pending_entry_is_swept(world: World) {
         "the process that added the entry may still apply it"
     );
     assert_eq!(world.reasons(&ann).await, []);
-    world.sql("UPDATE suppressions SET pending_since = '2026-01-01T00:00:00.000000Z'").await;
+    world.mark_pending_long_ago().await;
     assert_eq!(world.store.sweep_suppressions(world.judge()).await.unwrap(), 1);
     assert_eq!(world.reasons(&ann).await, [Reason::SuppressedDomain]);
 }

@@ -50,6 +50,10 @@ impl World {
         Self::at(StoreConfig::worker(url), tempfile::tempdir().unwrap()).await
     }
 
+    pub(crate) fn is_sqlite(&self) -> bool {
+        self.config.url.starts_with("sqlite:")
+    }
+
     pub(crate) async fn at(config: StoreConfig, folder: tempfile::TempDir) -> Self {
         let secret = RootSecret::new(SECRET, None).unwrap();
         let config = config.with_secret(&secret);
@@ -164,6 +168,31 @@ impl World {
         }
     }
 
+    /// An id in SQL.
+    pub(crate) fn id_literal(&self, id: impl Into<uuid::Uuid>) -> String {
+        let id = id.into();
+        match self.config.url.starts_with("sqlite:") {
+            true => format!("x'{}'", id.simple()),
+            false => format!("'{id}'"),
+        }
+    }
+
+    /// A time in SQL.
+    pub(crate) fn time_literal(&self, at: Timestamp) -> String {
+        match self.config.url.starts_with("sqlite:") {
+            true => at.as_microseconds().to_string(),
+            false => format!("'{at}'"),
+        }
+    }
+
+    /// The text of a column of ids in SQL.
+    pub(crate) fn id_text(&self, column: &str) -> String {
+        match self.config.url.starts_with("sqlite:") {
+            true => format!("lower(hex({column}))"),
+            false => format!("{column}::text"),
+        }
+    }
+
     /// Reads the text column `line` of a query on a separate connection.
     pub(crate) fn lines(&self, sql: &str) -> Vec<String> {
         use diesel::RunQueryDsl as _;
@@ -184,7 +213,7 @@ impl World {
 
     /// The contents of all tables as text, followed by their decoded base64 values.
     pub(crate) fn dump(&self) -> String {
-        let (tables, columns) = match self.config.url.starts_with("sqlite:") {
+        let (tables, columns) = match self.is_sqlite() {
             true => (
                 "SELECT name AS line FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
                 "SELECT 'coalesce(iif(typeof(' || name || ') = ''blob'', hex(' || name || '), ' || name || '), '''')' AS line
@@ -212,7 +241,7 @@ impl World {
 
     /// Waits until the task waits for a lock. Returns at once on SQLite, which has only one writer.
     pub(crate) async fn wait_until_blocked_or_done<T>(&self, task: &tokio::task::JoinHandle<T>) {
-        if self.config.url.starts_with("sqlite:") {
+        if self.is_sqlite() {
             return;
         }
         let waiting = "select count(*) from pg_stat_activity \
@@ -227,7 +256,7 @@ impl World {
     /// Waits until the task queries the running commits. Returns at once on SQLite, which has only one
     /// writer.
     pub(crate) async fn wait_until_it_queries_commits<T>(&self, task: &tokio::task::JoinHandle<T>) {
-        if self.config.url.starts_with("sqlite:") {
+        if self.is_sqlite() {
             return;
         }
         let querying = "select count(*) from pg_stat_activity \
@@ -260,7 +289,9 @@ macro_rules! over_both {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
+                $crate::explain::watch();
                 super::$name($crate::world::World::sqlite().await).await;
+                $crate::explain::check();
             })+
         }
         mod postgres {

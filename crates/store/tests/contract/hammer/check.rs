@@ -299,9 +299,8 @@ pub(super) fn deadlocks(shared: &SharedState) -> String {
 fn claims(shared: &SharedState) -> BTreeMap<String, StoredClaim> {
     let sqlite = shared.world.config.url.starts_with("sqlite:");
     let key = if sqlite { "lower(hex(key))" } else { "encode(key, 'hex')" };
-    let sql = format!(
-        "SELECT {key} || ' ' || CAST(lead AS TEXT) || ' ' || CAST(submission AS TEXT) AS line FROM claims"
-    );
+    let [lead, submission] = ["lead", "submission"].map(|column| shared.world.id_text(column));
+    let sql = format!("SELECT {key} || ' ' || {lead} || ' ' || {submission} AS line FROM claims");
     let claim = |line: String| {
         let mut words = line.split(' ');
         let key = words.next()?.to_owned();
@@ -331,11 +330,13 @@ fn key_hashes(shared: &SharedState) -> BTreeMap<String, String> {
 }
 
 fn outcomes(shared: &SharedState) -> Outcomes {
-    let sql =
-        "SELECT CAST(submission AS TEXT) || ' ' || outcome || ' ' || coalesce(CAST(lead AS TEXT), '') AS line
-               FROM outcomes ORDER BY submission, revision";
+    let [lead, submission] = ["lead", "submission"].map(|column| shared.world.id_text(column));
+    let sql = format!(
+        "SELECT {submission} || ' ' || outcome || ' ' || coalesce({lead}, '') AS line
+         FROM outcomes ORDER BY submission, revision"
+    );
     let mut all = Outcomes::new();
-    for line in shared.world.lines(sql) {
+    for line in shared.world.lines(&sql) {
         let words: Vec<_> = line.split(' ').collect();
         let outcome = (words[1].parse().unwrap(), words[2].parse().ok());
         all.entry(words[0].parse().unwrap()).or_default().push(outcome);

@@ -1,0 +1,156 @@
+//! Leads.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use leadgate_domain::{Email, Lead, LeadId, OrganizationId, SourceId, TextField, canonical_e164};
+use serde::Serialize;
+
+use super::Connection;
+use super::schema::leads;
+use crate::error::StoreError;
+use crate::page::{self, LeadCursor, Page};
+use crate::values::{Id, Json, Time, document, reversed};
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// The size of a text in bytes. The database does not read the text for it.
+    fn octet_length(text: Text) -> Integer;
+}
+
+/// A lead with what queries filter by. Only [`LeadRow::new`] makes one: columns and document agree.
+#[derive(Insertable, AsChangeset, Identifiable, Serialize)]
+#[diesel(table_name = leads, primary_key(organization, id), treat_none_as_default_value = false)]
+#[diesel(treat_none_as_null = true)]
+pub(crate) struct LeadRow<'a> {
+    pub(crate) organization: Id,
+    pub(crate) id: Id,
+    pub(crate) source: Id,
+    pub(crate) external_id: Option<&'a str>,
+    /// In the one spelling of its subscriber.
+    pub(crate) phone: Option<Cow<'a, str>>,
+    pub(crate) email_reversed: Option<String>,
+    pub(crate) status: &'a str,
+    pub(crate) eligibility: &'static str,
+    pub(crate) temperature: &'static str,
+    pub(crate) reasons: String,
+    pub(crate) tags: String,
+    pub(crate) updated_at: Time,
+    pub(crate) document: String,
+}
+
+impl<'a> LeadRow<'a> {
+    pub(crate) fn new(lead: &'a Lead) -> Result<Self, StoreError> {
+        let email = lead.email_address().and_then(Email::from_stored).map(|email| email.comparison_form());
+        let reasons: Vec<&str> = lead.reasons.iter().map(|reason| reason.as_str()).collect();
+        let tags: BTreeSet<&str> = lead.all_tags();
+        Ok(Self {
+            organization: lead.organization.into(),
+            id: lead.id.into(),
+            source: lead.source.into(),
+            external_id: lead.text(TextField::ExternalId),
+            phone: lead.e164().map(canonical_e164),
+            email_reversed: email.as_deref().map(reversed),
+            status: lead.status.as_str(),
+            eligibility: lead.eligibility.as_str(),
+            temperature: lead.temperature.as_str(),
+            reasons: document(&reasons)?,
+            tags: document(&tags)?,
+            updated_at: lead.updated_at.into(),
+            document: document(lead)?,
+        })
+    }
+}
+
+pub(crate) fn find_lead(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    id: LeadId,
+) -> QueryResult<Option<Lead>> {
+    let document: Option<Json<Lead>> = leads::table
+        .find((Id::from(organization), Id::from(id)))
+        .select(leads::document)
+        .first(connection)
+        .optional()?;
+    Ok(document.map(|document| document.0))
+}
+
+/// The newest first.
+pub(crate) fn read_leads_by_id(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    ids: &[LeadId],
+) -> QueryResult<Vec<Lead>> {
+    let documents: Vec<Json<Lead>> = leads::table
+        .filter(among!(leads::id, organization, ids.iter().copied().map(Id::from)))
+        .order(leads::id.desc())
+        .select(leads::document)
+        .load(connection)?;
+    Ok(documents.into_iter().map(|document| document.0).collect())
+}
+
+/// At most `limit` leads before this id, the newest first. A page of large leads has fewer.
+///
+/// The sizes are read first, so that no more of the documents is in memory than the page has.
+pub(crate) fn page_of_leads(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    source: Option<SourceId>,
+    before: LeadId,
+    limit: u32,
+) -> QueryResult<Page<Lead, LeadCursor>> {
+    let sizes = leads::table
+        .filter(leads::organization.eq(Id::from(organization)))
+        .filter(leads::id.lt(Id::from(before)))
+        .limit(i64::from(limit) + 1)
+        .select((leads::id, octet_length(leads::document)));
+    let found: Vec<(Id, i32)> = match source.map(Id::from) {
+        None => sizes.order(leads::id.desc()).load(connection)?,
+        Some(source) => sizes
+            .filter(exactly!(leads::source, source))
+            .order((leads::source.desc(), leads::id.desc()))
+            .load(connection)?,
+    };
+    let kept = page::fitting(found.iter().map(|(_, size)| usize::try_from(*size).unwrap_or(0)), limit);
+    let ids: Vec<LeadId> = found.iter().take(kept).map(|(id, _)| LeadId::from(*id)).collect();
+    let next = ids.last().filter(|_| kept < found.len()).map(|id| LeadCursor { id: *id });
+    let data = if ids.is_empty() { Vec::new() } else { read_leads_by_id(connection, organization, &ids)? };
+    Ok(Page { data, next })
+}
+
+/// The leads after the first `offset`, the newest first.
+pub(crate) fn leads_at_offset(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    source: Option<SourceId>,
+    offset: i64,
+    most: u32,
+) -> QueryResult<Vec<Lead>> {
+    let page = leads::table
+        .filter(leads::organization.eq(Id::from(organization)))
+        .limit(most.into())
+        .offset(offset)
+        .select(leads::document);
+    let documents: Vec<Json<Lead>> = match source.map(Id::from) {
+        None => page.order(leads::id.desc()).load(connection)?,
+        Some(source) => page
+            .filter(exactly!(leads::source, source))
+            .order((leads::source.desc(), leads::id.desc()))
+            .load(connection)?,
+    };
+    Ok(documents.into_iter().map(|document| document.0).collect())
+}
+
+pub(crate) fn count_leads(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    source: Option<SourceId>,
+) -> QueryResult<i64> {
+    let all = leads::table.filter(leads::organization.eq(Id::from(organization))).count();
+    match source {
+        None => all.get_result(connection),
+        Some(source) => all.filter(leads::source.eq(Id::from(source))).get_result(connection),
+    }
+}
