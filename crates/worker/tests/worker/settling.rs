@@ -213,7 +213,8 @@ async fn a_worker_waits_after_each_requeue() {
     let started = Instant::now();
     let mut judged = world.judged.clone();
     let running = tokio::spawn(world.task.run());
-    let thrice = judged.wait_for(|judged| *judged >= 3);
+    // Each delivery is judged twice: a refused COPY is run again with statements.
+    let thrice = judged.wait_for(|judged| *judged >= 5);
     tokio::time::timeout(Duration::from_secs(60), thrice)
         .await
         .expect("the message is delivered again")
