@@ -17,6 +17,13 @@ macro_rules! among {
     };
 }
 
+/// The size of a lead's document in bytes.
+macro_rules! size_of_document {
+    () => {
+        diesel::dsl::sql::<diesel::sql_types::Integer>("octet_length(leads.document)")
+    };
+}
+
 mod among;
 pub(crate) mod audit;
 pub(crate) mod claims;

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 use leadgate_domain::{Email, Lead, LeadId, OrganizationId, SourceId, TextField, canonical_e164};
 use serde::Serialize;
 
@@ -13,12 +12,6 @@ use super::schema::leads;
 use crate::error::StoreError;
 use crate::page::{self, LeadCursor, Page};
 use crate::values::{Id, Json, Time, document, reversed};
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// The size of a text in bytes. The database does not read the text for it.
-    fn octet_length(text: Text) -> Integer;
-}
 
 /// A lead with what queries filter by. Only [`LeadRow::new`] makes one: columns and document agree.
 #[derive(Insertable, AsChangeset, Identifiable, Serialize)]
@@ -105,7 +98,7 @@ pub(crate) fn page_of_leads(
         .filter(leads::organization.eq(Id::from(organization)))
         .filter(leads::id.lt(Id::from(before)))
         .limit(i64::from(limit) + 1)
-        .select((leads::id, octet_length(leads::document)));
+        .select((leads::id, size_of_document!()));
     let found: Vec<(Id, i32)> = match source.map(Id::from) {
         None => sizes.order(leads::id.desc()).load(connection)?,
         Some(source) => sizes

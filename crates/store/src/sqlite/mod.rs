@@ -14,6 +14,13 @@ macro_rules! among {
     };
 }
 
+/// The size of a lead's document in bytes. `octet_length` came with SQLite 3.43, which not all systems have.
+macro_rules! size_of_document {
+    () => {
+        diesel::dsl::sql::<diesel::sql_types::Integer>("length(CAST(leads.document AS BLOB))")
+    };
+}
+
 pub(crate) mod audit;
 pub(crate) mod claims;
 mod connect;
