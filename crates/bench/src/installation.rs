@@ -222,9 +222,7 @@ impl BenchInstallation {
         drop(self.server);
         if let Site::Distributed { vhost, database } = self.site {
             // Millions of leads need the disk for the next scenarios.
-            let (_, name) = database.rsplit_once('/').context("the URL has no database")?;
-            let sql = format!("drop database {name} with (force)");
-            servers.postgres.sql(servers.postgres.url(), &sql).await?;
+            servers.postgres.drop_database(&database).await?;
             vhost.remove().await?;
         }
         Ok(())

@@ -97,11 +97,12 @@ fn is_word(byte: u8) -> bool {
 
 /// Whether a text contains a Leadgate key, also between other words.
 fn has_key(text: &[u8]) -> bool {
-    text.split(|byte| !is_word(*byte)).any(is_key)
+    text.len() >= PresentedKey::MIN_LENGTH && text.split(|byte| !is_word(*byte)).any(is_key)
 }
 
 fn is_key(word: &[u8]) -> bool {
-    std::str::from_utf8(word).is_ok_and(|word| PresentedKey::parse(word).is_some())
+    word.len() >= PresentedKey::MIN_LENGTH
+        && std::str::from_utf8(word).is_ok_and(|word| PresentedKey::parse(word).is_some())
 }
 
 fn collect_named(value: &Value, named: &mut Vec<String>) {

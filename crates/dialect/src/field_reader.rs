@@ -8,6 +8,7 @@ mod values;
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use leadgate_domain::json::has_content;
 use leadgate_domain::validate::{self, FieldFault};
 use leadgate_domain::{Fields, Patch, TextField};
@@ -58,6 +59,9 @@ const CONTAINERS: [&str; 4] = ["form_fields", "fields", "form_data", "formData"]
 
 /// A field that only one member can fill.
 type FieldKey = (Slot, &'static str);
+
+/// Members by the field that they can fill. The keys are those of the dialect's table, so a fast hash is safe.
+type Candidates<'m, 'd> = HashMap<FieldKey, Vec<&'m InputMember<'d>>, RandomState>;
 
 impl InputMember<'_> {
     fn field_key(&self) -> Option<FieldKey> {
@@ -272,7 +276,7 @@ impl<'d> FieldReader<'d> {
         };
         let text = self.read_text_patch(member, invalid_is_fault, field.max_length(), read)?;
         self.record_client_name(field.as_str(), member);
-        self.fields.texts.insert(field, text.value().cloned());
+        self.fields.texts.insert(field, text.into_value());
         Ok(())
     }
 
@@ -342,8 +346,8 @@ fn container_members<'d>(
 }
 
 /// The candidates for each field, the best first.
-fn group_by_field<'m, 'd>(members: &'m [InputMember<'d>]) -> HashMap<FieldKey, Vec<&'m InputMember<'d>>> {
-    let mut candidates: HashMap<FieldKey, Vec<&InputMember<'_>>> = HashMap::new();
+fn group_by_field<'m, 'd>(members: &'m [InputMember<'d>]) -> Candidates<'m, 'd> {
+    let mut candidates = Candidates::default();
     for member in members {
         if let Some(key) = member.field_key() {
             candidates.entry(key).or_default().push(member);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use foldhash::fast::RandomState;
 use leadgate_domain::TextField;
 use leadgate_domain::certificate::{JORNAYA, LEADID, TRUSTEDFORM, TRUSTEDFORM_PING, without_number_suffix};
 pub(crate) use leadgate_domain::text::fold;
@@ -93,17 +94,17 @@ pub(crate) struct SlotMatch {
     pub(crate) invalid_is_fault: bool,
 }
 
-/// The slots of a dialect, indexed by name.
+/// The slots of a dialect, indexed by name. The maps have only the names of tables, so a fast hash is safe.
 pub(crate) struct NameIndex {
     pub(crate) rules: FieldRules,
-    exact: HashMap<&'static str, SlotMatch>,
-    similar: HashMap<String, SlotMatch>,
+    exact: HashMap<&'static str, SlotMatch, RandomState>,
+    similar: HashMap<String, SlotMatch, RandomState>,
 }
 
 impl NameIndex {
     pub(crate) fn new(rules: FieldRules) -> Self {
-        let mut exact = HashMap::new();
-        let mut similar = HashMap::new();
+        let mut exact = HashMap::default();
+        let mut similar = HashMap::default();
         let additional = rules.additional_names.iter().flat_map(|names| names.iter());
         let all = rules
             .documented_names

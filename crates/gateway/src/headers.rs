@@ -1,5 +1,6 @@
 //! Reads the request headers that are stored with a submission, and refuses invalid ones.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
@@ -75,10 +76,16 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<&str> {
 /// The `User-Agent` without API keys and control characters, cut to 512 characters.
 fn user_agent(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::USER_AGENT)?;
-    let text: String =
-        String::from_utf8_lossy(value.as_bytes()).chars().filter(|c| !c.is_control()).collect();
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let visible = match text.chars().any(char::is_control) {
+        true => Cow::Owned(text.chars().filter(|c| !c.is_control()).collect()),
+        false => text,
+    };
     // Keys are removed before the text is cut, because a part of a key cannot be found.
-    let kept: String = without_keys(&text).chars().take(MAX_USER_AGENT).collect();
+    let mut kept = without_keys(&visible);
+    if let Some((end, _)) = kept.char_indices().nth(MAX_USER_AGENT) {
+        kept.truncate(end);
+    }
     (!kept.is_empty()).then_some(kept)
 }
 
@@ -138,6 +145,7 @@ mod tests {
         let read = |value: &[u8]| user_agent(&headers(header::USER_AGENT, &[value]));
         assert_eq!(read(b"curl/8\xc2\x9b\t1").as_deref(), Some("curl/81"));
         assert_eq!(read(&b"x".repeat(60_000)).unwrap().len(), 512);
+        assert_eq!(read("é".repeat(600).as_bytes()).unwrap(), "é".repeat(512));
         assert_eq!(read(b"\xff").as_deref(), Some("\u{fffd}"));
         assert_eq!(read(b""), None);
     }

@@ -62,3 +62,36 @@ fn status_class(status: StatusCode) -> &'static str {
         _ => "5xx",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_method_and_class_of_status() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let (leads, other) = (RouteMetrics::new("/v1/leads"), RouteMetrics::new("unknown"));
+            let requests = [("POST", 202), ("POST", 429), ("GET", 200), ("POST", 201), ("POST", 422)];
+            for (method, status) in requests {
+                leads.record(method, StatusCode::from_u16(status).unwrap(), Duration::from_millis(1));
+            }
+            other.record("POST", StatusCode::NOT_FOUND, Duration::from_millis(1));
+        });
+        let text = recorder.handle().render();
+        for (method, route, status, count) in [
+            ("POST", "/v1/leads", "2xx", 2),
+            ("POST", "/v1/leads", "4xx", 2),
+            ("GET", "/v1/leads", "2xx", 1),
+            ("POST", "unknown", "4xx", 1),
+        ] {
+            let labels = format!(r#"{{method="{method}",route="{route}",status="{status}"}} {count}"#);
+            for name in ["leadgate_gateway_requests_total", "leadgate_gateway_request_seconds_count"] {
+                let line = format!("{name}{labels}");
+                assert!(text.lines().any(|other| other == line), "{line}: {text}");
+            }
+        }
+    }
+}

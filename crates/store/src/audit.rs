@@ -64,7 +64,7 @@ impl Store {
 
 /// Stores the entries in the transaction of the changes that they describe.
 pub(crate) fn record(session: &mut StoreConnection, entries: &[AuditEntry]) -> Result<(), TransactionError> {
-    query!(session, audit::insert_entries(entries))
+    if entries.is_empty() { Ok(()) } else { query!(session, audit::insert_entries(entries)) }
 }
 
 /// The names of the columns in which two states of a row differ.

@@ -106,7 +106,7 @@ fn commit(
     let fresh: Vec<&NormalizedSubmission> = fresh.into_values().chain(released).collect();
     let provisional = provisional(&fresh);
     let all_free = tx.lock_claims(&provisional)?;
-    // What was free is as it was just inserted.
+    // A key that was free holds what was just inserted: there is nothing to read.
     let claims = if all_free { by_key(&provisional) } else { tx.read_claims(&provisional)? };
     let mut resolved = JudgeInput::read(tx, judge, fresh, claims)?;
     let erased = resolved.split_off_erased(judge);
@@ -226,19 +226,19 @@ pub(crate) fn suppression_keys<'n>(
     watched
 }
 
-/// What this build lets go of. A release that names another id than its submission's is none: that submission
-/// is taken as it came.
+/// The release of a submission. A release that names another id than its submission's is ignored: the submission
+/// is processed as one that was posted.
 pub(crate) fn valid_release(submission: &Submission) -> Option<QuarantineRelease> {
     submission.release.filter(|release| release.entry == submission.id.as_uuid())
 }
 
-/// Takes those out of the quarantine whose turn it is. Their submissions are stored there already, except of
-/// what came under the id of another.
+/// Closes the open entries of released submissions and returns these submissions. They are stored already, except
+/// those that arrived with the id of another submission.
 fn release_from_quarantine<'b>(
     tx: &mut StoreTransaction<'_>,
     releases: Vec<&'b NormalizedSubmission>,
 ) -> Result<Vec<&'b NormalizedSubmission>, TransactionError> {
-    // Of several releases of the same, the latest: those before it have been, or have no effect of their own.
+    // Only the latest release of an entry counts: earlier ones were processed, or have no effect of their own.
     let mut latest: BTreeMap<SubmissionKey, &NormalizedSubmission> = BTreeMap::new();
     for normalized in releases {
         let one = latest.entry(key_of(&normalized.submission)).or_insert(normalized);
@@ -262,7 +262,8 @@ pub(crate) fn key_of(submission: &Submission) -> SubmissionKey {
     ScopedId { organization: submission.organization, id: submission.id }
 }
 
-/// One submission per id, and those that bear the id of another of the batch. A copy of one is neither.
+/// One submission per id, and those that have the id of another one of the batch but another body. Copies are in
+/// neither.
 fn distinct_submissions(
     batch: Vec<&NormalizedSubmission>,
 ) -> (BTreeMap<SubmissionKey, &NormalizedSubmission>, Vec<&NormalizedSubmission>) {

@@ -26,8 +26,8 @@ pub(crate) struct StoreConnection {
     pub(crate) insert_mode: InsertMode,
     /// Whether the connection is not to be used again.
     is_broken: bool,
-    /// What was set for the session under `leadgate.session` when it began; PostgreSQL only.
-    pub(crate) transaction_marker: Option<Uuid>,
+    /// The value of `leadgate.session` that was set when the session began; PostgreSQL only.
+    pub(crate) session_marker: Option<Uuid>,
 }
 
 /// How rows are added to PostgreSQL.
@@ -60,7 +60,7 @@ pub(crate) use query;
 
 impl StoreConnection {
     pub(crate) fn new(connection: AnyConnection) -> Self {
-        Self { connection, insert_mode: InsertMode::Copy, is_broken: false, transaction_marker: None }
+        Self { connection, insert_mode: InsertMode::Copy, is_broken: false, session_marker: None }
     }
 
     /// The current time by the clock that all programs share: the database's.
@@ -85,7 +85,7 @@ impl StoreConnection {
                 Err(fault) => fault,
                 Ok(value) => return Ok(value),
             };
-            if matches!(fault, TransactionError::Copy(_)) {
+            if matches!(fault, TransactionError::Copy { .. }) {
                 self.insert_mode = InsertMode::Statement;
             }
             match self.classify(fault) {
@@ -139,18 +139,21 @@ impl StoreConnection {
         let begun = match &mut self.connection {
             AnyConnection::Postgres(connection) => {
                 let text = format!("BEGIN;{}", postgres::locks::lock_text(locks));
-                AnsiTransactionManager::begin_transaction_sql(connection, &text)
+                let begun = AnsiTransactionManager::begin_transaction_sql(connection, &text);
+                if begun.is_err() {
+                    // A lock failed after `BEGIN`: diesel does not know of this transaction and does not end it.
+                    self.is_broken |= connection.batch_execute("ROLLBACK").is_err();
+                }
+                begun
             }
             AnyConnection::Sqlite(connection) => {
                 AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE")
             }
         };
-        // PostgreSQL may have begun a transaction that diesel does not know of.
-        self.is_broken |= begun.is_err() && !locks.is_empty();
         begun.map_err(|error| TransactionError::from(error).after(started.elapsed()))
     }
 
-    /// Says what is to be done about a fault that is not going to be tried again.
+    /// Classifies a fault that is not retried here.
     pub(crate) fn classify_failure(&mut self, fault: TransactionError) -> StoreError {
         match fault {
             TransactionError::Store(error) => error,
@@ -197,8 +200,8 @@ impl StoreConnection {
     /// Whether the connection answers, and still has its settings. It loses them behind a pooler that gives
     /// each transaction another session of the server.
     pub(crate) fn ping(&mut self) -> Result<(), StoreError> {
-        let answer = match (&mut self.connection, self.transaction_marker) {
-            (AnyConnection::Postgres(connection), Some(mark)) => postgres::has_marker(connection, mark),
+        let answer = match (&mut self.connection, self.session_marker) {
+            (AnyConnection::Postgres(connection), Some(marker)) => postgres::has_marker(connection, marker),
             (AnyConnection::Postgres(connection), None) => connection.ping().map(|()| true),
             (AnyConnection::Sqlite(connection), _) => connection.ping().map(|()| true),
         };
@@ -225,5 +228,32 @@ impl StoreConnection {
 
     pub(crate) fn connection(&mut self) -> &mut AnyConnection {
         &mut self.connection
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leadgate_testkit::servers::shared;
+
+    use super::*;
+    use crate::config::StoreConfig;
+    use crate::locks::LockMode;
+    use crate::postgres::PostgresAddress;
+
+    #[tokio::test]
+    async fn a_lock_that_times_out_at_the_beginning_leaves_the_connection_usable() {
+        let url = shared().postgres().await.unwrap().database().await.unwrap();
+        let check = move || {
+            let config = StoreConfig { lock_timeout: Duration::from_millis(100), ..StoreConfig::api(url) };
+            let address = PostgresAddress::new(&config);
+            let (mut holder, mut waiting) = (address.connect().unwrap(), address.connect().unwrap());
+            let locks = [AdvisoryLock { key: 1, mode: LockMode::Exclusive }];
+            let waited = holder.transaction(&locks, |_| Ok(waiting.transaction(&locks, |_| Ok(())))).unwrap();
+            let Err(TransactionError::Store(error)) = waited else { panic!("{waited:?}") };
+            assert_eq!(error, StoreError::unavailable(StoreFailure::Locked));
+            assert!(!waiting.is_broken());
+            waiting.transaction(&locks, |_| Ok(())).unwrap();
+        };
+        tokio::task::spawn_blocking(check).await.unwrap();
     }
 }

@@ -44,8 +44,8 @@ impl Store {
             ConsentFilter::Received { from, to } => (from, to),
             ConsentFilter::Lead(_) | ConsentFilter::Submission(_) => (None, None),
         };
-        // Before the first of its time. Nothing was received before 1970, and PostgreSQL reads no negative
-        // years.
+        // Before the first of its time. Nothing was received before 1970, and PostgreSQL has no times before
+        // 4714 BC.
         let epoch = Timestamp::from_microseconds(0);
         let start = ConsentCursor {
             at: from.unwrap_or(epoch).max(epoch),

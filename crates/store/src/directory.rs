@@ -68,7 +68,7 @@ impl Directory {
         Self { store, clock: MonotonicClock::new(), snapshot, shards: watch::Sender::new(1), observed }
     }
 
-    /// Reads the changes from the store. Without changes this reads one small row.
+    /// Reads the changes from the store. Without changes this reads one small row and the database's clock.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         let (asked, before) = (Instant::now(), self.clock.peek());
         let changes = self.store.changes_since(self.snapshot.load().generation).await?;

@@ -19,7 +19,7 @@ use crate::audit;
 use crate::connection::{StoreConnection, query};
 use crate::error::{StoreError, TransactionError};
 use crate::rescreen::LeadContact;
-use crate::rows::{LeadsWithListedValue, ScopedId};
+use crate::rows::LeadsWithListedValue;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 use crate::suppressions;
@@ -238,7 +238,6 @@ impl Store {
         organization: OrganizationId,
         leads: Vec<LeadId>,
     ) -> Result<ErasureCounts, StoreError> {
-        let scoped: Vec<_> = leads.iter().map(|id| ScopedId { organization, id: *id }).collect();
         self.write(move |session| {
             StoreTransaction::new(session).lock_exclusive(organization)?;
             let came = query!(session, outcomes::submissions_of_leads(organization, &leads))?;
@@ -246,7 +245,7 @@ impl Store {
             for chunk in came.into_iter().collect::<Vec<_>>().chunks(CHUNK) {
                 erased.add(&redact(session, organization, chunk, &[], ErasureCause::Request)?);
             }
-            erased.add(&delete(session, &scoped)?);
+            erased.add(&delete(session, organization, &leads)?);
             Ok(erased)
         })
         .await
@@ -271,7 +270,12 @@ impl Store {
     async fn redact_lead_traces(&self, organization: OrganizationId) -> Result<Vec<LeadId>, StoreError> {
         let leads = self.leads_to_rebuild(organization).await?;
         for id in leads.iter().copied() {
-            self.write(move |session| redact::remove_inferred(session, organization, id)).await?;
+            self.write(move |session| {
+                // A redaction meanwhile would be undone: the traces that were read before it are written back.
+                StoreTransaction::new(session).lock_exclusive(organization)?;
+                redact::remove_inferred(session, organization, id)
+            })
+            .await?;
         }
         Ok(leads)
     }
@@ -313,23 +317,23 @@ fn contacts(
     query!(session, contacts::find_contacts(organization, &phones, &emails))
 }
 
-/// Leads of one organization with their claims and the personal part of their consents. The caller must have excluded
-/// all other writers.
+/// Deletes leads with their claims and the personal part of their consents. The caller must have excluded all other
+/// writers.
 pub(crate) fn delete(
     session: &mut StoreConnection,
-    leads: &[ScopedId<LeadId>],
+    organization: OrganizationId,
+    leads: &[LeadId],
 ) -> Result<ErasureCounts, TransactionError> {
-    let Some(ScopedId { organization, .. }) = leads.first().copied() else {
-        return Ok(ErasureCounts::default());
-    };
-    let leads: Vec<_> = leads.iter().map(|lead| lead.id).collect();
     let mut erased = ErasureCounts::default();
-    let evidence = query!(session, consents::submissions_with_evidence(organization, &leads))?;
+    if leads.is_empty() {
+        return Ok(erased);
+    }
+    let evidence = query!(session, consents::submissions_with_evidence(organization, leads))?;
     for chunk in evidence.chunks(CHUNK) {
         erased.consents += query!(session, consents::forget_people(organization, chunk))?;
     }
-    erased.claims = query!(session, claims::delete_claims_of_leads(organization, &leads))?;
-    erased.leads = query!(session, erasure::delete_leads(organization, &leads))?;
-    query!(session, erasure::delete_leads_to_rebuild(organization, &leads))?;
+    erased.claims = query!(session, claims::delete_claims_of_leads(organization, leads))?;
+    erased.leads = query!(session, erasure::delete_leads(organization, leads))?;
+    query!(session, erasure::delete_leads_to_rebuild(organization, leads))?;
     Ok(erased)
 }

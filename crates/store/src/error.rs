@@ -141,15 +141,19 @@ pub(crate) enum TransactionError {
         failed: Box<FailedStatement>,
     },
     /// A COPY, which does not say which error a row causes.
-    Copy(diesel::result::Error),
+    Copy {
+        error: diesel::result::Error,
+        took: Duration,
+    },
     Store(StoreError),
 }
 
 impl TransactionError {
-    /// The same, of a query that ran for so long.
+    /// The same, of a query or a COPY that ran for so long.
     pub(crate) fn after(self, took: Duration) -> Self {
         match self {
             Self::Database { error, .. } => Self::Database { error, took },
+            Self::Copy { error, .. } => Self::Copy { error, took },
             other => other,
         }
     }

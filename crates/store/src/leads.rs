@@ -122,13 +122,19 @@ impl Store {
         let submission = SubmissionId::from_uuid(id);
         self.read(move |session| {
             let found = query!(session, submissions::find_source_of(organization, submission))?;
-            let Some((source, erased_at)) = found else { return Ok(None) };
+            let Some((source, mut erased_at)) = found else { return Ok(None) };
             let mut outcomes = query!(session, outcomes::current_outcomes(organization, &[submission]))?;
             let (outcome, lead) = outcomes.remove(&submission).unzip();
-            let lead = match lead.flatten() {
+            let named = lead.flatten();
+            let lead = match named {
                 Some(lead) => query!(session, leads::find_lead(organization, lead))?,
                 None => None,
             };
+            if named.is_some() && lead.is_none() {
+                // The lead was deleted after the submission was read, or before: then the submission is erased.
+                let again = query!(session, submissions::find_source_of(organization, submission))?;
+                erased_at = again.and_then(|(_, erased_at)| erased_at);
+            }
             let quarantine = match outcome {
                 Some(Outcome::Quarantined) => query!(session, quarantine::find_reason(organization, id))?,
                 _ => None,

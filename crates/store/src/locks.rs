@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leadgate_domain::OrganizationId;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LockMode {
     /// For writers that do not change its suppression lists.
     Shared,
@@ -15,7 +15,7 @@ pub(crate) enum LockMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AdvisoryLock {
     pub(crate) key: i64,
-    pub(crate) exclusive: bool,
+    pub(crate) mode: LockMode,
 }
 
 impl AdvisoryLock {
@@ -28,10 +28,10 @@ impl AdvisoryLock {
             // The last bits of a UUIDv7 are random.
             let (_, low) = organization.as_uuid().as_u64_pair();
             let slot = i64::try_from(low % Self::LOCK_COUNT).unwrap_or(0);
-            let exclusive = locks.entry(Self::CLASS | slot).or_insert(false);
-            *exclusive |= mode == LockMode::Exclusive;
+            let strongest = locks.entry(Self::CLASS | slot).or_insert(mode);
+            *strongest = mode.max(*strongest);
         }
-        locks.into_iter().map(|(key, exclusive)| Self { key, exclusive }).collect()
+        locks.into_iter().map(|(key, mode)| Self { key, mode }).collect()
     }
 
     /// Organizations share this many locks. PostgreSQL's lock table has room for 64 locks per connection, and
@@ -51,9 +51,13 @@ mod tests {
         let organizations: Vec<_> = (0..20_000).map(|_| OrganizationId::generate()).collect();
         let shared = organizations.iter().map(|organization| (*organization, LockMode::Shared));
         let locks = AdvisoryLock::for_organizations(shared);
-        assert!(locks.len() <= 256 && locks.is_sorted_by_key(|lock| lock.key) && !locks[0].exclusive);
+        assert!(
+            locks.len() <= 256
+                && locks.is_sorted_by_key(|lock| lock.key)
+                && locks[0].mode == LockMode::Shared
+        );
         let both = [(organizations[0], LockMode::Shared), (organizations[0], LockMode::Exclusive)];
         let locks = AdvisoryLock::for_organizations(both);
-        assert!(locks.len() == 1 && locks[0].exclusive);
+        assert!(locks.len() == 1 && locks[0].mode == LockMode::Exclusive);
     }
 }

@@ -8,13 +8,20 @@ use leadgate_domain::{
 };
 use uuid::Uuid;
 
-use crate::values::reversed;
+use crate::values::{Id, reversed};
 
 /// One thing of an organization, by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ScopedId<Id> {
+pub(crate) struct ScopedId<T> {
     pub(crate) organization: OrganizationId,
-    pub(crate) id: Id,
+    pub(crate) id: T,
+}
+
+/// As the columns hold it.
+impl<T: From<Id>> From<(Id, Id)> for ScopedId<T> {
+    fn from((organization, id): (Id, Id)) -> Self {
+        Self { organization: organization.into(), id: id.into() }
+    }
 }
 
 /// A value on a suppression list, as leads hold it.

@@ -158,7 +158,7 @@ impl<'s> StoreTransaction<'s> {
         if leads.is_empty() { Ok(Vec::new()) } else { query!(self.session, leads::lock_leads(leads)) }
     }
 
-    /// Without a lock, for who changes nothing.
+    /// Without a lock, for callers that change nothing.
     pub(crate) fn read_leads(
         &mut self,
         leads: &BTreeSet<ScopedId<LeadId>>,
@@ -274,10 +274,11 @@ impl<'s> StoreTransaction<'s> {
     /// Which submissions leads are made of.
     pub(crate) fn read_contributors(
         &mut self,
-        leads: &BTreeSet<ScopedId<LeadId>>,
+        organization: OrganizationId,
+        leads: &[LeadId],
     ) -> Result<Contributors, TransactionError> {
         let mut contributors = Contributors::new();
-        for (lead, submission) in query!(self.session, outcomes::read_contributors(leads))? {
+        for (lead, submission) in query!(self.session, submissions::contributor_ids(organization, leads))? {
             contributors.entry(lead).or_default().insert(submission);
         }
         Ok(contributors)
@@ -323,21 +324,22 @@ impl<'s> StoreTransaction<'s> {
             ConsentEvidence::from_resolved(case, salt, self.now)
         };
         let (released, first): (Vec<_>, Vec<_>) = cases.iter().partition(|case| is_released(case));
-        let first: Vec<_> = first.into_iter().filter_map(evidence).collect();
+        let mut recorded: Vec<_> = first.into_iter().filter_map(evidence).collect();
         let mut missing: Vec<_> = released.into_iter().filter_map(evidence).collect();
-        if !first.is_empty() {
-            let mode = self.session.insert_mode;
-            query!(self.session, consents::insert_consents(mode, &first))?;
-            query!(self.session, consents::insert_people(mode, &first))?;
+        let mode = self.session.insert_mode;
+        if !recorded.is_empty() {
+            query!(self.session, consents::insert_consents(mode, &recorded))?;
         }
         if !missing.is_empty() {
-            let mode = self.session.insert_mode;
             let inserted = query!(self.session, consents::insert_missing_consents(&missing))?;
             let inserted: BTreeSet<_> = inserted.into_iter().collect();
             missing.retain(|one| {
                 inserted.contains(&ScopedId { organization: one.organization, id: one.submission })
             });
-            query!(self.session, consents::insert_people(mode, &missing))?;
+            recorded.append(&mut missing);
+        }
+        if !recorded.is_empty() {
+            query!(self.session, consents::insert_people(mode, &recorded))?;
         }
         Ok(())
     }

@@ -86,7 +86,7 @@ impl<'s> CopyBaseline<'s> {
         let took = started.elapsed();
         let leads: usize = self.postgres.sql(&url, "select count(*) from leads").await?.trim().parse()?;
         ensure!(leads == self.leads, "{leads} of {} leads were copied", self.leads);
-        self.postgres.sql(self.postgres.url(), &format!("drop database {name} with (force)")).await?;
+        self.postgres.drop_database(&url).await?;
         Ok(float(u64::try_from(self.leads)?) / took.as_secs_f64())
     }
 }

@@ -7,7 +7,7 @@ use leadgate_testkit::free_port;
 use leadgate_testkit::logs::TestProcess;
 
 use super::{BenchInstallation, PROCESS_TIMEOUT, Site};
-use crate::load::LoadConnection;
+use crate::load::{LoadConnection, get_request};
 use crate::machine;
 
 /// The pause between two looks at the counters.
@@ -80,7 +80,7 @@ impl BenchInstallation {
 /// The sum of the counter of one process; zero while it is starting.
 async fn committed_at(address: &str) -> anyhow::Result<u64> {
     let Ok(mut connection) = LoadConnection::open(address).await else { return Ok(0) };
-    let (status, metrics) = connection.get("/metrics").await?;
+    let (status, metrics) = connection.call(&get_request("/metrics")).await?;
     ensure!(status == 200, "the response to /metrics is {status}");
     let lines = std::str::from_utf8(metrics)?.lines().filter(|line| line.starts_with(COUNTER));
     let values = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());

@@ -54,11 +54,6 @@ impl LoadConnection {
         Ok((response.status, self.received.get(response.body).unwrap_or_default()))
     }
 
-    /// Like [`LoadConnection::call`], for a path that needs no key.
-    pub(crate) async fn get(&mut self, path: &str) -> Result<(u16, &[u8])> {
-        self.call(&get_request(path)).await
-    }
-
     async fn exchange(&mut self, request: &[u8]) -> Result<ReceivedResponse> {
         self.received.clear();
         self.stream.write_all(request).await?;

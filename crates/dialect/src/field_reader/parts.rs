@@ -20,14 +20,23 @@ impl ConsentPart {
         }
     }
 
+    /// [`fold`] of the name.
+    fn folded(self) -> &'static str {
+        match self {
+            Self::Timestamp => "consenttimestamp",
+            Self::TextVersion => "consenttextversion",
+            Self::SourceUrl => "sourceurl",
+        }
+    }
+
     /// The part that a member of a consent object fills, and whether the member has its exact name. A similar
     /// name fills a part only if no member has the exact name.
     fn find(name: &str, members: &Map<String, Value>) -> Option<(Self, bool)> {
         if let Some(part) = Self::ALL.into_iter().find(|part| part.as_str() == name) {
             return Some((part, true));
         }
-        let is_similar =
-            |part: &Self| fold(part.as_str()) == fold(name) && !members.contains_key(part.as_str());
+        let folded = fold(name);
+        let is_similar = |part: &Self| part.folded() == folded && !members.contains_key(part.as_str());
         Self::ALL.into_iter().find(is_similar).map(|part| (part, false))
     }
 
@@ -106,7 +115,7 @@ impl<'d> FieldReader<'d> {
                 self.set_consent_part(part, &number.to_string())
             }
             Value::String(text)
-                if invalid_is_fault || text.chars().nth(max_consent_part_length()).is_none() =>
+                if invalid_is_fault || !validate::is_longer(text, max_consent_part_length()) =>
             {
                 self.set_consent_part(part, text)
             }
@@ -273,7 +282,7 @@ impl<'d> FieldReader<'d> {
             return wrong_value(member, "a phone without a calling code");
         }
         let prefixed = format!("+{digits} {phone}");
-        if prefixed.chars().nth(MAX_PHONE_LENGTH).is_some() {
+        if validate::is_longer(&prefixed, MAX_PHONE_LENGTH) {
             return wrong_value(member, "a calling code");
         }
         // Some clients send the code in the phone as well.
@@ -283,5 +292,17 @@ impl<'d> FieldReader<'d> {
             && Phone::parse(&unprefixed, None).is_ok();
         self.fields.phone = Patch::Value(if has_code_already { unprefixed } else { prefixed });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folded_name_of_a_part_is_its_name_folded() {
+        for part in ConsentPart::ALL {
+            assert_eq!(part.folded(), fold(part.as_str()));
+        }
     }
 }

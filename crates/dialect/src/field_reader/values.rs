@@ -135,7 +135,7 @@ impl<'d> FieldReader<'d> {
         };
         let text = read(value).or_else(|expected| wrong_value(member, expected))?;
         // The validator reports a long value under a documented name.
-        if !invalid_is_fault && text.chars().nth(max_length).is_some() {
+        if !invalid_is_fault && validate::is_longer(&text, max_length) {
             return wrong_value(member, "a shorter text");
         }
         Ok(Patch::Value(text))
@@ -187,7 +187,7 @@ impl<'d> FieldReader<'d> {
             }
         }
         let too_many = self.fields.tags.len() + tags.len() > MAX_TAGS;
-        let too_long = tags.iter().any(|tag| tag.chars().nth(MAX_TAG_LENGTH).is_some());
+        let too_long = tags.iter().any(|tag| validate::is_longer(tag, MAX_TAG_LENGTH));
         if !invalid_is_fault && (too_many || too_long) {
             return wrong_value(member, "a shorter list");
         }

@@ -250,6 +250,9 @@ const SECRET_DIGITS: usize = 44;
 const CHECKSUM_DIGITS: usize = 6;
 
 impl PresentedKey {
+    /// The length of the shortest key, in bytes. A shorter text contains none.
+    pub const MIN_LENGTH: usize = "tok_".len() + ID_DIGITS + 1 + SECRET_DIGITS + 1 + CHECKSUM_DIGITS;
+
     /// Parses a key. A key with a wrong checksum is refused without a look-up.
     pub fn parse(text: &str) -> Option<Self> {
         let (body, checksum) = text.rsplit_once('_')?;
@@ -307,6 +310,9 @@ mod tests {
             assert_eq!((&parsed.id, parsed.kind), (&key.id, kind));
             assert_eq!(text.len(), kind.prefix().len() + 10 + 1 + 44 + 1 + 6);
         }
+        let shortest =
+            KeyKind::ALL.iter().map(|kind| PresentedKey::generate(*kind).1.expose_secret().len()).min();
+        assert_eq!(shortest, Some(PresentedKey::MIN_LENGTH));
     }
 
     #[test]

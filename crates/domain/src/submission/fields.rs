@@ -28,6 +28,13 @@ impl<T> Patch<T> {
             Self::Absent | Self::Null => None,
         }
     }
+
+    pub fn into_value(self) -> Option<T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Null => None,
+        }
+    }
 }
 
 impl<T> Patch<T> {

@@ -1,5 +1,7 @@
 //! The validation that gateway and worker share. Every store can keep a submission that passes it.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::value::json::{self, JsonFaultCode};
@@ -29,6 +31,11 @@ impl FieldFault {
     }
 }
 
+/// Whether a text has more than this number of characters. A character has at least one byte.
+pub fn is_longer(text: &str, max_length: usize) -> bool {
+    text.len() > max_length && text.chars().nth(max_length).is_some()
+}
+
 /// The JSON pointer to a member of a document (RFC 6901).
 pub fn pointer(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
@@ -37,33 +44,34 @@ pub fn pointer(name: &str) -> String {
 /// Checks the lengths, counts and characters of decoded fields.
 pub fn fields(fields: &Fields) -> Result<(), Vec<FieldFault>> {
     let mut faults = Vec::new();
-    let mut text = |pointer: String, value: &str, max_length: usize| {
-        if value.chars().nth(max_length).is_some() {
-            faults.push(FieldFault::too_long(pointer.clone(), max_length));
+    let mut text = |pointer: fmt::Arguments<'_>, value: &str, max_length: usize| {
+        if is_longer(value, max_length) {
+            faults.push(FieldFault::too_long(pointer.to_string(), max_length));
         }
         if value.contains('\0') {
             faults.push(FieldFault::new(
-                pointer,
+                pointer.to_string(),
                 JsonFaultCode::NulCharacter.as_str(),
                 JsonFaultCode::NulCharacter.detail(),
             ));
         }
     };
     if let Patch::Value(phone) = &fields.phone {
-        text("/phone".to_owned(), phone, MAX_PHONE_LENGTH);
+        text(format_args!("/phone"), phone, MAX_PHONE_LENGTH);
     }
     if let Patch::Value(email) = &fields.email {
-        text("/email".to_owned(), email, MAX_EMAIL_LENGTH);
+        text(format_args!("/email"), email, MAX_EMAIL_LENGTH);
     }
     for (field, value) in &fields.texts {
-        text(format!("/{}", field.as_str()), value.as_deref().unwrap_or_default(), field.max_length());
+        let value = value.as_deref().unwrap_or_default();
+        text(format_args!("/{}", field.as_str()), value, field.max_length());
     }
     for (position, tag) in fields.tags.iter().enumerate() {
-        text(format!("/tags/{position}"), tag, MAX_TAG_LENGTH);
+        text(format_args!("/tags/{position}"), tag, MAX_TAG_LENGTH);
     }
     if let Patch::Value(consent) = &fields.consent {
         for (name, part) in consent_parts(consent) {
-            text(format!("/consent/{name}"), part, TextField::PageUrl.max_length());
+            text(format_args!("/consent/{name}"), part, TextField::PageUrl.max_length());
         }
     }
     if fields.tags.len() > MAX_TAGS {
@@ -110,4 +118,43 @@ fn documents(fields: &Fields) -> [(&'static str, Result<(), JsonFaultCode>); 6] 
         ("/user_assignments", value(&fields.user_assignments)),
         ("/untrusted_fields", json::check_object(&fields.untrusted_fields)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_a_text_is_its_number_of_characters() {
+        for (text, max_length, expected) in [
+            ("", 0, false),
+            ("abc", 3, false),
+            ("abcd", 3, true),
+            ("äöü", 3, false),
+            ("äöüß", 3, true),
+            ("ä", 1, false),
+        ] {
+            assert_eq!(is_longer(text, max_length), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fault_has_a_pointer_to_its_field() {
+        let all = Fields {
+            phone: Patch::Value("1".repeat(101)),
+            texts: [(TextField::Company, Some("a\0".to_owned()))].into(),
+            tags: vec!["a".to_owned(), "b".repeat(101)],
+            consent: Patch::Value(Consent { source_url: Some("x".repeat(2_049)), ..Consent::default() }),
+            ..Fields::default()
+        };
+        let faults = fields(&all).unwrap_err();
+        let faults: Vec<_> = faults.iter().map(|fault| (fault.pointer.as_str(), fault.code)).collect();
+        let expected = [
+            ("/phone", "too_long"),
+            ("/company", "nul_character"),
+            ("/tags/1", "too_long"),
+            ("/consent/source_url", "too_long"),
+        ];
+        assert_eq!(faults, expected);
+    }
 }

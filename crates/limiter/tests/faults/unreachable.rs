@@ -105,7 +105,7 @@ async fn connections_break_in_every_proxy_mode() {
 }
 
 #[tokio::test]
-async fn a_single_gateway_never_exceeds_the_limit() {
+async fn a_single_gateway_stays_within_the_limit_when_redis_fails() {
     let redis = RedisServer::start().await.unwrap();
     let gateways = Gateways::open(redis.url(), 1).await;
     let request = gateways.request("key", LIMIT);

@@ -32,9 +32,18 @@ fn browsers_are_distinguished_from_programs() {
     }
 }
 
+/// Reads user agents, which are given without `Mozilla/5.0 (`, and compares kind, system and browser.
+fn check(agents: &[(&str, (&'static str, &'static str, &'static str))]) {
+    for (agent, expected) in agents {
+        let agent = format!("Mozilla/5.0 ({agent}");
+        let device = read(&agent).map(|Device { kind, os, browser }| (kind, os, browser));
+        assert_eq!(device, Some(*expected), "{agent}");
+    }
+}
+
 #[test]
-fn the_device_the_system_and_the_browser_are_read_from_real_user_agents() {
-    for (agent, expected) in [
+fn the_device_the_system_and_the_browser_of_phones_and_tablets_are_read() {
+    check(&[
         (
             "iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
              CriOS/126.0.6478.54 Mobile/15E148 Safari/604.1",
@@ -72,6 +81,12 @@ fn the_device_the_system_and_the_browser_are_read_from_real_user_agents() {
         ),
         ("Android 14; Mobile; rv:127.0) Gecko/127.0 Firefox/127.0", ("phone", "Android", "Firefox")),
         ("Android 14; Tablet; rv:127.0) Gecko/127.0 Firefox/127.0", ("tablet", "Android", "Firefox")),
+    ]);
+}
+
+#[test]
+fn the_device_the_system_and_the_browser_of_computers_are_read() {
+    check(&[
         (
             "Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 \
              Safari/605.1.15",
@@ -99,11 +114,7 @@ fn the_device_the_system_and_the_browser_are_read_from_real_user_agents() {
             "X11; Ubuntu; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0",
             ("computer", "Linux", "Firefox"),
         ),
-    ] {
-        let agent = format!("Mozilla/5.0 ({agent}");
-        let device = read(&agent).map(|Device { kind, os, browser }| (kind, os, browser));
-        assert_eq!(device, Some(expected), "{agent}");
-    }
+    ]);
 }
 
 #[test]

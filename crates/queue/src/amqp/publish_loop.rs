@@ -70,7 +70,8 @@ impl PublishLoop {
                 return Ok(());
             }
             // While every shard has a group in flight, submissions gather in the channel and wake nothing.
-            let may_receive = confirms.len() < self.max_in_flight.min(usize::from(self.shards.count()));
+            let every_shard_in_flight = (0..self.shards.count()).all(|shard| confirms.has_group_of(shard));
+            let may_receive = confirms.len() < self.max_in_flight && !every_shard_in_flight;
             tokio::select! {
                 biased;
                 interruption = &mut interruption => return Err(interruption),

@@ -113,7 +113,7 @@ impl PublishQueue {
 
     /// Whether no job waits, here or in the channel.
     pub(crate) fn is_empty(&self) -> bool {
-        self.has_no_work() && self.jobs.is_empty()
+        self.park_requests.is_empty() && self.by_shard.is_empty() && self.jobs.is_empty()
     }
 
     /// Waits for a job, and receives all jobs that wait. Returns false when no sender and no job is left.
@@ -166,10 +166,6 @@ impl PublishQueue {
         while let Some(job) = self.jobs.recv().await {
             job.refuse(cause());
         }
-    }
-
-    fn has_no_work(&self) -> bool {
-        self.park_requests.is_empty() && self.by_shard.is_empty()
     }
 
     fn add(&mut self, job: PublishJob) {

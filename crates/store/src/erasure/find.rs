@@ -40,9 +40,8 @@ impl Store {
         mut given: DataSubject,
         leads: &[LeadId],
     ) -> Result<ErasureSubject, StoreError> {
-        let named = leads.to_vec();
-        let named =
-            self.read(move |session| query!(session, leads::read_leads_by_id(organization, &named))).await?;
+        let named: Vec<_> = leads.iter().map(|lead| (organization, *lead)).collect();
+        let named = self.leads_of(&named).await?;
         for lead in &named {
             add(&mut given, lead.e164(), lead.email_address());
         }

@@ -81,10 +81,10 @@ impl PostgresAddress {
         };
         let connection = PgConnection::establish(&self.url).map_err(unreachable)?;
         let mut session = StoreConnection::new(AnyConnection::Postgres(connection));
-        let mark = Uuid::now_v7();
-        let settings = format!("{timeouts}{DURABILITY}{PLANS} SET leadgate.session = '{mark}';");
+        let marker = Uuid::now_v7();
+        let settings = format!("{timeouts}{DURABILITY}{PLANS} SET leadgate.session = '{marker}';");
         session.batch(&settings).map_err(|error| session.classify_failure(error.into()))?;
-        session.transaction_marker = Some(mark);
+        session.session_marker = Some(marker);
         Ok(session)
     }
 }

@@ -11,7 +11,6 @@ use super::statement::Statement;
 use crate::commit::SubmissionKey;
 use crate::connection::InsertMode;
 use crate::error::TransactionError;
-use crate::rows::ScopedId;
 use crate::values::Id;
 
 /// Evidence of submissions that have none.
@@ -21,7 +20,27 @@ pub(crate) fn insert_consents(
     new: &[ConsentEvidence],
 ) -> Result<(), TransactionError> {
     let rows: Vec<_> = new.iter().map(ConsentRow::from).collect();
-    insert_rows!(connection, mode, consents, rows)
+    insert_rows!(
+        connection,
+        mode,
+        consents(
+            organization,
+            submission,
+            lead,
+            source,
+            received_at,
+            recorded_at,
+            consent_timestamp,
+            consented_at,
+            text_version,
+            page_url,
+            trustedform_certificate,
+            jornaya_leadid,
+            digest,
+            revision
+        ),
+        rows
+    )
 }
 
 pub(crate) fn insert_people(
@@ -30,7 +49,7 @@ pub(crate) fn insert_people(
     new: &[ConsentEvidence],
 ) -> Result<(), TransactionError> {
     let rows: Vec<_> = new.iter().filter_map(PersonRow::from_evidence).collect();
-    insert_rows!(connection, mode, consent_people, rows)
+    insert_rows!(connection, mode, consent_people(organization, submission, person), rows)
 }
 
 /// Keeps the evidence that is there. Returns the submissions that had none.
@@ -39,12 +58,16 @@ pub(crate) fn insert_missing_consents(
     new: &[ConsentEvidence],
 ) -> Result<Vec<SubmissionKey>, TransactionError> {
     const TEXT: &str = "
-        INSERT INTO consents SELECT * FROM json_populate_recordset(NULL::consents, ($1::text[])[1]::json)
+        INSERT INTO consents (organization, submission, lead, source, received_at, recorded_at, consent_timestamp,
+                              consented_at, text_version, page_url, trustedform_certificate, jornaya_leadid, digest,
+                              revision)
+        SELECT organization, submission, lead, source, received_at, recorded_at, consent_timestamp, consented_at,
+               text_version, page_url, trustedform_certificate, jornaya_leadid, digest, revision
+        FROM json_populate_recordset(NULL::consents, ($1::text[])[1]::json)
         ON CONFLICT (organization, submission) DO NOTHING
         RETURNING organization, submission";
     let rows: Vec<_> = new.iter().map(ConsentRow::from).collect();
     let statement = Statement::<(UuidType, UuidType)>::new(TEXT, [json_column(&rows)?]);
     let inserted: Vec<(Id, Id)> = statement.load(connection)?;
-    let key = |(organization, id): (Id, Id)| ScopedId { organization: organization.into(), id: id.into() };
-    Ok(inserted.into_iter().map(key).collect())
+    Ok(inserted.into_iter().map(SubmissionKey::from).collect())
 }

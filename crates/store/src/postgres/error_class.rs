@@ -28,7 +28,7 @@ pub(crate) fn classify(connection: &mut PgConnection, fault: TransactionError) -
         TransactionError::Store(error) => return (ErrorClass::Final(error), false),
         TransactionError::Database { error, took } => (error, Origin::Query(took)),
         TransactionError::Statement { error, failed } => (error, Origin::Statement(failed)),
-        TransactionError::Copy(error) => (error, Origin::Copy),
+        TransactionError::Copy { error, took } => (error, Origin::Copy(took)),
     };
     let (kind, information) = match error {
         Error::RollbackErrorOnCommit { commit_error, .. } => {
@@ -64,7 +64,8 @@ enum Origin {
     /// A query of diesel, after this time.
     Query(Duration),
     Statement(Box<FailedStatement>),
-    Copy,
+    /// A COPY, after this time.
+    Copy(Duration),
 }
 
 /// diesel does not say what kind of error it was.
@@ -73,13 +74,10 @@ fn classify_by_origin(
     origin: Origin,
     information: &dyn DatabaseErrorInformation,
 ) -> (ErrorClass, bool) {
-    let took = match &origin {
-        Origin::Query(took) => *took,
-        Origin::Statement(failed) => failed.took,
-        Origin::Copy => return (ErrorClass::Retry, false),
-    };
-    let Origin::Statement(failed) = origin else {
-        return classify_query(connection, took, information);
+    let (took, failed) = match origin {
+        Origin::Query(took) => return classify_query(connection, took, information),
+        Origin::Statement(failed) => (failed.took, Some(failed)),
+        Origin::Copy(took) => (took, None),
     };
     if took >= LONG {
         // Lock time-outs take as long. Only a statement time-out is recognizable by its (English) message; everything
@@ -87,7 +85,9 @@ fn classify_by_origin(
         let own = information.message().contains("statement timeout");
         return (unavailable(if own { StoreFailure::Timeout } else { StoreFailure::Locked }), false);
     }
-    // The server does not even receive a NUL: it cannot be asked.
+    // The transaction is run again with statements.
+    let Some(failed) = failed else { return (ErrorClass::Retry, false) };
+    // The server refuses a NUL with the columns already, before it runs anything.
     if failed.columns.iter().any(Column::has_nul) {
         return (refused("22021", information), false);
     }
@@ -109,11 +109,12 @@ fn classify_query(
     took: Duration,
     information: &dyn DatabaseErrorInformation,
 ) -> (ErrorClass, bool) {
+    // Only recognizable by its (English) message. The statement time-out may be shorter than the lock time-out.
+    if information.message().contains("statement timeout") {
+        return (unavailable(StoreFailure::Timeout), false);
+    }
     let usable = lock_timeout(connection).and_then(|limit| Ok((took >= limit, is_usable(connection)?)));
     match usable {
-        Ok((true, _)) if information.message().contains("statement timeout") => {
-            (unavailable(StoreFailure::Timeout), false)
-        }
         Ok((true, _)) => (unavailable(StoreFailure::Locked), false),
         Ok((false, true)) => (ErrorClass::Retry, false),
         Ok((false, false)) => (ErrorClass::Final(StoreError::NotMigrated), false),

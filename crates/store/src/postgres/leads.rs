@@ -21,7 +21,26 @@ pub(crate) fn insert_leads(
     new: &[Lead],
 ) -> Result<(), TransactionError> {
     let rows = new.iter().map(LeadRow::new).collect::<Result<Vec<_>, _>>()?;
-    insert_rows!(connection, mode, leads, rows)
+    insert_rows!(
+        connection,
+        mode,
+        leads(
+            organization,
+            id,
+            source,
+            external_id,
+            phone,
+            email_reversed,
+            status,
+            eligibility,
+            temperature,
+            reasons,
+            tags,
+            updated_at,
+            document
+        ),
+        rows
+    )
 }
 
 /// Changes leads that exist. Returns how many.

@@ -7,13 +7,16 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use crate::locks::AdvisoryLock;
+use crate::locks::{AdvisoryLock, LockMode};
 
 /// Takes the locks until the transaction ends, in their order. The text is for the simple protocol, so that it can be
 /// sent together with `BEGIN`.
 pub(crate) fn lock_text(locks: &[AdvisoryLock]) -> String {
     locks.iter().fold(String::new(), |mut text, lock| {
-        let function = if lock.exclusive { "pg_advisory_xact_lock" } else { "pg_advisory_xact_lock_shared" };
+        let function = match lock.mode {
+            LockMode::Shared => "pg_advisory_xact_lock_shared",
+            LockMode::Exclusive => "pg_advisory_xact_lock",
+        };
         let _ = write!(text, "SELECT {function}({});", lock.key);
         text
     })

@@ -1,20 +1,14 @@
 //! Outcomes: first ones by COPY, further ones as columns of rows.
 
-use std::collections::BTreeSet;
-
 use diesel::prelude::*;
-use diesel::sql_types::Uuid as UuidType;
-use leadgate_domain::{LeadId, SubmissionId};
 
 use super::insert::insert_rows;
-use super::leads::id_columns;
 pub(crate) use super::queries::outcomes::*;
 use super::schema::outcomes;
 use super::statement::{Column, Statement};
 use crate::connection::InsertMode;
 use crate::error::TransactionError;
-use crate::rows::{NewOutcome, ScopedId};
-use crate::values::Id;
+use crate::rows::NewOutcome;
 
 pub(crate) fn insert_first_outcomes(
     connection: &mut PgConnection,
@@ -22,7 +16,12 @@ pub(crate) fn insert_first_outcomes(
     new: &[NewOutcome<'_>],
 ) -> Result<(), TransactionError> {
     let rows = new.iter().map(OutcomeRow::first).collect::<Result<Vec<_>, _>>()?;
-    insert_rows!(connection, mode, outcomes, rows)
+    insert_rows!(
+        connection,
+        mode,
+        outcomes(organization, submission, revision, outcome, lead, decided_at, trace),
+        rows
+    )
 }
 
 /// Each with the next revision of its submission.
@@ -48,24 +47,4 @@ pub(crate) fn insert_further_outcomes(
         Column::texts(rows.iter().map(|row| row.trace.as_str())),
     ];
     Statement::<()>::new(TEXT, columns).execute(connection).map(drop)
-}
-
-/// Which submissions created or updated these leads, by their current outcomes, without those that were erased on
-/// request.
-pub(crate) fn read_contributors(
-    connection: &mut PgConnection,
-    leads: &BTreeSet<ScopedId<LeadId>>,
-) -> Result<Vec<(LeadId, SubmissionId)>, TransactionError> {
-    const TEXT: &str = "
-        SELECT o.lead, o.submission
-        FROM unnest($1::uuid[], $2::uuid[]) AS r (organization, id)
-        JOIN outcomes AS o ON o.organization = r.organization AND o.lead = r.id
-         AND o.outcome IN ('created', 'updated')
-         AND o.revision = (SELECT max(h.revision) FROM outcomes AS h
-                           WHERE h.organization = o.organization AND h.submission = o.submission)
-         AND NOT EXISTS (SELECT 1 FROM submissions AS e
-                         WHERE e.organization = o.organization AND e.id = o.submission AND e.erased_by = 'request')";
-    let statement = Statement::<(UuidType, UuidType)>::new(TEXT, id_columns(leads));
-    let pairs: Vec<(Id, Id)> = statement.load(connection)?;
-    Ok(pairs.into_iter().map(|(lead, submission)| (lead.into(), submission.into())).collect())
 }

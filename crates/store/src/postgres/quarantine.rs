@@ -9,7 +9,7 @@ pub(crate) use super::queries::quarantine::*;
 use super::statement::{Column, Statement};
 use crate::commit::SubmissionKey;
 use crate::error::TransactionError;
-use crate::rows::{NewQuarantineEntry, ScopedId};
+use crate::rows::NewQuarantineEntry;
 use crate::values::Id;
 
 pub(crate) fn insert_entries(
@@ -72,9 +72,7 @@ pub(crate) fn release_entries(
     ];
     let released: Vec<(Id, Id, bool)> =
         Statement::<(UuidType, UuidType, Bool)>::new(TEXT, columns).load(connection)?;
-    let read = |(organization, id, apart): (Id, Id, bool)| {
-        (ScopedId { organization: organization.into(), id: id.into() }, apart)
-    };
+    let read = |(organization, id, apart): (Id, Id, bool)| (SubmissionKey::from((organization, id)), apart);
     Ok(released.into_iter().map(read).collect())
 }
 

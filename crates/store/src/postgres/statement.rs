@@ -167,16 +167,13 @@ impl<'a, ST> Statement<'a, ST> {
 
 impl<ST> QueryFragment<Pg> for Statement<'_, ST> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        // Each placeholder stands in the text once, in the order of the columns.
-        let mut rest = self.text;
-        for (column, number) in self.columns.iter().zip(1..) {
-            let placeholder = format!("${number}");
-            let (before, after) = rest.split_once(placeholder.as_str()).unwrap_or((rest, ""));
-            pass.push_sql(before);
+        // Each placeholder stands in the text once, in the order of the columns, and `$` in nothing else.
+        let mut parts = self.text.split('$');
+        pass.push_sql(parts.next().unwrap_or_default());
+        for (column, part) in self.columns.iter().zip(parts) {
             column.push(&mut pass)?;
-            rest = after;
+            pass.push_sql(part.trim_start_matches(|digit: char| digit.is_ascii_digit()));
         }
-        pass.push_sql(rest);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ pub(crate) use super::queries::submissions::*;
 use super::statement::{Column, Statement};
 use crate::commit::SubmissionKey;
 use crate::error::TransactionError;
-use crate::rows::{ScopedId, SubmissionToStore};
+use crate::rows::SubmissionToStore;
 use crate::values::Id;
 
 /// Adds those that are not there, and returns their keys. `new` is sorted by key.
@@ -28,8 +28,7 @@ pub(crate) fn insert_submissions(
     let rows = new.iter().map(SubmissionRow::new).collect::<Result<Vec<_>, _>>()?;
     let statement = Statement::<(UuidType, UuidType)>::new(TEXT, columns(&rows));
     let inserted: Vec<(Id, Id)> = statement.load(connection)?;
-    let key = |(organization, id): (Id, Id)| ScopedId { organization: organization.into(), id: id.into() };
-    Ok(inserted.into_iter().map(key).collect())
+    Ok(inserted.into_iter().map(SubmissionKey::from).collect())
 }
 
 fn columns<'r>(rows: &'r [SubmissionRow<'_>]) -> Vec<Column<'r>> {

@@ -14,8 +14,8 @@ use crate::values::{Code, Digest, Id, Time};
 diesel::postfix_operator!(IsTrue, " IS TRUE");
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = claims, check_for_backend(Database), treat_none_as_default_value = false)]
-#[diesel(treat_none_as_null = true)]
+#[diesel(table_name = claims, primary_key(organization, kind, key), check_for_backend(Database))]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
 pub(crate) struct ClaimRow {
     organization: Id,
     kind: Code<ClaimKind>,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use diesel::dsl::{SqlTypeOf, exists, not};
 use diesel::prelude::*;
 use leadgate_domain::{
-    KeyHash, LeadId, OrganizationId, SubmissionId, SuppressionKey, SuppressionKind, Timestamp,
+    KeyHash, LeadId, OrganizationId, Outcome, SubmissionId, SuppressionKey, SuppressionKind, Timestamp,
 };
 
 use super::Connection;
 use super::schema::{leads, leads_to_rebuild, outcomes, submissions, suppressions};
+use crate::erasure::ErasureCause;
 use crate::values::{Code, Digest, Id, Time};
 
 /// Those of the submissions that are not erased, each with the idempotency key that it came with.
@@ -90,9 +91,13 @@ pub(crate) fn leads_to_rebuild(
             .inner_join(submissions::table.on(own))
             .filter(outcomes::organization.eq(leads_to_rebuild::organization))
             .filter(outcomes::lead.eq(leads_to_rebuild::lead.nullable()))
-            .filter(outcomes::outcome.eq_any(["created", "updated"]))
+            .filter(outcomes::outcome.eq_any([Outcome::Created, Outcome::Updated].map(Code)))
             .filter(not(is_superseded!()))
-            .filter(submissions::erased_by.is_null().or(submissions::erased_by.ne("request"))),
+            .filter(
+                submissions::erased_by
+                    .is_null()
+                    .or(submissions::erased_by.ne(ErasureCause::Request.as_str())),
+            ),
     );
     let rows: Vec<(Id, bool)> = leads_to_rebuild::table
         .filter(leads_to_rebuild::organization.eq(Id::from(organization)))

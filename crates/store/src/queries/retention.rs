@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::schema::{audit, leads, quarantine, retention, submissions};
 use super::{Connection, Database};
+use crate::quarantine_entries::QuarantineState;
 use crate::retention::{OldQuarantineEntry, OrganizationRetention, SubmissionSweepProgress, UuidRangePage};
-use crate::values::{Id, Time};
+use crate::values::{Code, Id, Time};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = retention, check_for_backend(Database))]
@@ -148,7 +149,7 @@ pub(crate) fn entries_between(
         .filter(quarantine::organization.eq(Id::from(page.organization)))
         .filter(quarantine::id.gt(Id(page.id)).and(quarantine::id.lt(Id(page.before))))
         .filter(quarantine::erased_at.is_null())
-        .filter(quarantine::state.ne("released"))
+        .filter(quarantine::state.ne(Code(QuarantineState::Released)))
         .order(quarantine::id)
         .limit(page.most.into())
         .select((quarantine::id, quarantine::submission, quarantine::quarantined_at))

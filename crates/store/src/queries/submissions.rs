@@ -299,21 +299,8 @@ pub(crate) fn contributors(
     organization: OrganizationId,
     leads: &[LeadId],
 ) -> Result<Vec<Contributor>, TransactionError> {
-    // Step by step, each by ids alone: a query with all these conditions has no plan on PostgreSQL that is
-    // good without statistics.
-    let met = outcome_queries::submissions_of_leads(connection, organization, leads)?;
-    let met: Vec<SubmissionId> = met.into_iter().collect();
-    let leads: BTreeSet<LeadId> = leads.iter().copied().collect();
     let mut found = Vec::new();
-    for chunk in met.chunks(CHUNK) {
-        let current = outcome_queries::current_outcomes(connection, organization, chunk)?;
-        let made = current.into_iter().filter_map(|(id, (outcome, lead))| match outcome {
-            Outcome::Created | Outcome::Updated => {
-                Some((id, (lead.filter(|lead| leads.contains(lead))?, outcome)))
-            }
-            _ => None,
-        });
-        let made: BTreeMap<SubmissionId, (LeadId, Outcome)> = made.collect();
+    for made in submissions_that_made(connection, organization, leads)? {
         let ids: Vec<SubmissionId> = made.keys().copied().collect();
         let mut repairs = quarantine_queries::repairs(connection, organization, &ids)?;
         let rows: Vec<(StoredSubmissionRow, Option<String>)> = submissions::table
@@ -323,7 +310,7 @@ pub(crate) fn contributors(
         for (row, erased_by) in rows {
             let id = SubmissionId::from(row.id);
             let Some(&(lead, outcome)) = made.get(&id) else { continue };
-            if erased_by.as_deref() == Some(ErasureCause::Request.as_str()) {
+            if is_erased_on_request(erased_by.as_deref()) {
                 continue;
             }
             let StoredSubmission { submission, erased_at } = row.read()?;
@@ -336,4 +323,53 @@ pub(crate) fn contributors(
         }
     }
     Ok(found)
+}
+
+/// The ids of the same submissions, each with its lead.
+pub(crate) fn contributor_ids(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    leads: &[LeadId],
+) -> QueryResult<Vec<(LeadId, SubmissionId)>> {
+    let mut found = Vec::new();
+    for made in submissions_that_made(connection, organization, leads)? {
+        let rows: Vec<(Id, Option<String>)> = submissions::table
+            .filter(among!(submissions::id, organization, made.keys().copied().map(Id::from)))
+            .select((submissions::id, submissions::erased_by))
+            .load(connection)?;
+        let kept = rows.into_iter().filter(|(_, erased_by)| !is_erased_on_request(erased_by.as_deref()));
+        let lead = |id: SubmissionId| Some((made.get(&id)?.0, id));
+        found.extend(kept.filter_map(|(id, _)| lead(id.into())));
+    }
+    Ok(found)
+}
+
+/// The submissions whose current outcome is that they created or updated one of the leads, in chunks.
+///
+/// Step by step, each by ids alone: a query with all these conditions has no plan on PostgreSQL that is good without
+/// statistics.
+fn submissions_that_made(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    leads: &[LeadId],
+) -> QueryResult<Vec<BTreeMap<SubmissionId, (LeadId, Outcome)>>> {
+    let met = outcome_queries::submissions_of_leads(connection, organization, leads)?;
+    let met: Vec<SubmissionId> = met.into_iter().collect();
+    let leads: BTreeSet<LeadId> = leads.iter().copied().collect();
+    let mut chunks = Vec::new();
+    for chunk in met.chunks(CHUNK) {
+        let current = outcome_queries::current_outcomes(connection, organization, chunk)?;
+        let made = current.into_iter().filter_map(|(id, (outcome, lead))| match outcome {
+            Outcome::Created | Outcome::Updated => {
+                Some((id, (lead.filter(|lead| leads.contains(lead))?, outcome)))
+            }
+            _ => None,
+        });
+        chunks.push(made.collect());
+    }
+    Ok(chunks)
+}
+
+fn is_erased_on_request(erased_by: Option<&str>) -> bool {
+    erased_by == Some(ErasureCause::Request.as_str())
 }

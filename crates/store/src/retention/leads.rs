@@ -10,7 +10,6 @@ use super::{OrganizationRetention, PAGE, SweepResult, UuidRangePage, first_id_at
 use crate::connection::query;
 use crate::erasure::{ErasureCause, ErasureCounts, delete, redact};
 use crate::error::StoreError;
-use crate::rows::ScopedId;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
 
@@ -57,7 +56,7 @@ impl Store {
         let organization = page.organization;
         let found = self.read(move |session| query!(session, retention::leads_between(page))).await?;
         let Some(last) = found.last().map(|(last, _)| last.as_uuid()) else { return Ok(None) };
-        let old = older_than(limit, organization, found);
+        let old = older_than(limit, found);
         if old.is_empty() {
             return Ok(Some(last));
         }
@@ -81,15 +80,16 @@ impl Store {
     async fn empty_submissions_of(
         &self,
         organization: OrganizationId,
-        leads: Vec<ScopedId<LeadId>>,
+        leads: Vec<LeadId>,
         deadline: Instant,
         swept: &mut SweepResult,
     ) -> Result<bool, StoreError> {
         let leads = Arc::new(leads);
         loop {
             let scope = Arc::clone(&leads);
-            let found =
-                self.read(move |session| query!(session, retention::some_submissions_of(&scope))).await?;
+            let found = self
+                .read(move |session| query!(session, retention::some_submissions_of(organization, &scope)))
+                .await?;
             if found.is_empty() {
                 return Ok(true);
             }
@@ -119,13 +119,13 @@ impl Store {
             // So that no submission updates one of them while it is deleted.
             StoreTransaction::new(session).lock_exclusive(organization)?;
             let found = query!(session, retention::leads_between(range))?;
-            let old = older_than(limit, organization, found);
-            let came = query!(session, retention::some_submissions_of(&old))?;
+            let old = older_than(limit, found);
+            let came = query!(session, retention::some_submissions_of(organization, &old))?;
             if came.len() > CHUNK {
                 return Ok(None);
             }
             let mut erased = redact(session, organization, &came, &[], ErasureCause::Retention)?;
-            erased.add(&delete(session, &old)?);
+            erased.add(&delete(session, organization, &old)?);
             Ok(Some(erased))
         })
         .await
@@ -142,13 +142,8 @@ impl Store {
 }
 
 /// Those that were not updated since.
-fn older_than(
-    limit: Timestamp,
-    organization: OrganizationId,
-    leads: Vec<(LeadId, Timestamp)>,
-) -> Vec<ScopedId<LeadId>> {
-    let old = leads.into_iter().filter(|(_, updated_at)| *updated_at < limit);
-    old.map(|(id, _)| ScopedId { organization, id }).collect()
+fn older_than(limit: Timestamp, leads: Vec<(LeadId, Timestamp)>) -> Vec<LeadId> {
+    leads.into_iter().filter(|(_, updated_at)| *updated_at < limit).map(|(id, _)| id).collect()
 }
 
 /// The next id.

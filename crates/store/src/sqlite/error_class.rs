@@ -29,8 +29,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("string or blob too big", "SQLITE_TOOBIG"),
     ("datatype mismatch", "SQLITE_MISMATCH"),
     ("cannot store", "SQLITE_CONSTRAINT_DATATYPE"),
-    ("malformed JSON", "SQLITE_ERROR_JSON"),
-    ("JSON", "SQLITE_ERROR_JSON"),
     ("constraint failed", "SQLITE_CONSTRAINT"),
 ];
 
@@ -40,7 +38,7 @@ pub(crate) fn classify(fault: TransactionError) -> (ErrorClass, bool) {
         TransactionError::Store(error) => return (ErrorClass::Final(error), false),
         TransactionError::Database { error, .. }
         | TransactionError::Statement { error, .. }
-        | TransactionError::Copy(error) => error,
+        | TransactionError::Copy { error, .. } => error,
     };
     let (error, spoiled) = match error {
         Error::RollbackErrorOnCommit { commit_error, .. } => {
@@ -112,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_heard_of_is_told_without_its_words() {
+    fn an_unknown_message_is_not_repeated() {
         let (verdict, spoiled) = judged("no room for +14155550132");
         let ErrorClass::Final(error @ StoreError::Bug(_)) = verdict else { panic!("{verdict:?}") };
         assert!(spoiled && !error.to_string().contains("+1415"));

@@ -1,18 +1,13 @@
 //! Outcomes.
 
-use std::collections::BTreeSet;
-
-use diesel::dsl::{exists, max, not};
+use diesel::dsl::max;
 use diesel::prelude::*;
-use leadgate_domain::{LeadId, SubmissionId};
 
-use super::leads::by_organization;
 pub(crate) use super::queries::outcomes::*;
-use super::schema::{outcomes, submissions};
+use super::schema::outcomes;
 use crate::connection::InsertMode;
 use crate::error::TransactionError;
-use crate::rows::{NewOutcome, ScopedId};
-use crate::values::Id;
+use crate::rows::NewOutcome;
 
 pub(crate) fn insert_first_outcomes(
     connection: &mut SqliteConnection,
@@ -43,44 +38,9 @@ pub(crate) fn insert_further_outcomes(
     Ok(())
 }
 
-/// Which submissions created or updated these leads, by their current outcomes, without those that were erased on
-/// request.
-pub(crate) fn read_contributors(
-    connection: &mut SqliteConnection,
-    leads: &BTreeSet<ScopedId<LeadId>>,
-) -> QueryResult<Vec<(LeadId, SubmissionId)>> {
-    let later = diesel::alias!(outcomes as later);
-    let mut contributors = Vec::new();
-    for (organization, ids) in by_organization(leads) {
-        let is_superseded = exists(
-            later
-                .filter(later.field(outcomes::organization).eq(outcomes::organization))
-                .filter(later.field(outcomes::submission).eq(outcomes::submission))
-                .filter(later.field(outcomes::revision).gt(outcomes::revision)),
-        );
-        let is_erased = exists(
-            submissions::table
-                .filter(submissions::organization.eq(outcomes::organization))
-                .filter(submissions::id.eq(outcomes::submission))
-                .filter(submissions::erased_by.eq("request")),
-        );
-        let pairs: Vec<(Option<Id>, Id)> = outcomes::table
-            .filter(outcomes::organization.eq(Id::from(organization)))
-            .filter(outcomes::lead.eq_any(ids))
-            .filter(outcomes::outcome.eq_any(["created", "updated"]))
-            .filter(not(is_superseded))
-            .filter(not(is_erased))
-            .select((outcomes::lead, outcomes::submission))
-            .load(connection)?;
-        let read = |(lead, submission): (Option<Id>, Id)| Some((lead?.into(), submission.into()));
-        contributors.extend(pairs.into_iter().filter_map(read));
-    }
-    Ok(contributors)
-}
-
 #[cfg(test)]
 mod tests {
-    use leadgate_domain::OrganizationId;
+    use leadgate_domain::{LeadId, OrganizationId, SubmissionId};
     use uuid::Uuid;
 
     use super::*;

@@ -4,9 +4,9 @@ use diesel::prelude::*;
 
 pub(crate) use super::queries::submissions::*;
 use super::schema::submissions;
-use crate::commit::SubmissionKey;
+use crate::commit::{SubmissionKey, key_of};
 use crate::error::TransactionError;
-use crate::rows::{ScopedId, SubmissionToStore};
+use crate::rows::SubmissionToStore;
 
 /// Adds those that are not there, and returns their keys.
 pub(crate) fn insert_submissions(
@@ -16,10 +16,9 @@ pub(crate) fn insert_submissions(
     let mut inserted = Vec::with_capacity(new.len());
     for one in new {
         let row = SubmissionRow::new(one)?;
-        let key = ScopedId { organization: row.organization.into(), id: row.id.into() };
         let insert = diesel::insert_into(submissions::table).values(row).on_conflict_do_nothing();
         if insert.execute(connection)? > 0 {
-            inserted.push(key);
+            inserted.push(key_of(one.submission));
         }
     }
     Ok(inserted)

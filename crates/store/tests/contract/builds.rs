@@ -14,7 +14,7 @@ over_both!(
 /// A hash in the syntax of the database.
 fn hash(world: &World) -> String {
     let hex = "ab".repeat(32);
-    if world.config.url.starts_with("sqlite:") { format!("x'{hex}'") } else { format!("'\\x{hex}'") }
+    if world.is_sqlite() { format!("x'{hex}'") } else { format!("'\\x{hex}'") }
 }
 
 async fn insert(world: &World, id: SubmissionId, extra: &str) {

@@ -163,7 +163,7 @@ async fn evidence_cannot_be_changed(world: World) {
         assert!(is_refused(&world, sql).await, "{sql}");
     }
     let existing = "SELECT * FROM consents WHERE text_version = 'v1'";
-    if world.config.url.starts_with("sqlite:") {
+    if world.is_sqlite() {
         world.sql(&format!("INSERT OR REPLACE INTO consents {existing}")).await;
         world
             .sql(&format!(

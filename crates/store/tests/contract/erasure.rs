@@ -39,16 +39,8 @@ const OLD_PHONE: &str = "+14155550131";
 pub(crate) const PHONE: &str = "+14155550132";
 pub(crate) const EMAIL: &str = "ann.lee@example.com";
 /// Texts that must not be found anywhere after her erasure.
-const ANN: [&str; 8] = [
-    "4155550131",
-    "4155550132",
-    "555-0132",
-    "ann.lee",
-    "eel.nna",
-    "Annabel",
-    "203.0.113.7",
-    "Mozilla/5.0 (Ann)",
-];
+const ANN: [&str; 7] =
+    ["4155550131", "4155550132", "555-0132", "ann.lee", "Annabel", "203.0.113.7", "Mozilla/5.0 (Ann)"];
 
 impl World {
     pub(crate) fn subject(phones: &[&str], emails: &[&str]) -> DataSubject {

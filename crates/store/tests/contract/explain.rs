@@ -11,7 +11,7 @@ use diesel::sql_types::Text;
 static QUERIES: Mutex<(BTreeSet<String>, BTreeSet<String>)> = Mutex::new((BTreeSet::new(), BTreeSet::new()));
 
 /// Tables that may be read whole: they have one row, or one for each migration, crash, organization with settings or
-/// lead that waits for a rebuild. Of suppressions it is the index of pending entries.
+/// periodic task. Of suppressions it is the index of pending entries.
 const MAY_BE_READ_WHOLE: [&str; 7] = [
     "SCAN installation",
     "SCAN __diesel_schema_migrations",

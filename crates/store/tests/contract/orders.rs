@@ -139,7 +139,7 @@ async fn the_order_of_processing_does_not_change_the_lead(world: World) {
     let mut expected = None;
     let mut creators = std::collections::BTreeSet::new();
     // The same submissions are committed again and again, each time as if they were new.
-    let allow_deletion = match world.config.url.starts_with("sqlite:") {
+    let allow_deletion = match world.is_sqlite() {
         true => "DROP TRIGGER consents_are_not_deleted",
         false => "ALTER TABLE consents DISABLE TRIGGER USER",
     };

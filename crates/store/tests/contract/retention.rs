@@ -178,7 +178,7 @@ async fn contributors_are_erased_before_their_lead_is_deleted(world: World) {
     create_lead_with_contributors(&world, 450).await;
     world.keep(Retention { leads: Some(DAY), ..Retention::default() }).await;
     // The last transaction fails each time, like one that exceeds its timeout.
-    let (refuse, allow) = match world.config.url.starts_with("sqlite:") {
+    let (refuse, allow) = match world.is_sqlite() {
         true => (
             "CREATE TRIGGER trip BEFORE DELETE ON leads BEGIN SELECT RAISE(ABORT, 'not now'); END",
             "DROP TRIGGER trip",

@@ -171,7 +171,7 @@ impl World {
     /// An id in SQL.
     pub(crate) fn id_literal(&self, id: impl Into<uuid::Uuid>) -> String {
         let id = id.into();
-        match self.config.url.starts_with("sqlite:") {
+        match self.is_sqlite() {
             true => format!("x'{}'", id.simple()),
             false => format!("'{id}'"),
         }
@@ -179,7 +179,7 @@ impl World {
 
     /// A time in SQL.
     pub(crate) fn time_literal(&self, at: Timestamp) -> String {
-        match self.config.url.starts_with("sqlite:") {
+        match self.is_sqlite() {
             true => at.as_microseconds().to_string(),
             false => format!("'{at}'"),
         }
@@ -187,7 +187,7 @@ impl World {
 
     /// The text of a column of ids in SQL.
     pub(crate) fn id_text(&self, column: &str) -> String {
-        match self.config.url.starts_with("sqlite:") {
+        match self.is_sqlite() {
             true => format!("lower(hex({column}))"),
             false => format!("{column}::text"),
         }

@@ -8,8 +8,6 @@ use serde_json::{Value, json};
 
 use crate::http_client;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The management API of one node, with the default administrator `guest`.
 #[derive(Clone, Debug)]
 pub(crate) struct ManagementApi {
@@ -74,7 +72,7 @@ impl ManagementApi {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let request = http_client().request(method, url).timeout(TIMEOUT).basic_auth("guest", Some("guest"));
+        let request = http_client().request(method, url).basic_auth("guest", Some("guest"));
         Ok(if let Some(body) = body { request.json(body) } else { request }.send().await?)
     }
 }

@@ -121,6 +121,16 @@ impl PostgresServer {
         Ok(url.into())
     }
 
+    /// Deletes the database at `url`, and closes its connections.
+    ///
+    /// # Errors
+    /// When the server does not respond, or the database does not exist.
+    pub async fn drop_database(&self, url: &str) -> anyhow::Result<()> {
+        let url = reqwest::Url::parse(url)?;
+        let name = url.path().trim_start_matches('/');
+        self.sql(&self.url, &format!("drop database {name} with (force)")).await.map(drop)
+    }
+
     /// Runs SQL in the database at `url` with `psql`, and returns the rows. Columns are separated by `|`.
     ///
     /// # Errors

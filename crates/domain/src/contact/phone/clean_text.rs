@@ -24,7 +24,7 @@ static DECIMAL_FRACTION: LazyLock<Regex> =
     LazyLock::new(|| compile_pattern(r"^'?\+?[0-9]{7,}[.,][0-9]{1,2}$"));
 static EXPONENT_NOTATION: LazyLock<Regex> =
     LazyLock::new(|| compile_pattern(r"^\s*'?(\+?)([0-9])(?:[.,]([0-9]*))?[eE]\+?([0-9]{1,2})\s*$"));
-/// Placeholders for digits (`415-555-XXXX`, `030 1234***`). `0xx` is allowed: in Brazil it is the placeholder
+/// Placeholders for digits (`415-555-xxxx`, `030 1234***`). `0xx` is allowed: in Brazil it is the placeholder
 /// for the carrier code.
 static DIGIT_PLACEHOLDER: LazyLock<Regex> =
     LazyLock::new(|| compile_pattern(r"(?i)[*?_…•●■█\x{FF0A}\x{FF1F}]|\.\s*\.|(?:^|[^0])xx|[0-9]\s*-{2,}$"));

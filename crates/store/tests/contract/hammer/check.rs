@@ -287,7 +287,7 @@ pub(super) fn count_moved_claims(shared: &SharedState) {
 
 /// The number of deadlocks that PostgreSQL counted. SQLite has only one writer.
 pub(super) fn deadlocks(shared: &SharedState) -> String {
-    if shared.world.config.url.starts_with("sqlite:") {
+    if shared.world.is_sqlite() {
         return "no".to_owned();
     }
     let sql =
@@ -297,8 +297,7 @@ pub(super) fn deadlocks(shared: &SharedState) -> String {
 
 /// The stored claims by the hash of their key.
 fn claims(shared: &SharedState) -> BTreeMap<String, StoredClaim> {
-    let sqlite = shared.world.config.url.starts_with("sqlite:");
-    let key = if sqlite { "lower(hex(key))" } else { "encode(key, 'hex')" };
+    let key = if shared.world.is_sqlite() { "lower(hex(key))" } else { "encode(key, 'hex')" };
     let [lead, submission] = ["lead", "submission"].map(|column| shared.world.id_text(column));
     let sql = format!("SELECT {key} || ' ' || {lead} || ' ' || {submission} AS line FROM claims");
     let claim = |line: String| {
