@@ -25,7 +25,7 @@ use crate::error::QueueError;
 /// Time limit for TCP, TLS and the AMQP handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit for a request to the broker and its response.
-pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Opening = Shared<BoxFuture<'static, Result<Arc<OpenConnection>, QueueError>>>;

@@ -74,19 +74,21 @@ fn classify_by_origin(
     origin: Origin,
     information: &dyn DatabaseErrorInformation,
 ) -> (ErrorClass, bool) {
-    let (took, failed) = match origin {
+    let failed = match origin {
         Origin::Query(took) => return classify_query(connection, took, information),
-        Origin::Statement(failed) => (failed.took, Some(failed)),
-        Origin::Copy(took) => (took, None),
+        // Unless it timed out, the transaction is run again with statements.
+        Origin::Copy(took) => {
+            return time_out(connection, took, information).unwrap_or((ErrorClass::Retry, false));
+        }
+        Origin::Statement(failed) => failed,
     };
+    let took = failed.took;
     if took >= LONG {
         // Lock time-outs take as long. Only a statement time-out is recognizable by its (English) message; everything
         // else is treated as a lock time-out.
         let own = information.message().contains("statement timeout");
         return (unavailable(if own { StoreFailure::Timeout } else { StoreFailure::Locked }), false);
     }
-    // The transaction is run again with statements.
-    let Some(failed) = failed else { return (ErrorClass::Retry, false) };
     // The server refuses a NUL with the columns already, before it runs anything.
     if failed.columns.iter().any(Column::has_nul) {
         return (refused("22021", information), false);
@@ -103,22 +105,35 @@ fn classify_by_origin(
     }
 }
 
-/// A query of diesel is not run again: how long it ran says whether it waited in vain.
+/// A query of diesel is not run again.
 fn classify_query(
     connection: &mut PgConnection,
     took: Duration,
     information: &dyn DatabaseErrorInformation,
 ) -> (ErrorClass, bool) {
+    if let Some(class) = time_out(connection, took, information) {
+        return class;
+    }
+    match is_usable(connection) {
+        Ok(true) => (ErrorClass::Retry, false),
+        Ok(false) => (ErrorClass::Final(StoreError::NotMigrated), false),
+        Err(_) => (unavailable(StoreFailure::Internal), true),
+    }
+}
+
+/// The class if it was a time-out. How long it ran says whether it waited for a lock in vain.
+fn time_out(
+    connection: &mut PgConnection,
+    took: Duration,
+    information: &dyn DatabaseErrorInformation,
+) -> Option<(ErrorClass, bool)> {
     // Only recognizable by its (English) message. The statement time-out may be shorter than the lock time-out.
     if information.message().contains("statement timeout") {
-        return (unavailable(StoreFailure::Timeout), false);
+        return Some((unavailable(StoreFailure::Timeout), false));
     }
-    let usable = lock_timeout(connection).and_then(|limit| Ok((took >= limit, is_usable(connection)?)));
-    match usable {
-        Ok((true, _)) => (unavailable(StoreFailure::Locked), false),
-        Ok((false, true)) => (ErrorClass::Retry, false),
-        Ok((false, false)) => (ErrorClass::Final(StoreError::NotMigrated), false),
-        Err(_) => (unavailable(StoreFailure::Internal), true),
+    match lock_timeout(connection) {
+        Ok(limit) => (took >= limit).then(|| (unavailable(StoreFailure::Locked), false)),
+        Err(_) => Some((unavailable(StoreFailure::Internal), true)),
     }
 }
 
