@@ -46,6 +46,19 @@ fn expected(name: &str) -> &'static str {
         "kind" => "`kind` is phone, email or domain.",
         "sha256" => "`sha256` is true or false.",
         "source" => "`source` is the id of a source.",
+        "order" => "`order` is received or changed.",
+        "eligibility" => "`eligibility` is eligible or held.",
+        "temperature" => "`temperature` is hot, warm or cold.",
+        "status" => "`status` is the status of the work on a lead, such as new or contacted.",
+        "phone" => "`phone` is a phone with its country code, such as +14155550123.",
+        "email" => "`email` is an email address.",
+        "external_id" => "`external_id` is a text without control characters.",
+        "received_after" => {
+            "`received_after` is a time such as 2026-11-21T00:00:00Z, a day, or how long ago, such as 2d."
+        }
+        "received_before" => {
+            "`received_before` is a time such as 2026-11-21T00:00:00Z, a day, or how long ago, such as 2d."
+        }
         "day" => "`day` is a date, such as 2026-11-21.",
         "timezone" => "`timezone` is an IANA time zone, such as America/New_York.",
         "state" => "`state` is open, released, discarded or all.",

@@ -16,8 +16,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 pub use read::{
-    AppliedCorrection, MAX_VALIDATED, SubmissionHistory, draft_submission, history, listed, normalize, page,
-    show, validate,
+    AppliedCorrection, MAX_VALIDATED, SubmissionHistory, changes, draft_submission, history, listed,
+    normalize, page, search, show, validate,
 };
 
 use crate::error::ResourceKind;

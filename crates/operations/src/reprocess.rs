@@ -7,7 +7,7 @@ use leadgate_domain::{
     AuditAction, ClaimKind, Eligibility, Lead, LeadId, OrganizationId, Outcome, Reason, SourceId,
     SubmissionId, Timestamp, past_moment,
 };
-use leadgate_store::{RebuildResult, Store};
+use leadgate_store::{LeadFilter, RebuildResult, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -171,7 +171,7 @@ async fn filtered(
 ) -> Result<(), OperationError> {
     let mut after = None;
     loop {
-        let page = store.leads(organization, request.source, after, PAGE).await?;
+        let page = store.leads(organization, &LeadFilter::of_source(request.source), after, PAGE).await?;
         progress(page.data.len());
         let selected = page.data.iter().filter(|lead| request.covers(lead)).map(|lead| lead.id).collect();
         for (lead, rebuilt) in rebuild(store, organization, selected, context, result.dry_run).await? {

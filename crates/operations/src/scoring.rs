@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadgate_domain::{ActiveScoring, Lead, LeadId, OrganizationId, Scoring, Temperature};
-use leadgate_store::{ScoringRecord, Store};
+use leadgate_store::{LeadFilter, ScoringRecord, Store};
 use serde::Serialize;
 
 use crate::error::ResourceKind;
@@ -127,7 +127,7 @@ async fn newest(
     let (mut all, mut after) = (Vec::new(), None);
     while all.len() < most {
         let limit = u32::try_from((most - all.len()).min(PAGE)).unwrap_or(u32::MAX);
-        let page = store.leads(organization, None, after, limit).await?;
+        let page = store.leads(organization, &LeadFilter::default(), after, limit).await?;
         all.extend(page.data);
         after = page.next;
         if after.is_none() {

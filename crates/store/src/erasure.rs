@@ -271,7 +271,7 @@ impl Store {
         let leads = self.leads_to_rebuild(organization).await?;
         for id in leads.iter().copied() {
             self.write(move |session| {
-                // A redaction meanwhile would be undone: the traces that were read before it are written back.
+                // Without the lock, the traces that are written back could undo a redaction that comes between.
                 StoreTransaction::new(session).lock_exclusive(organization)?;
                 redact::remove_inferred(session, organization, id)
             })

@@ -149,7 +149,7 @@ pub(crate) enum TransactionError {
 }
 
 impl TransactionError {
-    /// The same, of a query or a COPY that ran for so long.
+    /// Sets how long the query or the COPY ran.
     pub(crate) fn after(self, took: Duration) -> Self {
         match self {
             Self::Database { error, .. } => Self::Database { error, took },

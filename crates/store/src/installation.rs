@@ -39,7 +39,7 @@ pub(crate) struct Installation {
     shards: u16,
     generation: i64,
     #[diesel(deserialize_as = Id)]
-    epoch: Uuid,
+    pub(crate) epoch: Uuid,
 }
 
 /// A row that changed, and its place in the order of changes.
@@ -135,10 +135,11 @@ impl Store {
     }
 
     /// Must be called after a restore of a backup: the idempotency markers of gateways may refer to
-    /// submissions that the store no longer contains.
+    /// submissions that the store no longer contains, and readers of changed leads may have seen other ones.
     pub async fn renew_epoch(&self) -> Result<(), StoreError> {
         let epoch = Uuid::now_v7();
-        self.write(move |session| query!(session, installation::set_epoch(epoch))).await.map(drop)
+        self.write(move |session| query!(session, installation::set_epoch(epoch))).await?;
+        self.renumber_unreached_changes().await
     }
 }
 
@@ -186,7 +187,7 @@ fn create_installation(session: &mut StoreConnection, sealing: &SealingKey) -> R
     query!(session, installation::create_installation(&match_key, epoch)).map(drop)
 }
 
-fn read_installation(session: &mut StoreConnection) -> Result<Installation, TransactionError> {
+pub(crate) fn read_installation(session: &mut StoreConnection) -> Result<Installation, TransactionError> {
     query!(session, installation::read_installation())?.ok_or_else(|| StoreError::NotMigrated.into())
 }
 

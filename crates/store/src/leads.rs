@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::audit;
 use crate::connection::query;
 use crate::error::StoreError;
+use crate::lead_filter::LeadFilter;
 use crate::locks::LockMode;
 use crate::page::{LeadCursor, Page};
 use crate::rows::ScopedId;
@@ -97,20 +98,25 @@ impl Store {
         .await
     }
 
-    /// At most `limit` leads of the organization or of one of its sources, from the newest to the oldest,
-    /// starting after the cursor. A page with large leads has fewer.
+    /// At most `limit` leads of the organization that the filter selects, from the newest to the oldest, starting after
+    /// the cursor.
+    ///
+    /// A page looks at 10,000 leads at most. It may be short, or empty, although it has `next`: then the search
+    /// continues there. A page with large leads is short, too.
     ///
     /// The order is that of the ids: by the time of receipt of the submission that created the lead, which the
     /// id contains.
     pub async fn leads(
         &self,
         organization: OrganizationId,
-        source: Option<SourceId>,
+        filter: &LeadFilter,
         after: Option<LeadCursor>,
         limit: u32,
     ) -> Result<Page<Lead, LeadCursor>, StoreError> {
         let LeadCursor { id } = after.unwrap_or_else(LeadCursor::start);
-        self.read(move |session| query!(session, leads::page_of_leads(organization, source, id, limit))).await
+        let filter = filter.clone();
+        self.read(move |session| query!(session, lead_pages::page_of_leads(organization, &filter, id, limit)))
+            .await
     }
 
     /// Looks up the id of a lead or of a submission. `None` also for ids of another organization.
@@ -125,13 +131,13 @@ impl Store {
             let Some((source, mut erased_at)) = found else { return Ok(None) };
             let mut outcomes = query!(session, outcomes::current_outcomes(organization, &[submission]))?;
             let (outcome, lead) = outcomes.remove(&submission).unzip();
-            let named = lead.flatten();
-            let lead = match named {
+            let lead_id = lead.flatten();
+            let lead = match lead_id {
                 Some(lead) => query!(session, leads::find_lead(organization, lead))?,
                 None => None,
             };
-            if named.is_some() && lead.is_none() {
-                // The lead was deleted after the submission was read, or before: then the submission is erased.
+            if lead_id.is_some() && lead.is_none() {
+                // An erasure may delete the lead between these reads. It also empties the submission.
                 let again = query!(session, submissions::find_source_of(organization, submission))?;
                 erased_at = again.and_then(|(_, erased_at)| erased_at);
             }

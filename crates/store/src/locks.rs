@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use leadgate_domain::OrganizationId;
 
+/// The stronger mode is the larger one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum LockMode {
     /// For writers that do not change its suppression lists.

@@ -168,8 +168,8 @@ impl RebuildRun<'_> {
             tx.lock_leads(&ids)?
         };
         let held = if self.dry { there.clone() } else { tx.read_claims(&keys.provisional)? };
-        let named: Vec<LeadId> = rebuilds.iter().map(|one| one.lead).collect();
-        let contributors = tx.read_contributors(self.organization, &named)?;
+        let lead_ids: Vec<LeadId> = rebuilds.iter().map(|one| one.lead).collect();
+        let contributors = tx.read_contributors(self.organization, &lead_ids)?;
         let suppressions = tx.read_suppressions(&suppression_keys(self.judge, parts(), &[]))?;
         let leads = leads.into_iter().map(|lead| (lead.id, lead)).collect();
         Ok(StoredLeads { leads, contributors, there, held, suppressions })

@@ -17,7 +17,7 @@ pub(crate) struct ScopedId<T> {
     pub(crate) id: T,
 }
 
-/// As the columns hold it.
+/// From the columns of a row.
 impl<T: From<Id>> From<(Id, Id)> for ScopedId<T> {
     fn from((organization, id): (Id, Id)) -> Self {
         Self { organization: organization.into(), id: id.into() }

@@ -324,11 +324,11 @@ impl<'s> StoreTransaction<'s> {
             ConsentEvidence::from_resolved(case, salt, self.now)
         };
         let (released, first): (Vec<_>, Vec<_>) = cases.iter().partition(|case| is_released(case));
-        let mut recorded: Vec<_> = first.into_iter().filter_map(evidence).collect();
+        let mut with_people: Vec<_> = first.into_iter().filter_map(evidence).collect();
         let mut missing: Vec<_> = released.into_iter().filter_map(evidence).collect();
         let mode = self.session.insert_mode;
-        if !recorded.is_empty() {
-            query!(self.session, consents::insert_consents(mode, &recorded))?;
+        if !with_people.is_empty() {
+            query!(self.session, consents::insert_consents(mode, &with_people))?;
         }
         if !missing.is_empty() {
             let inserted = query!(self.session, consents::insert_missing_consents(&missing))?;
@@ -336,10 +336,10 @@ impl<'s> StoreTransaction<'s> {
             missing.retain(|one| {
                 inserted.contains(&ScopedId { organization: one.organization, id: one.submission })
             });
-            recorded.append(&mut missing);
+            with_people.append(&mut missing);
         }
-        if !recorded.is_empty() {
-            query!(self.session, consents::insert_people(mode, &recorded))?;
+        if !with_people.is_empty() {
+            query!(self.session, consents::insert_people(mode, &with_people))?;
         }
         Ok(())
     }

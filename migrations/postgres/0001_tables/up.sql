@@ -179,7 +179,9 @@ CREATE INDEX claims_by_lead ON claims (lead);
 -- by which queries filter. They are written together with the document from the same value. `phone` is in the
 -- one spelling of its subscriber. `email_reversed` is the address from its last character to its first, so that
 -- one index finds an address and all addresses of a domain. `reasons` and `tags` are JSON lists. The id is
--- ordered by the time of receipt.
+-- ordered by the time of receipt. `changed` is the id of the transaction that last wrote the row:
+-- readers of changes read up to the oldest transaction that still runs, and so miss none, in whichever order
+-- transactions commit.
 CREATE TABLE leads (
     organization   uuid             NOT NULL,
     id             uuid             NOT NULL,
@@ -194,12 +196,14 @@ CREATE TABLE leads (
     tags           text             NOT NULL,
     updated_at     timestamptz      NOT NULL,
     document       text             NOT NULL,
+    changed        bigint           NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     PRIMARY KEY (organization, id)
-) WITH (fillfactor = 90);
+);
 CREATE INDEX leads_of_source ON leads (organization, source, id);
 CREATE INDEX leads_by_external_id ON leads (organization, external_id, id) WHERE external_id IS NOT NULL;
 CREATE INDEX leads_by_phone ON leads (organization, phone, id) WHERE phone IS NOT NULL;
 CREATE INDEX leads_by_email ON leads (organization, email_reversed, id) WHERE email_reversed IS NOT NULL;
+CREATE INDEX leads_by_change ON leads (organization, changed, id);
 
 -- The outcomes of each submission with their traces. Rows are only added. The highest revision is the current
 -- outcome.

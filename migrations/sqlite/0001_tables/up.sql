@@ -8,11 +8,12 @@
 -- organization, a source, a key or `shards`. `shards` is the number of broker queues for leads. `epoch`
 -- changes after each restore of a backup.
 CREATE TABLE installation (
-    id         INTEGER PRIMARY KEY CHECK (id = 1),
-    match_key  TEXT    NOT NULL,
-    shards     INTEGER NOT NULL DEFAULT 1 CHECK (shards > 0),
-    generation INTEGER NOT NULL,
-    epoch      BLOB    NOT NULL
+    id           INTEGER PRIMARY KEY CHECK (id = 1),
+    match_key    TEXT    NOT NULL,
+    shards       INTEGER NOT NULL DEFAULT 1 CHECK (shards > 0),
+    generation   INTEGER NOT NULL,
+    epoch        BLOB    NOT NULL,
+    lead_changes INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- Tenants. `generation`, here and in other tables, is the installation's generation of the row's last change.
@@ -176,7 +177,8 @@ CREATE INDEX claims_by_lead ON claims (lead);
 -- by which queries filter. They are written together with the document from the same value. `phone` is in the
 -- one spelling of its subscriber. `email_reversed` is the address from its last character to its first, so that
 -- one index finds an address and all addresses of a domain. `reasons` and `tags` are JSON lists. The id is
--- ordered by the time of receipt.
+-- ordered by the time of receipt. `changed` is the number of the write that last changed the row, from
+-- `lead_changes` of the installation.
 CREATE TABLE leads (
     organization   BLOB    NOT NULL,
     id             BLOB    NOT NULL,
@@ -191,12 +193,14 @@ CREATE TABLE leads (
     tags           TEXT    NOT NULL,
     updated_at     INTEGER NOT NULL,
     document       TEXT    NOT NULL,
+    changed        INTEGER NOT NULL,
     PRIMARY KEY (organization, id)
 ) STRICT;
 CREATE INDEX leads_of_source ON leads (organization, source, id);
 CREATE INDEX leads_by_external_id ON leads (organization, external_id, id) WHERE external_id IS NOT NULL;
 CREATE INDEX leads_by_phone ON leads (organization, phone, id) WHERE phone IS NOT NULL;
 CREATE INDEX leads_by_email ON leads (organization, email_reversed, id) WHERE email_reversed IS NOT NULL;
+CREATE INDEX leads_by_change ON leads (organization, changed, id);
 
 -- The outcomes of each submission with their traces. Rows are only added. The highest revision is the current
 -- outcome.

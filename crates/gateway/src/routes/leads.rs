@@ -1,18 +1,23 @@
 //! `/v1/leads`, `/v1/leads/{id}`: lists, shows, corrects and deletes leads.
 
+use std::str::FromStr;
+
 use actix_web::web;
 use leadgate_dialect::native::{self, LeadResponse, NoLeadResponse};
 use leadgate_dialect::{DialectResponse, SubmissionStatus, protocol};
-use leadgate_domain::{AuditAction, LeadId, LeadStatus, Outcome, Scope, SubmissionId};
-use leadgate_operations::leads as operations;
-use leadgate_store::{LeadCursor, SubmissionOrLead};
-use serde::{Deserialize, Serialize};
+use leadgate_domain::{
+    AuditAction, Eligibility, Email, LeadId, LeadStatus, Outcome, Phone, Scope, SourceId, SubmissionId,
+    Temperature, Timestamp, past_moment,
+};
+use leadgate_operations::{ItemLimit, leads as operations};
+use leadgate_store::{ChangeCursor, LeadCursor, LeadFilter, SubmissionOrLead};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::authorized_request::{AdminAccess, AuthorizedRequest, ReadAccess, WriteAccess};
 use crate::caller::SourceAccess;
-use crate::query::PageQuery;
+use crate::query;
 use crate::refusal::Refusal;
 use crate::route_response::JsonResponse;
 use crate::store_timeout::{run_operation, with_store_timeout};
@@ -164,16 +169,129 @@ pub(crate) async fn set_status(
     Ok(JsonResponse::ok(&SetStatusResponse { id: lead.id, status: lead.status }))
 }
 
+/// The order of a list of leads.
+#[derive(Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LeadOrder {
+    /// The newest first, by the receipt of the submission that created the lead.
+    #[default]
+    Received,
+    /// The oldest change first. The list never ends.
+    Changed,
+}
+
+/// One page of leads. Each parameter that is sent selects among them, see [`LeadFilter`].
+#[derive(Clone, Deserialize)]
+pub(crate) struct LeadsQuery {
+    #[serde(default)]
+    limit: ItemLimit,
+    /// A cursor. Its format depends on `order`.
+    after: Option<String>,
+    #[serde(default)]
+    order: LeadOrder,
+    source: Option<SourceId>,
+    eligibility: Option<Eligibility>,
+    temperature: Option<Temperature>,
+    status: Option<LeadStatus>,
+    tag: Option<String>,
+    #[serde(default, deserialize_with = "phone")]
+    phone: Option<Phone>,
+    #[serde(default, deserialize_with = "email")]
+    email: Option<Email>,
+    #[serde(default, deserialize_with = "printable")]
+    external_id: Option<String>,
+    #[serde(default, deserialize_with = "past_moment")]
+    received_after: Option<Timestamp>,
+    #[serde(default, deserialize_with = "past_moment")]
+    received_before: Option<Timestamp>,
+}
+
+impl From<LeadsQuery> for LeadFilter {
+    fn from(query: LeadsQuery) -> Self {
+        let LeadsQuery { source, eligibility, temperature, status, tag, phone, email, .. } = query;
+        let LeadsQuery { external_id, received_after, received_before, .. } = query;
+        Self {
+            source,
+            eligibility,
+            temperature,
+            status,
+            tag,
+            phone,
+            email,
+            external_id,
+            received_after,
+            received_before,
+        }
+    }
+}
+
+/// A lead that no longer matches a filter would be missing, and its reader would keep the state before.
+const CHANGES_HAVE_NO_FILTER: &str =
+    "`order=changed` can be combined with `source`, `limit` and `after` only.";
+
+fn cursor<C: FromStr>(query: &LeadsQuery) -> Result<Option<C>, Refusal> {
+    let after = query.after.as_deref().map(str::parse).transpose();
+    after.map_err(|_| query::invalid("after"))
+}
+
+/// A phone with its country code. In a query, `+` is a space unless the client encodes it.
+fn phone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phone>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let text = text.strip_prefix(' ').map_or_else(|| text.clone(), |number| format!("+{number}"));
+    Phone::parse(&text, None).map(Some).map_err(de::Error::custom)
+}
+
+/// A text that the databases can store.
+fn printable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.contains(char::is_control) {
+        Err(de::Error::custom("control characters"))
+    } else {
+        Ok(Some(text))
+    }
+}
+
+fn email<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Email>, D::Error> {
+    Email::parse(&String::deserialize(deserializer)?).map(Some).map_err(de::Error::custom)
+}
+
 /// Lists the leads of the organization, or of the key's named source, from the newest to the oldest, in the
 /// format of the caller's dialect. The order is that of [`leadgate_store::Store::leads`].
 pub(crate) async fn list(
-    call: &mut AuthorizedRequest<ReadAccess, (), PageQuery<LeadCursor>>,
+    call: &mut AuthorizedRequest<ReadAccess, (), LeadsQuery>,
 ) -> Result<DialectResponse, Refusal> {
-    let PageQuery { limit, after } = &call.query;
-    let (store, source) = (call.store(), call.source_access().source());
-    let listing = operations::page(&store, call.organization(), source, *after, limit.get(), call.log());
-    let page = run_operation(&call.state, listing).await?;
-    let next = page.next.map(|next| next.to_string());
+    let LeadsQuery { limit, order, .. } = call.query;
+    let mut filter = LeadFilter::from(call.query.clone());
+    if let Some(source) = filter.source {
+        let not_found = || call.not_found(source.as_uuid(), AuditAction::LeadsListed);
+        if !call.source_access().covers(source) {
+            return Err(not_found());
+        }
+        let reading = call.state.store.source(call.organization(), source);
+        with_store_timeout(&call.state, reading).await?.ok_or_else(not_found)?;
+    }
+    filter.source = filter.source.or(call.source_access().source());
+    let (store, organization, log) = (call.store(), call.organization(), call.log());
+    let (leads, next) = match order {
+        LeadOrder::Received => {
+            let after = cursor::<LeadCursor>(&call.query)?;
+            let listing = operations::page(&store, organization, &filter, after, limit.get(), log);
+            let page = run_operation(&call.state, listing).await?;
+            (page.data, page.next.map(|next| next.to_string()))
+        }
+        LeadOrder::Changed => {
+            if filter != LeadFilter::of_source(filter.source) {
+                return Err(Refusal::InvalidParameter {
+                    name: "order",
+                    detail: CHANGES_HAVE_NO_FILTER.into(),
+                });
+            }
+            let after = cursor::<ChangeCursor>(&call.query)?;
+            let listing = operations::changes(&store, organization, filter.source, after, limit.get(), log);
+            let page = run_operation(&call.state, listing).await?;
+            (page.data, page.next.map(|next| next.to_string()))
+        }
+    };
     let sources = |id| call.state.keys.source_title(id);
-    Ok(protocol(call.context.dialect).render_leads_page(&page.data, next.as_deref(), &sources))
+    Ok(protocol(call.context.dialect).render_leads_page(&leads, next.as_deref(), &sources))
 }

@@ -172,9 +172,113 @@ async fn a_list_is_read_page_by_page_from_the_newest() {
 }
 
 #[tokio::test]
+async fn a_list_shows_the_leads_that_its_parameters_select() {
+    let world = World::start().await;
+    let consent = json!({
+        "consent_timestamp": "2026-01-01T00:00:00Z", "consent_text_version": "v1",
+        "source_url": "https://example.com/form"
+    });
+    let first = json!({
+        "phone": "+14155550132", "email": "Ann@Example.com", "external_id": "a-1", "tags": ["spring"],
+        "consent": consent
+    });
+    let first = world.accepted(&first).await;
+    let second = world.accepted(&json!({"phone": "+14155550133"})).await;
+    world.work().await;
+    let status = world.client.put(world.url(&format!("/v1/leads/{second}/status"))).bearer_auth(&world.key);
+    assert_eq!(send(status.json(&json!({"status": "contacted"}))).await.status, 200);
+    let ids = async |query: &str| {
+        let page = get(&world, &format!("/v1/leads?{query}")).await.body;
+        let ids = page["data"].as_array().unwrap_or_else(|| panic!("{query}: {page}")).iter();
+        ids.map(|lead| lead["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for query in [
+        "phone=%2B14155550132",
+        "phone=+14155550132",
+        "phone=%2B1-415-555-0132",
+        "email=ann@example.com",
+        "external_id=a-1",
+        "tag=spring",
+        "eligibility=eligible",
+        "status=new",
+        "eligibility=eligible&phone=+14155550132&received_after=1d",
+    ] {
+        assert_eq!(ids(query).await, [first.as_str()], "{query}");
+    }
+    for query in ["phone=+14155550133", "eligibility=held", "status=contacted"] {
+        assert_eq!(ids(query).await, [second.as_str()], "{query}");
+    }
+    let both = [second.clone(), first.clone()];
+    assert_eq!(ids(&format!("source={}", world.source)).await, both);
+    assert_eq!(ids("received_after=1d").await, both);
+    for query in ["received_before=1d", "tag=autumn", "phone=+14155550134", "eligibility=held&tag=spring"] {
+        assert!(ids(query).await.is_empty(), "{query}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_key_of_a_source_filters_within_its_source() {
+    let world = World::start().await;
+    let lead = world.accepted(&json!({"phone": "+14155550132"})).await;
+    world.work().await;
+    let (source, key) = world.source_of(Dialect::Native, |_| {}).await;
+    let ask = async |query: &str| {
+        send(world.client.get(world.url(&format!("/v1/leads?{query}"))).bearer_auth(&key)).await
+    };
+    let nothing = json!({"data": [], "next": null});
+    assert_eq!(ask("phone=+14155550132").await.body, nothing, "{lead} belongs to another source");
+    assert_eq!(ask(&format!("source={}", source.id)).await.body, nothing);
+    assert_eq!(ask(&format!("source={}", world.source)).await.problem(), (404, "not_found"));
+    let unknown = get(&world, &format!("/v1/leads?source={}", uuid::Uuid::now_v7())).await;
+    assert_eq!(unknown.problem(), (404, "not_found"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn changed_leads_are_read_from_where_the_last_page_ended() {
+    let world = World::start().await;
+    let first = world.accepted(&json!({"phone": "+14155550132"})).await;
+    let second = world.accepted(&json!({"phone": "+14155550133"})).await;
+    world.work().await;
+    let read = async |after: &str| {
+        let page = get(&world, &format!("/v1/leads?order=changed&limit=50{after}")).await.body;
+        let ids: Vec<_> = page["data"].as_array().unwrap().iter().map(|lead| lead["id"].clone()).collect();
+        (ids, format!("&after={}", page["next"].as_str().unwrap()))
+    };
+    let (ids, next) = read("").await;
+    assert_eq!(ids, [first.as_str(), second.as_str()]);
+    assert_eq!(read(&next).await, (vec![], next.clone()));
+    let status = world.client.put(world.url(&format!("/v1/leads/{first}/status"))).bearer_auth(&world.key);
+    assert_eq!(send(status.json(&json!({"status": "contacted"}))).await.status, 200);
+    assert_eq!(read(&next).await.0, [first.as_str()]);
+
+    for query in ["order=changed&eligibility=eligible", "order=changed&after=x", "order=oldest"] {
+        let answer = get(&world, &format!("/v1/leads?{query}")).await;
+        assert_eq!(answer.problem(), (400, "invalid_parameter"), "{query}");
+    }
+    let of_another_order = get(&world, &format!("/v1/leads?limit=1{next}")).await;
+    assert_eq!(of_another_order.problem(), (400, "invalid_parameter"));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn an_invalid_query_is_refused() {
     let world = World::start().await;
-    for query in ["limit=0", "limit=101", "limit=x", "limit=-1", "limit=", "after=x", "after=", "limit=%ff"] {
+    for query in ["limit=0", "limit=101", "limit=x", "limit=-1", "limit=", "after=x", "after=", "limit=%ff"]
+        .into_iter()
+        .chain([
+            "eligibility=all",
+            "temperature=1",
+            "status=No",
+            "source=x",
+            "phone=",
+            "phone=4155550132",
+            "email=x",
+            "external_id=%00",
+        ])
+        .chain(["received_after=x", "received_before=2026-13-01"])
+    {
         let answer = get(&world, &format!("/v1/leads?{query}")).await;
         assert_eq!(answer.problem(), (400, "invalid_parameter"), "{query}");
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use leadgate_domain::{KeyId, ParsedDuration, Timestamp};
+use leadgate_domain::{Eligibility, KeyId, ParsedDuration, Timestamp};
 use uuid::Uuid;
 
 /// The id of a lead, a submission or an entry.
@@ -47,4 +47,12 @@ pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
 /// A time with its zone (RFC 3339), a day (its beginning in UTC), or a time ago, such as `2d`.
 pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::read_past(text, Timestamp::now())
+}
+
+/// Whether a lead may be called.
+pub(crate) fn eligibility(text: &str) -> Result<Eligibility, String> {
+    [Eligibility::Eligible, Eligibility::Held]
+        .into_iter()
+        .find(|eligibility| eligibility.as_str() == text)
+        .ok_or_else(|| "expected eligible or held".to_owned())
 }

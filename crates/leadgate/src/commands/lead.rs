@@ -1,44 +1,33 @@
 //! The command `leadgate lead`.
 
+mod list;
 mod validate;
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::explain::{self, EntryExplanation};
-use leadgate_domain::{Lead, LeadId, LeadStatus, Outcome, SourceId, SubmissionId, json as strict_json};
+use leadgate_domain::{Lead, LeadId, LeadStatus, Outcome, SubmissionId, json as strict_json};
 use leadgate_operations::leads::{self, AppliedCorrection, SubmissionHistory};
-use leadgate_operations::sources;
-use leadgate_store::{LeadCursor, OutcomeRecord, Page, Store, SubmissionOrLead, SubmissionRecord};
+use leadgate_store::{OutcomeRecord, Store, SubmissionOrLead, SubmissionRecord};
+use list::{ListArguments, SearchArguments};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use validate::ValidateArguments;
 
-use super::arguments::{count, id};
+use super::arguments::id;
 use super::erase::print_remaining;
-use super::{Output, UsageError, cell, files, judge_context, open_store, organization, with_hint};
+use super::{Output, UsageError, files, judge_context, open_store, organization, with_hint};
 use crate::config::Config;
 
 #[derive(Subcommand)]
 pub(crate) enum LeadCommand {
     /// List the leads of an organization, newest first (by the receipt of the submission that created the lead)
-    List {
-        #[arg(long, value_name = "NAME")]
-        organization: String,
-        /// Only leads that were created by submissions to this source
-        #[arg(long, value_name = "ID")]
-        source: Option<SourceId>,
-        /// Maximum number of leads
-        #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
-        limit: u32,
-        /// Next page: only leads after this cursor, which the previous page prints
-        #[arg(long, value_name = "CURSOR")]
-        after: Option<LeadCursor>,
-    },
+    List(Box<ListArguments>),
+    /// Find leads by a phone, an email or an external id
+    Search(SearchArguments),
     /// Print a lead, by its id or the id of one of its submissions
     Show(LeadOrSubmissionArguments),
     /// Show what Leadgate would decide about leads if they were posted now; nothing is stored
@@ -145,14 +134,8 @@ pub(crate) struct LeadOrSubmissionArguments {
 pub(crate) async fn run(command: LeadCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     match command {
-        LeadCommand::List { organization: name, source, limit, after } => {
-            let owner = organization(&store, &name).await?;
-            if let Some(source) = source {
-                sources::find_any(&store, owner.id, source).await.map_err(with_hint(&owner))?;
-            }
-            let page = leads::page(&store, owner.id, source, after, limit, &store).await?;
-            list(&store, &page, output).await?;
-        }
+        LeadCommand::List(arguments) => list::list(&arguments, &store, output).await?,
+        LeadCommand::Search(arguments) => list::search(&arguments, &store, output).await?,
         LeadCommand::Validate(arguments) => validate::run(arguments, &store, config, output).await?,
         LeadCommand::Show(which) => {
             let owner = organization(&store, &which.organization).await?;
@@ -193,30 +176,6 @@ pub(crate) async fn run(command: LeadCommand, config: &Config, output: &Output) 
             let history = leads::history(&store, owner.id, id, &store).await.map_err(with_hint(&owner))?;
             trace(&history, output);
         }
-    }
-    Ok(())
-}
-
-async fn list(store: &Store, page: &Page<Lead, LeadCursor>, output: &Output) -> anyhow::Result<()> {
-    let mut titles = BTreeMap::new();
-    for lead in &page.data {
-        if let Entry::Vacant(entry) = titles.entry(lead.source) {
-            entry.insert(source_title(store, lead).await?);
-        }
-    }
-    let next = page.next.map(|next| next.to_string());
-    let title = |source| titles.get(&source).cloned().flatten();
-    let document = native::lead_list_response(&page.data, next.as_deref(), &title);
-    let rows = page.data.iter().map(|lead| {
-        let (phone, email) = (cell(lead.e164()), cell(lead.email_address()));
-        let score = format!("{} {}", lead.score, lead.temperature.as_str());
-        let (status, eligibility) = (lead.status.to_string(), lead.eligibility.as_str().to_owned());
-        [lead.id.to_string(), lead.received_at.to_string(), status, eligibility, score, phone, email]
-    });
-    let headers = ["id", "received_at", "status", "eligibility", "score", "phone", "email"];
-    output.list("leads", &document, headers, rows);
-    if let Some(next) = &next {
-        output.note(&format!("there are more leads: --after {next}"));
     }
     Ok(())
 }

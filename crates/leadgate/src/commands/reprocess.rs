@@ -6,7 +6,7 @@ use leadgate_domain::{Eligibility, LeadId, Reason, SourceId, Timestamp};
 use leadgate_operations::reprocess::{self, ChangedLead, FieldChange, ReprocessRequest, ReprocessResult};
 use uuid::Uuid;
 
-use super::arguments::{id, moment};
+use super::arguments::{eligibility, id, moment};
 use super::{Output, UsageError, judge_context, open_store, organization, progress, with_hint};
 use crate::config::Config;
 
@@ -38,13 +38,6 @@ pub(crate) struct ReprocessArguments {
     /// Only print what would change
     #[arg(long)]
     dry_run: bool,
-}
-
-fn eligibility(text: &str) -> Result<Eligibility, String> {
-    [Eligibility::Eligible, Eligibility::Held]
-        .into_iter()
-        .find(|eligibility| eligibility.as_str() == text)
-        .ok_or_else(|| "expected eligible or held".to_owned())
 }
 
 impl From<ReprocessArguments> for ReprocessRequest {

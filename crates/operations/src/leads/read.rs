@@ -1,14 +1,17 @@
 //! Shows, explains and lists leads, and validates bodies without storing them.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use leadgate_dialect::{DecodeError, RepairError, protocol};
 use leadgate_domain::{
-    AuditAction, AuditEntry, BodyFormat, Correction, Lead, LeadId, NormalizedSubmission, OrganizationId,
-    Outcome, Source, SourceId, Submission, SubmissionId, Timestamp, Trust,
+    AuditAction, AuditEntry, BodyFormat, Correction, Email, Lead, LeadId, NormalizedSubmission,
+    OrganizationId, Outcome, Phone, Source, SourceId, Submission, SubmissionId, Timestamp, Trust,
 };
 use leadgate_store::{
-    LeadCursor, Page, Store, StoreError, SubmissionOrLead, SubmissionPreview, SubmissionRecord,
+    ChangeCursor, LeadCursor, LeadFilter, Page, Store, StoreError, SubmissionOrLead, SubmissionPreview,
+    SubmissionRecord,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -83,19 +86,70 @@ async fn corrections(
     Ok(corrected)
 }
 
-/// A page of at most `limit` leads of the organization or of one of its sources, the newest first, after a
-/// cursor. The order is that of [`Store::leads`].
+/// A page of at most `limit` leads that the filter selects, the newest first, after a cursor, see [`Store::leads`].
 pub async fn page(
     store: &Store,
     organization: OrganizationId,
-    source: Option<SourceId>,
+    filter: &LeadFilter,
     after: Option<LeadCursor>,
     limit: u32,
     log: &impl ReadLog,
 ) -> Result<Page<Lead, LeadCursor>, OperationError> {
-    let page = store.leads(organization, source, after, limit).await?;
-    log.note_read(listed(store.entry(organization, AuditAction::LeadsListed), &page.data)).await?;
+    let page = store.leads(organization, filter, after, limit).await?;
+    let mut entry = store.entry(organization, AuditAction::LeadsListed);
+    if *filter != LeadFilter::default() {
+        entry = entry.with_detail("filters", filter.names());
+    }
+    log.note_read(listed(entry, &page.data)).await?;
     Ok(page)
+}
+
+/// A page of at most `limit` leads of the organization or of one of its sources in the order of their last changes, see
+/// [`Store::changed_leads`]. A page without leads is not a read.
+pub async fn changes(
+    store: &Store,
+    organization: OrganizationId,
+    source: Option<SourceId>,
+    after: Option<ChangeCursor>,
+    limit: u32,
+    log: &impl ReadLog,
+) -> Result<Page<Lead, ChangeCursor>, OperationError> {
+    let page = store.changed_leads(organization, source, after, limit).await?;
+    if !page.data.is_empty() {
+        let entry = store.entry(organization, AuditAction::LeadsListed).with_detail("order", "changed");
+        log.note_read(listed(entry, &page.data)).await?;
+    }
+    Ok(page)
+}
+
+/// The leads with this phone, email or external id, the newest first, and at most `limit`.
+///
+/// # Errors
+/// [`OperationError::Invalid`] if the text is empty.
+pub async fn search(
+    store: &Store,
+    organization: OrganizationId,
+    text: &str,
+    limit: u32,
+    log: &impl ReadLog,
+) -> Result<Vec<Lead>, OperationError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(OperationError::invalid("search for a phone, an email or an external id"));
+    }
+    let all = LeadFilter::default;
+    let phone = Phone::parse(text, None).ok().map(|phone| LeadFilter { phone: Some(phone), ..all() });
+    let email = Email::parse(text).ok().map(|email| LeadFilter { email: Some(email), ..all() });
+    let external_id = LeadFilter { external_id: Some(text.to_owned()), ..all() };
+    let mut found = BTreeMap::new();
+    for filter in [phone, email, Some(external_id)].into_iter().flatten() {
+        let page = store.leads(organization, &filter, None, limit).await?;
+        found.extend(page.data.into_iter().map(|lead| (Reverse(lead.id), lead)));
+    }
+    let found: Vec<Lead> = found.into_values().take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+    let entry = store.entry(organization, AuditAction::LeadsListed).with_detail("filters", ["text"]);
+    log.note_read(listed(entry, &found)).await?;
+    Ok(found)
 }
 
 /// Adds to an audit entry the number of leads that were read, and the first and the last id.

@@ -9,7 +9,7 @@ use leadgate_operations::quarantine::{self, DiscardRequest};
 use leadgate_operations::reprocess::{self, ReprocessRequest};
 use leadgate_operations::{OperationError, ResourceKind, audit, leads, reports, sources};
 use leadgate_queue::{Queue, QueueConfig, Role};
-use leadgate_store::QuarantineState;
+use leadgate_store::{LeadFilter, QuarantineState};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -156,7 +156,7 @@ async fn a_lead_is_shown_and_listed(world: World) {
     assert_eq!(history.source.as_deref(), Some("landing page"));
     let corrections: Vec<_> = history.corrections.iter().map(|one| (one.submission, &*one.reason)).collect();
     assert_eq!(corrections, [(correction, "typo")]);
-    let page = leads::page(store, organization, None, None, 10, store).await.unwrap();
+    let page = leads::page(store, organization, &LeadFilter::default(), None, 10, store).await.unwrap();
     assert_eq!(page.data.iter().map(|lead| lead.id).collect::<Vec<_>>(), [lead]);
     let entries = audit::list(store, organization, Default::default(), None, 3, store).await.unwrap().data;
     let audit_entries: Vec<_> =
@@ -195,7 +195,7 @@ async fn a_body_is_validated_without_being_stored(world: World) {
     assert!(matches!(long, OperationError::Invalid(_)), "{long}");
     let refused = leads::draft_submission(&world.source, b"{}", 1_000).unwrap_err();
     assert!(matches!(refused, OperationError::Repair(_)), "{refused}");
-    let page = leads::page(store, organization, None, None, 10, store).await.unwrap();
+    let page = leads::page(store, organization, &LeadFilter::default(), None, 10, store).await.unwrap();
     assert_eq!(page.data.len(), 1);
     let entries = store.audit(organization, Default::default(), None, 2).await.unwrap().data;
     assert_eq!(Value::from(entries[1].detail.clone()), json!({ "count": 2, "leads": [lead] }));

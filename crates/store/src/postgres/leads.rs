@@ -52,7 +52,7 @@ pub(crate) fn update_leads(
         UPDATE leads AS l
         SET source = r.source, external_id = r.external_id, phone = r.phone, email_reversed = r.email_reversed,
             status = r.status, eligibility = r.eligibility, temperature = r.temperature, reasons = r.reasons,
-            tags = r.tags, updated_at = r.updated_at, document = r.document
+            tags = r.tags, updated_at = r.updated_at, document = r.document, changed = DEFAULT
         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                     $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[])
             AS r (organization, id, source, external_id, phone, email_reversed, status, eligibility, temperature,

@@ -17,6 +17,21 @@ macro_rules! among {
     };
 }
 
+/// The position of a text within a text column, from 1 on; 0 if it does not contain it.
+macro_rules! position_in {
+    ($column:expr, $text:expr) => {
+        $crate::postgres::strpos($column, $text)
+    };
+}
+
+/// Changes are numbered by transactions. The oldest that still runs may change leads below the number of a later one
+/// that is committed: this is the first number of a change that may still become visible.
+macro_rules! first_incomplete_change {
+    () => {
+        diesel::dsl::sql::<diesel::sql_types::BigInt>("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    };
+}
+
 /// The size of a lead's document in bytes.
 macro_rules! size_of_document {
     () => {
@@ -34,6 +49,7 @@ pub(crate) mod erasure;
 mod error_class;
 mod insert;
 pub(crate) mod installation;
+pub(crate) mod lead_changes;
 pub(crate) mod leads;
 pub(crate) mod locks;
 mod migrate;
@@ -52,8 +68,15 @@ pub(crate) use connect::{PostgresAddress, has_marker};
 pub(crate) use error_class::classify;
 pub(crate) use statement::FailedStatement;
 
-pub(crate) use queries::{crash_attempts, keys, mappings, organizations, scorings, sources, sweeps, tags};
+pub(crate) use queries::{
+    crash_attempts, keys, lead_pages, mappings, organizations, scorings, sources, sweeps, tags,
+};
 
 /// The database for which `queries` is compiled here.
 type Connection = diesel::PgConnection;
 type Database = diesel::pg::Pg;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    fn strpos(text: diesel::sql_types::Text, part: diesel::sql_types::Text) -> diesel::sql_types::Integer;
+}

@@ -158,6 +158,7 @@ diesel::table! {
         tags -> Text,
         updated_at -> Timestamptz,
         document -> Text,
+        changed -> BigInt,
     }
 }
 

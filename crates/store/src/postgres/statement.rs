@@ -168,6 +168,7 @@ impl<'a, ST> Statement<'a, ST> {
 impl<ST> QueryFragment<Pg> for Statement<'_, ST> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         // Each placeholder stands in the text once, in the order of the columns, and `$` in nothing else.
+        debug_assert_eq!(self.text.matches('$').count(), self.columns.len(), "{}", self.text);
         let mut parts = self.text.split('$');
         pass.push_sql(parts.next().unwrap_or_default());
         for (column, part) in self.columns.iter().zip(parts) {

@@ -1,8 +1,8 @@
 //! Leads by their phone or email.
 
-use diesel::dsl::{SqlTypeOf, sql};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Integer, Text};
+use diesel::sql_types::{Bool, Integer};
 use leadgate_domain::{LeadId, OrganizationId};
 use uuid::Uuid;
 
@@ -11,18 +11,6 @@ use super::schema::leads;
 use crate::rescreen::{LeadContact, LeadsAtDomain, LeadsWithValue};
 use crate::rows::StoredContact;
 use crate::values::{Id, reversed};
-
-/// `(column, id) > (value, id)`. diesel has no comparison of rows. Without one, a page would read all earlier leads
-/// with the value.
-macro_rules! is_after {
-    ($column:literal, $value:expr, $id:expr) => {
-        sql::<Bool>(concat!("(", $column, ", id) > ("))
-            .bind::<Text, _>($value)
-            .sql(", ")
-            .bind::<SqlTypeOf<leads::id>, _>(Id::from($id))
-            .sql(")")
-    };
-}
 
 /// A page of the leads with a phone or an email, by id.
 pub(crate) fn page_with_value(
@@ -34,13 +22,13 @@ pub(crate) fn page_with_value(
     let found: Vec<Id> = match &page.value {
         StoredContact::Phone(phone) => leads
             .filter(leads::phone.le(phone))
-            .filter(is_after!("phone", phone.as_ref(), page.after))
+            .filter(row_is!(leads::phone > (phone.as_ref(), Id::from(page.after))))
             .order((leads::phone, leads::id))
             .limit(page.most.into())
             .load(connection)?,
         StoredContact::ReversedEmail(email) => leads
             .filter(leads::email_reversed.le(email))
-            .filter(is_after!("email_reversed", email.as_str(), page.after))
+            .filter(row_is!(leads::email_reversed > (email.as_str(), Id::from(page.after))))
             .order((leads::email_reversed, leads::id))
             .limit(page.most.into())
             .load(connection)?,
@@ -58,7 +46,7 @@ pub(crate) fn page_at_domain(
     let found: Vec<(Option<String>, Id)> = leads::table
         .filter(leads::organization.eq(Id::from(page.organization)))
         .filter(leads::email_reversed.lt(&page.below))
-        .filter(is_after!("email_reversed", page.after.as_str(), page.id))
+        .filter(row_is!(leads::email_reversed > (page.after.as_str(), Id::from(page.id))))
         .filter(separator)
         .order((leads::email_reversed, leads::id))
         .limit(page.most.into())

@@ -10,7 +10,6 @@ use serde::Serialize;
 use super::Connection;
 use super::schema::leads;
 use crate::error::StoreError;
-use crate::page::{self, LeadCursor, Page};
 use crate::values::{Id, Json, Time, document, reversed};
 
 /// A lead with what queries filter by. Only [`LeadRow::new`] makes one: columns and document agree.
@@ -82,35 +81,6 @@ pub(crate) fn read_leads_by_id(
         .select(leads::document)
         .load(connection)?;
     Ok(documents.into_iter().map(|document| document.0).collect())
-}
-
-/// At most `limit` leads before this id, the newest first. A page of large leads has fewer.
-///
-/// The sizes are read first, so that no more of the documents is in memory than the page has.
-pub(crate) fn page_of_leads(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    source: Option<SourceId>,
-    before: LeadId,
-    limit: u32,
-) -> QueryResult<Page<Lead, LeadCursor>> {
-    let sizes = leads::table
-        .filter(leads::organization.eq(Id::from(organization)))
-        .filter(leads::id.lt(Id::from(before)))
-        .limit(i64::from(limit) + 1)
-        .select((leads::id, size_of_document!()));
-    let found: Vec<(Id, i32)> = match source.map(Id::from) {
-        None => sizes.order(leads::id.desc()).load(connection)?,
-        Some(source) => sizes
-            .filter(exactly!(leads::source, source))
-            .order((leads::source.desc(), leads::id.desc()))
-            .load(connection)?,
-    };
-    let kept = page::fitting(found.iter().map(|(_, size)| usize::try_from(*size).unwrap_or(0)), limit);
-    let ids: Vec<LeadId> = found.iter().take(kept).map(|(id, _)| LeadId::from(*id)).collect();
-    let next = ids.last().filter(|_| kept < found.len()).map(|id| LeadCursor { id: *id });
-    let data = if ids.is_empty() { Vec::new() } else { read_leads_by_id(connection, organization, &ids)? };
-    Ok(Page { data, next })
 }
 
 /// The leads after the first `offset`, the newest first.

@@ -6,6 +6,28 @@
 
 use super::{Connection, Database, schema};
 
+/// `row_is!(table::column < (value, id))`: compares `(column, id)` of a row. diesel has no comparison of rows. Without one,
+/// a page would read all rows with the value that are not on it.
+macro_rules! row_is {
+    ($table:ident::$column:ident $operator:tt ($value:expr, $id:expr)) => {
+        diesel::dsl::sql::<diesel::sql_types::Bool>(concat!(
+            "(",
+            stringify!($table),
+            ".",
+            stringify!($column),
+            ", ",
+            stringify!($table),
+            ".id) ",
+            stringify!($operator),
+            " ("
+        ))
+        .bind::<diesel::dsl::SqlTypeOf<$table::$column>, _>($value)
+        .sql(", ")
+        .bind::<diesel::dsl::SqlTypeOf<$table::id>, _>($id)
+        .sql(")")
+    };
+}
+
 /// Whether an outcome is not the current one of its submission.
 macro_rules! is_superseded {
     () => {{
@@ -28,6 +50,8 @@ pub(crate) mod crash_attempts;
 pub(crate) mod erasure;
 pub(crate) mod installation;
 pub(crate) mod keys;
+pub(crate) mod lead_changes;
+pub(crate) mod lead_pages;
 pub(crate) mod leads;
 pub(crate) mod mappings;
 pub(crate) mod organizations;

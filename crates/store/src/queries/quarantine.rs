@@ -99,13 +99,14 @@ pub(crate) fn page_of_entries(
 ) -> Result<Vec<QuarantineEntry>, TransactionError> {
     let page = quarantine::table
         .filter(quarantine::organization.eq(Id::from(organization)))
-        .filter(quarantine::id.lt(Id::from(before)))
         .limit(most.into())
         .select(QuarantineEntryRow::as_select());
+    let before = Id::from(before);
     let rows: Vec<QuarantineEntryRow> = match state.map(Code) {
-        None => page.order(quarantine::id.desc()).load(connection)?,
+        None => page.filter(quarantine::id.lt(before)).order(quarantine::id.desc()).load(connection)?,
         Some(state) => page
-            .filter(exactly!(quarantine::state, state))
+            .filter(quarantine::state.ge(state))
+            .filter(row_is!(quarantine::state < (state, before)))
             .order((quarantine::state.desc(), quarantine::id.desc()))
             .load(connection)?,
     };

@@ -300,7 +300,7 @@ pub(crate) fn contributors(
     leads: &[LeadId],
 ) -> Result<Vec<Contributor>, TransactionError> {
     let mut found = Vec::new();
-    for made in submissions_that_made(connection, organization, leads)? {
+    for made in contributing_submissions(connection, organization, leads)? {
         let ids: Vec<SubmissionId> = made.keys().copied().collect();
         let mut repairs = quarantine_queries::repairs(connection, organization, &ids)?;
         let rows: Vec<(StoredSubmissionRow, Option<String>)> = submissions::table
@@ -332,14 +332,16 @@ pub(crate) fn contributor_ids(
     leads: &[LeadId],
 ) -> QueryResult<Vec<(LeadId, SubmissionId)>> {
     let mut found = Vec::new();
-    for made in submissions_that_made(connection, organization, leads)? {
+    for contributing in contributing_submissions(connection, organization, leads)? {
         let rows: Vec<(Id, Option<String>)> = submissions::table
-            .filter(among!(submissions::id, organization, made.keys().copied().map(Id::from)))
+            .filter(among!(submissions::id, organization, contributing.keys().copied().map(Id::from)))
             .select((submissions::id, submissions::erased_by))
             .load(connection)?;
         let kept = rows.into_iter().filter(|(_, erased_by)| !is_erased_on_request(erased_by.as_deref()));
-        let lead = |id: SubmissionId| Some((made.get(&id)?.0, id));
-        found.extend(kept.filter_map(|(id, _)| lead(id.into())));
+        found.extend(kept.filter_map(|(id, _)| {
+            let id = SubmissionId::from(id);
+            Some((contributing.get(&id)?.0, id))
+        }));
     }
     Ok(found)
 }
@@ -348,24 +350,24 @@ pub(crate) fn contributor_ids(
 ///
 /// Step by step, each by ids alone: a query with all these conditions has no plan on PostgreSQL that is good without
 /// statistics.
-fn submissions_that_made(
+fn contributing_submissions(
     connection: &mut Connection,
     organization: OrganizationId,
     leads: &[LeadId],
 ) -> QueryResult<Vec<BTreeMap<SubmissionId, (LeadId, Outcome)>>> {
-    let met = outcome_queries::submissions_of_leads(connection, organization, leads)?;
-    let met: Vec<SubmissionId> = met.into_iter().collect();
+    let submissions = outcome_queries::submissions_of_leads(connection, organization, leads)?;
+    let submissions: Vec<SubmissionId> = submissions.into_iter().collect();
     let leads: BTreeSet<LeadId> = leads.iter().copied().collect();
     let mut chunks = Vec::new();
-    for chunk in met.chunks(CHUNK) {
+    for chunk in submissions.chunks(CHUNK) {
         let current = outcome_queries::current_outcomes(connection, organization, chunk)?;
-        let made = current.into_iter().filter_map(|(id, (outcome, lead))| match outcome {
+        let contributing = current.into_iter().filter_map(|(id, (outcome, lead))| match outcome {
             Outcome::Created | Outcome::Updated => {
                 Some((id, (lead.filter(|lead| leads.contains(lead))?, outcome)))
             }
             _ => None,
         });
-        chunks.push(made.collect());
+        chunks.push(contributing.collect());
     }
     Ok(chunks)
 }

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use leadgate_domain::{Lead, LeadId, OrganizationId};
 
 pub(crate) use super::queries::leads::*;
-use super::schema::leads;
+use super::schema::{installation, leads};
 use crate::connection::InsertMode;
 use crate::error::TransactionError;
 use crate::rows::ScopedId;
@@ -17,8 +17,12 @@ pub(crate) fn insert_leads(
     _mode: InsertMode,
     new: &[Lead],
 ) -> Result<(), TransactionError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let changed = leads::changed.eq(next_lead_change(connection)?);
     for lead in new {
-        diesel::insert_into(leads::table).values(LeadRow::new(lead)?).execute(connection)?;
+        diesel::insert_into(leads::table).values((LeadRow::new(lead)?, changed)).execute(connection)?;
     }
     Ok(())
 }
@@ -26,15 +30,27 @@ pub(crate) fn insert_leads(
 /// Changes leads that exist. Returns how many.
 pub(crate) fn update_leads(
     connection: &mut SqliteConnection,
-    changed: &[Lead],
+    updated: &[Lead],
 ) -> Result<usize, TransactionError> {
+    if updated.is_empty() {
+        return Ok(0);
+    }
+    let changed = leads::changed.eq(next_lead_change(connection)?);
     let mut count = 0;
-    for lead in changed {
+    for lead in updated {
         let row = LeadRow::new(lead)?;
-        count +=
-            diesel::update(leads::table.find((row.organization, row.id))).set(row).execute(connection)?;
+        let row_of_lead = leads::table.find((row.organization, row.id));
+        count += diesel::update(row_of_lead).set((row, changed)).execute(connection)?;
     }
     Ok(count)
+}
+
+/// The number of this change: larger than all before.
+fn next_lead_change(connection: &mut SqliteConnection) -> QueryResult<i64> {
+    diesel::update(installation::table)
+        .set(installation::lead_changes.eq(installation::lead_changes + 1))
+        .returning(installation::lead_changes)
+        .get_result(connection)
 }
 
 /// There is one writer at a time, so nothing needs locking.
@@ -82,6 +98,8 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::lead_filter::LeadFilter;
+    use crate::sqlite::lead_pages::page_of_leads;
     use crate::sqlite::plans::plan_of;
 
     #[test]
@@ -91,14 +109,20 @@ mod tests {
         let by_key = |range: &str| format!("SEARCH leads USING INDEX sqlite_autoindex_leads_1 ({range})");
         let by_source =
             |index: &str, range: &str| format!("SEARCH leads USING {index} leads_of_source ({range})");
-        let page = |source| plan_of(|connection| page_of_leads(connection, organization, source, id, 10));
+        let page = |source| {
+            let filter = LeadFilter::of_source(source);
+            plan_of(|connection| page_of_leads(connection, organization, &filter, id, 10))
+        };
         assert_eq!(page(None), [by_key("organization=? AND id<?")]);
-        assert_eq!(page(Some(source)), [by_source("INDEX", "organization=? AND source=? AND id<?")]);
+        assert_eq!(
+            page(Some(source)),
+            [by_source("INDEX", "organization=? AND source>? AND (source,id)<(?,?)")]
+        );
         let offset = |source| plan_of(|connection| leads_at_offset(connection, organization, source, 5, 10));
         assert_eq!(offset(None), [by_key("organization=?")]);
         assert_eq!(offset(Some(source)), [by_source("INDEX", "organization=? AND source=?")]);
         let count = |source| plan_of(|connection| count_leads(connection, organization, source));
-        assert_eq!(count(None), [by_source("COVERING INDEX", "organization=?")]);
+        assert_eq!(count(None), ["SEARCH leads USING COVERING INDEX leads_by_change (organization=?)"]);
         assert_eq!(count(Some(source)), [by_source("COVERING INDEX", "organization=? AND source=?")]);
         let several = plan_of(|connection| read_leads_by_id(connection, organization, &[id; 200]));
         assert_eq!(several, [by_key("organization=? AND id=?")]);

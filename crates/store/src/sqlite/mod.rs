@@ -14,6 +14,20 @@ macro_rules! among {
     };
 }
 
+/// The position of a text within a text column, from 1 on; 0 if it does not contain it.
+macro_rules! position_in {
+    ($column:expr, $text:expr) => {
+        $crate::sqlite::instr($column, $text)
+    };
+}
+
+/// The first number of a change that may still become visible. There is one writer at a time, so there is none.
+macro_rules! first_incomplete_change {
+    () => {
+        i64::MAX
+    };
+}
+
 /// The size of a lead's document in bytes. `octet_length` came with SQLite 3.43, which not all systems have.
 macro_rules! size_of_document {
     () => {
@@ -29,6 +43,7 @@ pub(crate) mod contacts;
 pub(crate) mod erasure;
 mod error_class;
 pub(crate) mod installation;
+pub(crate) mod lead_changes;
 pub(crate) mod leads;
 pub(crate) mod locks;
 mod migrate;
@@ -47,8 +62,15 @@ pub(crate) mod suppressions;
 pub(crate) use connect::{SqliteAddress, empty_log, integrity_check};
 pub(crate) use error_class::classify;
 
-pub(crate) use queries::{crash_attempts, keys, mappings, organizations, scorings, sources, sweeps, tags};
+pub(crate) use queries::{
+    crash_attempts, keys, lead_pages, mappings, organizations, scorings, sources, sweeps, tags,
+};
 
 /// The database for which `queries` is compiled here.
 type Connection = diesel::SqliteConnection;
 type Database = diesel::sqlite::Sqlite;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    fn instr(text: diesel::sql_types::Text, part: diesel::sql_types::Text) -> diesel::sql_types::Integer;
+}

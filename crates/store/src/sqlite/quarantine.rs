@@ -114,7 +114,7 @@ mod tests {
             plan_of(|connection| page_of_entries(connection, organization, state, Uuid::max(), 10)).remove(0)
         };
         assert_eq!(page(None), by_id("organization=? AND id<?"));
-        let in_state = entries("quarantine_by_state", "organization=? AND state=? AND id<?");
+        let in_state = entries("quarantine_by_state", "organization=? AND state>? AND (state,id)<(?,?)");
         assert_eq!(page(Some(QuarantineState::Open)), in_state);
         let contents = plan_of(|connection| page_of_contents(connection, organization, Uuid::nil(), 10));
         assert_eq!(contents.first(), Some(&by_id("organization=? AND id>?")));

@@ -7,6 +7,7 @@ diesel::table! {
         shards -> Integer,
         generation -> BigInt,
         epoch -> Binary,
+        lead_changes -> BigInt,
     }
 }
 
@@ -158,6 +159,7 @@ diesel::table! {
         tags -> Text,
         updated_at -> BigInt,
         document -> Text,
+        changed -> BigInt,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Commits of batches and their outcomes.
 
 use leadgate_domain::{BodyHash, Outcome, Patch, QuarantineReason, RawBody, Stage, Submission, Timestamp};
+use leadgate_store::LeadFilter;
 
 use crate::world::{World, over_both};
 
@@ -46,7 +47,10 @@ async fn a_batch_is_resolved_in_the_order_of_receipt(world: World) {
     assert_eq!(outcomes[0], Outcome::Created);
     assert_eq!(outcomes[1..], [Outcome::Duplicate; 4]);
     assert!(committed.settled.iter().all(|settled| settled.lead == Some(submissions[0].id.into())));
-    assert_eq!(world.store.leads(world.organization.id, None, None, 10).await.unwrap().data.len(), 1);
+    assert_eq!(
+        world.store.leads(world.organization.id, &LeadFilter::default(), None, 10).await.unwrap().data.len(),
+        1
+    );
 }
 
 async fn a_submission_is_stored_as_it_was_sent(world: World) {
@@ -81,7 +85,7 @@ async fn a_submission_is_stored_as_it_was_sent(world: World) {
     assert_eq!(lead.e164(), Some("+81332249999"));
     assert_eq!(lead.received_at, submission.received_at);
     assert_eq!(lead.custom_fields, submission.fields.custom_fields);
-    let listed = world.store.leads(world.organization.id, None, None, 10).await.unwrap();
+    let listed = world.store.leads(world.organization.id, &LeadFilter::default(), None, 10).await.unwrap();
     assert_eq!(listed.data, [lead]);
 }
 

@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{CommitAction, NormalizedSubmission, Outcome, QuarantineReason, Trace};
-use leadgate_store::{Store, StoreConfig, StoreError, StoreFailure};
+use leadgate_store::{LeadFilter, Store, StoreConfig, StoreError, StoreFailure};
 use leadgate_testkit::SECRET;
 use leadgate_testkit::proxy::{Proxy, ProxyMode};
 use leadgate_testkit::servers::PostgresServer;
@@ -115,7 +115,10 @@ async fn waiting_for_a_locked_table_times_out() {
     let started_at = Instant::now();
     let batch = vec![world.normalize(world.phone("+14155550132"))];
     assert_eq!(failure(world.store.commit(batch, world.judge()).await), StoreFailure::Locked);
-    assert_eq!(failure(world.store.leads(world.organization.id, None, None, 10).await), StoreFailure::Locked);
+    assert_eq!(
+        failure(world.store.leads(world.organization.id, &LeadFilter::default(), None, 10).await),
+        StoreFailure::Locked
+    );
     assert!(started_at.elapsed() < Duration::from_secs(3), "{:?}", started_at.elapsed());
     assert_eq!(world.stored_submissions().await, []);
     drop(other);

@@ -21,6 +21,8 @@ mod hammer;
 mod hooked_judge;
 mod identity;
 mod keys;
+mod lead_changes;
+mod lead_filters;
 mod mappings;
 mod newer;
 mod opening;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use leadgate_domain::secret::{MatchKey, RootSecret};
 use leadgate_domain::{OrganizationId, SuppressionKey, SuppressionKind};
-use leadgate_store::{Store, StoreConfig, StoreError};
+use leadgate_store::{LeadFilter, Store, StoreConfig, StoreError};
 use leadgate_testkit::SECRET;
 use tokio::task::JoinSet;
 
@@ -115,7 +115,13 @@ async fn reads_see_committed_writes(world: World) {
     for n in 0..20 {
         world.commit(&[world.phone(&format!("+141555501{n:02}"))]).await;
         assert_eq!(
-            world.store.leads(world.organization.id, None, None, 100).await.unwrap().data.len(),
+            world
+                .store
+                .leads(world.organization.id, &LeadFilter::default(), None, 100)
+                .await
+                .unwrap()
+                .data
+                .len(),
             n + 1
         );
     }

@@ -3,8 +3,10 @@
 use std::iter;
 use std::time::{Duration, Instant};
 
-use leadgate_domain::{Actor, AuditAction, AuditEntry, Day, Retention, Submission, SuppressionKind, Zone};
-use leadgate_store::{AuditFilter, ConsentFilter, StoreConfig};
+use leadgate_domain::{
+    Actor, AuditAction, AuditEntry, Day, Phone, Retention, Submission, SuppressionKind, Zone,
+};
+use leadgate_store::{AuditFilter, ConsentFilter, LeadFilter, StoreConfig};
 
 use crate::races::suppression;
 use crate::world::{World, postgres};
@@ -59,8 +61,16 @@ async fn assert_few_rows_read(analyze_after: impl Fn(usize) -> bool) {
         world.store.find(world.organization.id, id.as_uuid()).await.unwrap().unwrap();
         world.store.submission(world.organization.id, id).await.unwrap().unwrap();
         world.store.lead(world.organization.id, id.into()).await.unwrap();
-        world.store.leads(world.organization.id, None, None, 20).await.unwrap();
-        world.store.leads(world.organization.id, Some(world.source.id), None, 5).await.unwrap();
+        world.store.leads(world.organization.id, &LeadFilter::default(), None, 20).await.unwrap();
+        world
+            .store
+            .leads(world.organization.id, &LeadFilter::of_source(Some(world.source.id)), None, 5)
+            .await
+            .unwrap();
+        let phone = Phone::parse("+14155550007", None).ok();
+        let filter = LeadFilter { phone, ..LeadFilter::of_source(Some(world.source.id)) };
+        world.store.leads(world.organization.id, &filter, None, 5).await.unwrap();
+        world.store.changed_leads(world.organization.id, None, None, 5).await.unwrap();
         world.store.contributors(world.organization.id, &[id.into()]).await.unwrap();
         world.store.submissions(world.organization.id, Some(id), 20).await.unwrap();
         world.store.recent_submissions(world.organization.id, world.source.id, 5).await.unwrap();

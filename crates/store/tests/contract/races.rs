@@ -9,7 +9,7 @@ use leadgate_domain::{
     Eligibility, Fields, LeadId, NormalizedSubmission, Outcome, Patch, Reason, Submission, SuppressedValue,
     Suppression, SuppressionKind, TextField, Timestamp,
 };
-use leadgate_store::{BatchSplitter, CommitResult};
+use leadgate_store::{BatchSplitter, CommitResult, LeadFilter};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::hooked_judge::PausedJudge;
@@ -376,7 +376,7 @@ pub(crate) async fn suppression(world: &World, kind: SuppressionKind, value: &st
 pub(crate) async fn all_leads(world: &World) -> Vec<leadgate_domain::Lead> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = world.store.leads(world.organization.id, None, after, 7).await.unwrap();
+        let page = world.store.leads(world.organization.id, &LeadFilter::default(), after, 7).await.unwrap();
         all.extend(page.data);
         after = page.next;
         if after.is_none() {

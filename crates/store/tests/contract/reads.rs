@@ -1,7 +1,7 @@
 //! Reads of leads and submissions, and their limits to one organization.
 
 use leadgate_domain::{LeadId, SubmissionId};
-use leadgate_store::LeadCursor;
+use leadgate_store::{LeadCursor, LeadFilter};
 use uuid::Uuid;
 
 use crate::world::{World, over_both};
@@ -21,7 +21,7 @@ async fn leads_are_listed_newest_first_in_pages(world: World) {
     }
     let (mut seen, mut after, mut pages): (Vec<LeadId>, Option<LeadCursor>, u32) = (Vec::new(), None, 0);
     loop {
-        let page = world.store.leads(world.organization.id, None, after, 10).await.unwrap();
+        let page = world.store.leads(world.organization.id, &LeadFilter::default(), after, 10).await.unwrap();
         seen.extend(page.data.iter().map(|lead| lead.id));
         pages += 1;
         after = page.next.map(|cursor| cursor.to_string().parse().unwrap());
@@ -75,7 +75,7 @@ async fn data_of_another_organization_is_not_visible(world: World) {
     assert_eq!(store.lead(other, submission.id.into()).await.unwrap(), None);
     assert_eq!(store.find(other, submission.id.as_uuid()).await.unwrap(), None);
     assert_eq!(store.submission(other, submission.id).await.unwrap(), None);
-    assert_eq!(store.leads(other, None, None, 10).await.unwrap().data, []);
+    assert_eq!(store.leads(other, &LeadFilter::default(), None, 10).await.unwrap().data, []);
     assert_eq!(store.submissions(other, None, 10).await.unwrap().data, []);
     assert_eq!(store.sources(other).await.unwrap(), []);
     assert!(store.find(world.organization.id, submission.id.as_uuid()).await.unwrap().is_some());

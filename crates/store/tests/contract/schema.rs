@@ -114,9 +114,12 @@ async fn the_schema_of_sqlite_has_the_tables_of_the_database() {
 }
 
 #[test]
-fn both_schemas_differ_in_the_types_of_ids_and_times_alone() {
+fn both_schemas_differ_in_types_and_in_the_counter_of_changes_alone() {
     let as_sqlite = |text: String| text.replace("Uuid", "Binary").replace("Timestamptz", "BigInt");
-    assert_same(&tables(POSTGRES).into_iter().map(as_sqlite).collect(), &tables(SQLITE));
+    // PostgreSQL numbers its transactions itself.
+    let without_counter = |text: String| text.replace("        lead_changes -> BigInt,\n", "");
+    let of_sqlite = tables(SQLITE).into_iter().map(without_counter).collect();
+    assert_same(&tables(POSTGRES).into_iter().map(as_sqlite).collect(), &of_sqlite);
     let allowed = |schema: &'static str| schema.split("allow_tables_to_appear_in_same_query!").nth(1);
     assert!(allowed(POSTGRES).is_some() && allowed(POSTGRES) == allowed(SQLITE));
 }

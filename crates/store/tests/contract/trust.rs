@@ -6,6 +6,7 @@ use std::time::Duration;
 use leadgate_domain::{
     Dialect, DuplicatePolicy, Fields, IdentityKey, Outcome, Patch, Source, Submission, Timestamp, Trust,
 };
+use leadgate_store::LeadFilter;
 
 use crate::races::all_leads;
 use crate::world::{World, over_both};
@@ -55,7 +56,7 @@ pub(crate) async fn commit(world: &World, source: &Arc<Source>, batch: Vec<Submi
 
 /// Phone and email of every lead, in order.
 async fn people(world: &World) -> Vec<(String, String)> {
-    let page = world.store.leads(world.organization.id, None, None, 100).await.unwrap();
+    let page = world.store.leads(world.organization.id, &LeadFilter::default(), None, 100).await.unwrap();
     let mut people: Vec<_> = page
         .data
         .iter()

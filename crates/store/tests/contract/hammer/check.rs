@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use leadgate_domain::{
     ClaimKey, ClaimKind, DuplicatePolicy, Eligibility, Lead, LeadId, Outcome, Reason, SubmissionId, TextField,
 };
+use leadgate_store::LeadFilter;
 
 use super::test_submission::{self, TestSubmission};
 use super::{Counters, SharedState};
@@ -347,7 +348,7 @@ async fn leads(shared: &SharedState) -> BTreeMap<LeadId, Lead> {
     let (store, organization) = (&shared.world.store, shared.world.organization.id);
     let (mut all, mut after) = (BTreeMap::new(), None);
     loop {
-        let page = store.leads(organization, None, after, 1_000).await.unwrap();
+        let page = store.leads(organization, &LeadFilter::default(), after, 1_000).await.unwrap();
         all.extend(page.data.into_iter().map(|lead| (lead.id, lead)));
         after = page.next;
         if after.is_none() {
