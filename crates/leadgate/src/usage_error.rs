@@ -28,6 +28,7 @@ impl UsageError {
             Some(
                 OperationError::NotFound { .. }
                     | OperationError::Invalid(_)
+                    | OperationError::InvalidParameter { .. }
                     | OperationError::InvalidFields(_)
                     | OperationError::Repair(_)
             )

@@ -14,6 +14,9 @@ pub enum OperationError {
     /// The request cannot be carried out. The sentence says why, and what to do.
     #[error("{0}")]
     Invalid(String),
+    /// A parameter that is not valid together with the others. The sentence says why.
+    #[error("{detail}")]
+    InvalidParameter { name: &'static str, detail: &'static str },
     /// Fields of a lead that cannot be read, with a fault for each.
     #[error("{}", sentence(.0))]
     InvalidFields(Vec<FieldFault>),

@@ -10,12 +10,10 @@ use uuid::Uuid;
 use crate::connection::{StoreConnection, query};
 use crate::error::{StoreError, TransactionError};
 use crate::installation::read_installation;
+use crate::lead_filter::{LeadFilter, MAX_SCANNED};
 use crate::page::{self, Page};
 use crate::store::Store;
 use crate::values::Id;
-
-/// Maximum number of changes that one page of a source looks at.
-const MAX_LOOKED_AT: u32 = 10_000;
 
 /// Leads that one transaction numbers again after a restore.
 const RENUMBERED_AT_ONCE: i64 = 1_000;
@@ -36,9 +34,8 @@ pub(crate) struct LeadChange {
     /// The number of the last change.
     pub(crate) changed: i64,
     pub(crate) id: Id,
-    pub(crate) source: Id,
-    /// Of the document, in bytes.
-    pub(crate) size: i32,
+    /// The size of the document in bytes. `None` for a lead of another source than the selected one.
+    pub(crate) size: Option<i32>,
 }
 
 impl fmt::Display for ChangeCursor {
@@ -80,20 +77,17 @@ impl Store {
         after: Option<ChangeCursor>,
         limit: u32,
     ) -> Result<Page<Lead, ChangeCursor>, StoreError> {
-        let source = source.map(Id::from);
+        let filter = LeadFilter::of_source(source);
         self.read(move |session| {
             let epoch = epoch(session)?;
             let start = ChangeCursor { epoch: epoch.clone(), changed: 0, id: LeadId::from_uuid(Uuid::nil()) };
             let after = after.clone().filter(|cursor| cursor.epoch == epoch).unwrap_or(start);
-            let most = source.map_or(limit.saturating_add(1), |_| MAX_LOOKED_AT);
+            let most = source.map_or(limit.saturating_add(1), |_| MAX_SCANNED);
             let position = (after.changed, after.id);
-            let found = query!(session, lead_changes::changes_after(organization, position, most))?;
-            let selected: Vec<LeadChange> = found
-                .iter()
-                .copied()
-                .filter(|one| source.is_none_or(|source| one.source == source))
-                .collect();
-            let sizes = selected.iter().map(|one| usize::try_from(one.size).unwrap_or(0));
+            let found = query!(session, lead_changes::changes_after(organization, &filter, position, most))?;
+            let selected: Vec<LeadChange> = found.iter().copied().filter(|one| one.size.is_some()).collect();
+            let sizes =
+                selected.iter().map(|one| one.size.and_then(|size| size.try_into().ok()).unwrap_or(0));
             let kept = page::fitting(sizes, limit);
             let last = if kept < selected.len() { selected.get(..kept) } else { Some(found.as_slice()) };
             let next = match last.and_then(<[LeadChange]>::last) {
@@ -103,7 +97,7 @@ impl Store {
             let ids: Vec<LeadId> = selected.iter().take(kept).map(|one| one.id.into()).collect();
             let mut data = leads_in_order(session, organization, &ids)?;
             // The source may have changed since the ids were read.
-            data.retain(|lead| source.is_none_or(|source| Id::from(lead.source) == source));
+            data.retain(|lead| filter.confirms(lead));
             Ok(Page { data, next: Some(next) })
         })
         .await

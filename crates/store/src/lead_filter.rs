@@ -8,6 +8,9 @@ use uuid::Uuid;
 
 use crate::values::{Id, reversed};
 
+/// Maximum number of leads that one page looks at.
+pub(crate) const MAX_SCANNED: u32 = 10_000;
+
 /// Selects leads of an organization. `None` selects all; a lead has to match every other member.
 ///
 /// A phone, an email, an external id and a source are found with an index. Leads are looked at one by one for the
@@ -78,7 +81,7 @@ impl LeadFilter {
     }
 
     /// The members that the index does not answer.
-    pub(crate) fn without_index(&self) -> Self {
+    pub(crate) fn unindexed(&self) -> Self {
         let mut rest = Self { received_after: None, received_before: None, ..self.clone() };
         match self.index() {
             LeadIndex::Phone(_) => rest.phone = None,
@@ -90,14 +93,14 @@ impl LeadFilter {
         rest
     }
 
-    /// Whether a lead still has the source and really has the tag.
-    pub(crate) fn allows(&self, lead: &Lead) -> bool {
+    /// Whether a lead that was found still has the source, which may change, and really has the tag.
+    pub(crate) fn confirms(&self, lead: &Lead) -> bool {
         self.source.is_none_or(|source| lead.source == source)
             && self.tag.as_deref().is_none_or(|tag| lead.all_tags().contains(tag))
     }
 
     /// The first id of the selected time, and the first after it, which is at most `end`.
-    pub(crate) fn ids(&self, end: Id) -> (Id, Id) {
+    pub(crate) fn id_range(&self, end: Id) -> (Id, Id) {
         let id_at = |at: Timestamp| Id::from(SubmissionId::min_at(at));
         let first = self.received_after.map_or(Id(Uuid::nil()), id_at);
         (first, self.received_before.map_or(end, |at| id_at(at).min(end)))

@@ -42,6 +42,9 @@ impl From<OperationError> for Refusal {
         match error {
             OperationError::NotFound { .. } => Self::NotFound,
             OperationError::Invalid(detail) => Self::InvalidSettings(detail),
+            OperationError::InvalidParameter { name, detail } => {
+                Self::InvalidParameter { name, detail: detail.into() }
+            }
             OperationError::InvalidFields(faults) => Self::InvalidFields(faults),
             OperationError::Repair(error) => error.into(),
             OperationError::Conflict => Self::Conflict,

@@ -225,10 +225,6 @@ impl From<LeadsQuery> for LeadFilter {
     }
 }
 
-/// A lead that no longer matches a filter would be missing, and its reader would keep the state before.
-const CHANGES_HAVE_NO_FILTER: &str =
-    "`order=changed` can be combined with `source`, `limit` and `after` only.";
-
 fn cursor<C: FromStr>(query: &LeadsQuery) -> Result<Option<C>, Refusal> {
     let after = query.after.as_deref().map(str::parse).transpose();
     after.map_err(|_| query::invalid("after"))
@@ -280,14 +276,8 @@ pub(crate) async fn list(
             (page.data, page.next.map(|next| next.to_string()))
         }
         LeadOrder::Changed => {
-            if filter != LeadFilter::of_source(filter.source) {
-                return Err(Refusal::InvalidParameter {
-                    name: "order",
-                    detail: CHANGES_HAVE_NO_FILTER.into(),
-                });
-            }
             let after = cursor::<ChangeCursor>(&call.query)?;
-            let listing = operations::changes(&store, organization, filter.source, after, limit.get(), log);
+            let listing = operations::changes(&store, organization, &filter, after, limit.get(), log);
             let page = run_operation(&call.state, listing).await?;
             (page.data, page.next.map(|next| next.to_string()))
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use leadgate_dialect::{DecodeError, RepairError, protocol};
 use leadgate_domain::{
     AuditAction, AuditEntry, BodyFormat, Correction, Email, Lead, LeadId, NormalizedSubmission,
-    OrganizationId, Outcome, Phone, Source, SourceId, Submission, SubmissionId, Timestamp, Trust,
+    OrganizationId, Outcome, Phone, Source, Submission, SubmissionId, Timestamp, Trust,
 };
 use leadgate_store::{
     ChangeCursor, LeadCursor, LeadFilter, Page, Store, StoreError, SubmissionOrLead, SubmissionPreview,
@@ -106,15 +106,23 @@ pub async fn page(
 
 /// A page of at most `limit` leads of the organization or of one of its sources in the order of their last changes, see
 /// [`Store::changed_leads`]. A page without leads is not a read.
+///
+/// # Errors
+/// [`OperationError::InvalidParameter`] if the filter has other members than the source: a lead that no longer matches
+/// would be missing, and a copy of the leads would keep its former state.
 pub async fn changes(
     store: &Store,
     organization: OrganizationId,
-    source: Option<SourceId>,
+    filter: &LeadFilter,
     after: Option<ChangeCursor>,
     limit: u32,
     log: &impl ReadLog,
 ) -> Result<Page<Lead, ChangeCursor>, OperationError> {
-    let page = store.changed_leads(organization, source, after, limit).await?;
+    if *filter != LeadFilter::of_source(filter.source) {
+        let detail = "Changes of leads can be selected by source only.";
+        return Err(OperationError::InvalidParameter { name: "order", detail });
+    }
+    let page = store.changed_leads(organization, filter.source, after, limit).await?;
     if !page.data.is_empty() {
         let entry = store.entry(organization, AuditAction::LeadsListed).with_detail("order", "changed");
         log.note_read(listed(entry, &page.data)).await?;

@@ -2,6 +2,8 @@
 
 /// The condition that a column has a value, for a query whose order begins with that column.
 ///
+/// It is not for a page that continues after an id, because a range ends the use of the index there: see `row_is`.
+///
 /// As a range: of an equality the planner knows that the column orders nothing, and may walk the primary key
 /// past many rows with other values.
 macro_rules! exactly {

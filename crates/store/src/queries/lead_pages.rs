@@ -9,12 +9,9 @@ use super::leads::read_leads_by_id;
 use super::schema::leads;
 use super::{Connection, Database};
 use crate::error::TransactionError;
-use crate::lead_filter::{LeadFilter, LeadIndex};
+use crate::lead_filter::{LeadFilter, LeadIndex, MAX_SCANNED};
 use crate::page::{self, LeadCursor, Page};
 use crate::values::{Id, document, reversed};
-
-/// Maximum number of leads that one page looks at.
-const MAX_SCANNED: usize = 10_000;
 
 /// Leads that one query looks at.
 const SCANNED_AT_ONCE: u32 = 1_000;
@@ -35,12 +32,12 @@ pub(crate) fn page_of_leads(
     before: LeadId,
     limit: u32,
 ) -> Result<Page<Lead, LeadCursor>, TransactionError> {
-    let (first, mut end) = filter.ids(before.into());
-    let rest = filter.without_index();
+    let (first, mut end) = filter.id_range(before.into());
+    let rest = filter.unindexed();
     let at_once = if rest == LeadFilter::default() { limit.saturating_add(1) } else { SCANNED_AT_ONCE };
     let mut selected: Vec<(Id, i32)> = Vec::new();
     let (mut scanned, mut is_last) = (0, false);
-    while !is_last && selected.len() <= to_usize(limit) && scanned < MAX_SCANNED {
+    while !is_last && selected.len() <= to_usize(limit) && scanned < to_usize(MAX_SCANNED) {
         let mut rows: Vec<(Id, Option<i32>)> = leads_of_index(organization, &filter.index(), end)
             .limit(at_once.into())
             .select((leads::id, case_when(matches(&rest)?, size_of_document!())))
@@ -59,7 +56,7 @@ pub(crate) fn page_of_leads(
     let next = if kept < selected.len() { ids.last().copied() } else { (!is_last).then(|| end.into()) };
     let mut data =
         if ids.is_empty() { Vec::new() } else { read_leads_by_id(connection, organization, &ids)? };
-    data.retain(|lead| filter.allows(lead));
+    data.retain(|lead| filter.confirms(lead));
     Ok(Page { data, next: next.map(|id| LeadCursor { id }) })
 }
 
@@ -94,8 +91,9 @@ fn leads_of_index<'q>(organization: OrganizationId, index: &LeadIndex<'_>, end: 
     }
 }
 
-/// Whether a lead matches all members.
-fn matches<'q>(rest: &LeadFilter) -> Result<Condition<'q>, TransactionError> {
+/// The condition that a lead matches all these members. It does not look at the phone and the time, which an index
+/// answers.
+pub(super) fn matches<'q>(rest: &LeadFilter) -> Result<Condition<'q>, TransactionError> {
     let mut all: Condition<'q> = Box::new(true.into_sql::<Bool>().nullable());
     if let Some(source) = rest.source.map(Id::from) {
         all = Box::new(all.and(leads::source.eq(source)));
@@ -117,7 +115,7 @@ fn matches<'q>(rest: &LeadFilter) -> Result<Condition<'q>, TransactionError> {
     }
     if let Some(tag) = &rest.tag {
         // Tags are a JSON list. A quote within a tag is escaped there; only a tag of one comma may also be found within
-        // another, see `allows`.
+        // another, see `confirms`.
         let tag = document(tag)?;
         let is_first = position_in!(leads::tags, format!("[{tag}"));
         let is_later = position_in!(leads::tags, format!(",{tag}"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::str::FromStr;
 
-use anyhow::{anyhow, ensure};
+use anyhow::anyhow;
 use clap::Args;
 use leadgate_dialect::native;
 use leadgate_domain::{Eligibility, Email, Lead, LeadStatus, Phone, SourceId, Temperature, Timestamp};
@@ -78,7 +78,6 @@ fn temperature(text: &str) -> Result<Temperature, String> {
         .ok_or_else(|| "expected hot, warm or cold".to_owned())
 }
 
-/// The error does not repeat the phone.
 fn phone(text: &str) -> Result<Phone, String> {
     Phone::parse(text, None)
         .map_err(|_| "expected a phone with its country code, such as +14155550123".to_owned())
@@ -112,14 +111,8 @@ pub(super) async fn list(arguments: &ListArguments, store: &Store, output: &Outp
     }
     let (filter, limit) = (arguments.filter(), arguments.limit);
     if arguments.order == "changed" {
-        ensure!(
-            filter == LeadFilter::of_source(filter.source),
-            UsageError::invalid_arguments(
-                "--order changed can be combined with --source, --limit and --after only"
-            )
-        );
         let after = cursor::<ChangeCursor>(arguments)?;
-        let page = leads::changes(store, owner.id, filter.source, after, limit, store).await?;
+        let page = leads::changes(store, owner.id, &filter, after, limit, store).await?;
         let next = page.next.map(|next| next.to_string());
         print(store, &page.data, next.as_deref(), output).await?;
         output.note(&format!("later changes: --after {}", next.unwrap_or_default()));
