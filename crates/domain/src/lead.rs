@@ -163,7 +163,7 @@ pub struct FieldVersions {
 }
 
 /// A lead. Submitted values and derived values are separate fields. Derived values are computed again on
-/// every change.
+/// every change. A member without a value is not in the JSON document, because there is one for each lead.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lead {
     pub id: LeadId,
@@ -179,24 +179,30 @@ pub struct Lead {
     pub status: LeadStatus,
 
     /// Submitted texts in canonical form. The original texts are in the submissions.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "TextValues::is_nothing")]
     pub texts: TextValues<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<PhoneView>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailView>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attribution: Option<Map<String, Value>>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub custom_fields: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automations: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_assignments: Option<Value>,
     /// Values that are inferred from the request of the person's browser, such as `device` and `location`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<BTreeMap<String, InferredValue>>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub opt_out: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_test: bool,
     /// Whether any source of its submissions requires consent.
     pub consent_required: bool,
@@ -210,22 +216,23 @@ pub struct Lead {
     pub field_versions: FieldVersions,
 
     /// Texts that are derived from submitted values, such as a first name from a full name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "TextValues::is_nothing")]
     pub derived: TextValues<String>,
     /// Other values that are inferred from submitted values, such as `state`, `company` or `utm_source`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inferred: BTreeMap<String, InferredValue>,
     /// Tags that are derived from submitted values, such as `phone_review`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub derived_tags: BTreeSet<String>,
     pub score: u8,
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub temperature: Temperature,
     #[serde(default, deserialize_with = "deserialize_or_default")]
     pub eligibility: Eligibility,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
     /// The earliest expiry of the evidence that the lead needs; `None` if none of it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eligible_until: Option<Timestamp>,
     /// Members that a newer build wrote. They are written back unchanged.
     #[serde(flatten)]
