@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// Posts per second of the end-to-end scenarios
     #[arg(long, default_value_t = 1_000)]
     pub(crate) rate: u32,
-    /// Leads that are stored before `many-stored`, about 4 kB each
+    /// Leads that are stored before `many-stored`, about 5 kB each
     #[arg(long, default_value_t = 200_000)]
     pub(crate) stored: u64,
     /// Organizations in `tenants`

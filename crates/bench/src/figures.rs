@@ -48,6 +48,7 @@ pub(crate) enum Unit {
     PerSecond,
     Milliseconds,
     Megabytes,
+    Bytes,
     /// A ratio, with this text after it.
     Times(&'static str),
 }
@@ -59,6 +60,7 @@ pub(crate) fn written(figure: f64, unit: Unit) -> String {
         Unit::Milliseconds if figure >= 100.0 => format!("{} ms", grouped(figure)),
         Unit::Milliseconds => format!("{figure:.1} ms"),
         Unit::Megabytes => format!("{figure:.0} MB"),
+        Unit::Bytes => format!("{} bytes", grouped(figure)),
         Unit::Times(what) => format!("{figure:.2} × {what}"),
     }
 }

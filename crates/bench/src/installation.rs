@@ -257,6 +257,19 @@ impl BenchInstallation {
         Ok(((acked..=acked + uncertain).contains(&stored), format!("{acked} acked; {stored} stored")))
     }
 
+    /// The tables and indexes of the database, largest first, each with its bytes on disk.
+    pub(crate) async fn disk_sizes(&self, servers: &BenchServers) -> anyhow::Result<Vec<(String, u64)>> {
+        let (_, database) = self.distributed_site()?;
+        let sql = "select relname, pg_table_size(oid) from pg_class \
+                   where relnamespace = 'public'::regnamespace and relkind in ('r', 'i') order by 2 desc";
+        let sizes = servers.postgres.sql(database, sql).await?;
+        let size = |line: &str| -> anyhow::Result<_> {
+            let (relation, bytes) = line.split_once('|').context("a relation without a size")?;
+            Ok((relation.to_owned(), bytes.parse()?))
+        };
+        sizes.lines().map(size).collect()
+    }
+
     /// The database and the broker of the distributed shape.
     pub(crate) fn distributed_site(&self) -> anyhow::Result<(&Vhost, &str)> {
         match &self.site {

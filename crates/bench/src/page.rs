@@ -46,6 +46,7 @@ impl ResultRow {
 #[derive(Debug, Default)]
 pub(crate) struct ResultPage {
     rows: Vec<ResultRow>,
+    sizes: Vec<String>,
     conservation: Vec<String>,
     failures: Vec<String>,
 }
@@ -53,6 +54,11 @@ pub(crate) struct ResultPage {
 impl ResultPage {
     pub(crate) fn add(&mut self, row: ResultRow) {
         self.rows.push(row);
+    }
+
+    /// Adds the size of one table or index.
+    pub(crate) fn add_size(&mut self, size: String) {
+        self.sizes.push(size);
     }
 
     /// Adds the result of a conservation check.
@@ -81,7 +87,12 @@ impl ResultPage {
         page.extend(run.iter().map(|(name, value)| format!("- {name}: {value}\n")));
         page.push_str("\n| what | figure | compared | demanded | holds |\n|---|---|---|---|---|\n");
         page.extend(self.rows.iter().map(|row| row.markdown() + "\n"));
-        for (title, lines) in [("Conservation", &self.conservation), ("Failures", &self.failures)] {
+        let sections = [
+            ("Disk of a stored lead", &self.sizes),
+            ("Conservation", &self.conservation),
+            ("Failures", &self.failures),
+        ];
+        for (title, lines) in sections {
             if !lines.is_empty() {
                 page.push_str(&format!("\n## {title}\n\n"));
                 page.extend(lines.iter().map(|line| format!("- {line}\n")));
@@ -103,6 +114,14 @@ mod tests {
         let expected = "| acks | 28,300/s | 1.31 × one-message<br>10.4 ms | ≥ 1.30 × one-message<br>≤ 10.0 ms | \
                         yes<br>**no** |";
         assert_eq!(row.markdown(), expected);
+    }
+
+    #[test]
+    fn sizes_are_a_section_of_their_own() {
+        let mut page = ResultPage::default();
+        assert!(!page.markdown(&[]).contains("## Disk"));
+        page.add_size(format!("leads: {}", written(1_638.4, Unit::Bytes)));
+        assert!(page.markdown(&[]).contains("\n## Disk of a stored lead\n\n- leads: 1,638 bytes\n"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
@@ -14,6 +14,9 @@ use crate::load::{End, LeadTemplate, Load, Pace};
 const CONNECTIONS: usize = 64;
 /// The largest backlog of a sustained load, in submissions: about a second of work.
 const MAX_BACKLOG: u64 = 10_000;
+
+/// The pause between two looks at the counters of a sustained load: seldom, because each costs the programs CPU.
+const SUSTAINED_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What workers did with a full queue.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +68,7 @@ impl BenchInstallation {
         let report = loop {
             tokio::select! {
                 report = &mut running => break report?,
-                () = tokio::time::sleep(POLL_INTERVAL) => {
+                () = tokio::time::sleep(SUSTAINED_POLL_INTERVAL) => {
                     let committed = self.committed().await?.saturating_sub(before);
                     gate.fetch_max(committed + MAX_BACKLOG, Ordering::Relaxed);
                 }

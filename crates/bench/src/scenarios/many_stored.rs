@@ -1,6 +1,6 @@
-//! Workers with many stored leads, against an almost empty store.
+//! Workers with many stored leads, against an almost empty store; and the disk that each stored lead takes.
 
-use crate::figures::{Unit, medians_in_turn};
+use crate::figures::{Unit, float, medians_in_turn, written};
 use crate::load::End;
 use crate::page::{ResultPage, ResultRow};
 
@@ -12,6 +12,15 @@ pub(super) async fn run(bench: &Bench, page: &mut ResultPage) -> anyhow::Result<
     full.start_workers(WORKERS)?;
     full.sustain(End::Requests(stored)).await?;
     full.stop_workers().await?;
+    let sizes = full.disk_sizes(&bench.servers).await?;
+    let of_lead = |bytes: u64| float(bytes / 1_024) / float(stored) * 1_024.0;
+    let total = of_lead(sizes.iter().map(|(_, bytes)| bytes).sum());
+    let row = ResultRow::new(format!("disk of each of {stored} leads"), total, Unit::Bytes);
+    page.add(row.at_most(4_000.0, total, Unit::Bytes));
+    let large = sizes.iter().filter(|(_, bytes)| of_lead(*bytes) >= 1.0);
+    large.for_each(|(name, bytes)| {
+        page.add_size(format!("{name}: {}", written(of_lead(*bytes), Unit::Bytes)))
+    });
     let [many, few] = medians_in_turn(bench.arguments.rounds, [true, false], async |is_full| {
         let installation = if *is_full { &mut full } else { &mut empty };
         let template = installation.template();
