@@ -10,7 +10,7 @@ const SYNCS: u32 = 200;
 const BLOCK: [u8; 4_096] = [7; 4_096];
 
 /// The mean time of an `fdatasync` after 4 kB, in the folder of temporary files, which the servers use too.
-pub(crate) fn fsync_time() -> anyhow::Result<Duration> {
+pub(crate) fn sync_time() -> anyhow::Result<Duration> {
     let mut file = tempfile::tempfile()?;
     let started = Instant::now();
     for _ in 0..SYNCS {

@@ -61,7 +61,7 @@ async fn description(bench: &Bench) -> anyhow::Result<Vec<(&'static str, String)
         ("date", date),
         ("commit", bench.today.revision.clone()),
         ("cores", format!("{}, with everything on this machine", machine::cores())),
-        ("fsync of 4 kB", format!("{:.2} ms", machine::fsync_time()?.as_secs_f64() * 1_000.0)),
+        ("fdatasync of 4 kB", format!("{:.2} ms", machine::sync_time()?.as_secs_f64() * 1_000.0)),
         ("servers", bench.servers.description().await?),
         ("rounds", format!("medians of {rounds} rounds in turn, of {seconds:?} or {leads} leads")),
     ];

@@ -56,9 +56,9 @@ impl ResultPage {
         self.rows.push(row);
     }
 
-    /// Adds the size of one table or index.
-    pub(crate) fn add_size(&mut self, size: String) {
-        self.sizes.push(size);
+    /// Adds the size of one table or index, in bytes for each lead.
+    pub(crate) fn add_size(&mut self, relation: &str, bytes: f64) {
+        self.sizes.push(format!("{relation}: {}", written(bytes, Unit::Bytes)));
     }
 
     /// Adds the result of a conservation check.
@@ -120,7 +120,7 @@ mod tests {
     fn sizes_are_a_section_of_their_own() {
         let mut page = ResultPage::default();
         assert!(!page.markdown(&[]).contains("## Disk"));
-        page.add_size(format!("leads: {}", written(1_638.4, Unit::Bytes)));
+        page.add_size("leads", 1_638.4);
         assert!(page.markdown(&[]).contains("\n## Disk of a stored lead\n\n- leads: 1,638 bytes\n"));
     }
 

@@ -21,6 +21,8 @@ const ROWS: &[&str] = &[
     "| sustained for 1.5s, ",
     "| embedded, acks, 64 connections | ",
     "| embedded, sustained for 1.5s | ",
+    "| disk of each of 300 leads | ",
+    "- leads_pkey: ",
     "| 2 workers, 300 leads stored | ",
     "| memory of a gateway, 256 connections | ",
     "| memory of a worker with a full queue | ",

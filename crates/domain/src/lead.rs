@@ -163,7 +163,10 @@ pub struct FieldVersions {
 }
 
 /// A lead. Submitted values and derived values are separate fields. Derived values are computed again on
-/// every change. A member without a value is not in the JSON document, because there is one for each lead.
+/// every change.
+///
+/// Members that are empty, absent or false are left out of the stored document. Responses use another type and always
+/// contain them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lead {
     pub id: LeadId,

@@ -19,9 +19,9 @@ const CONNECTIONS: usize = 4;
 /// A table with fewer rows for each lead is not written by every batch.
 const MIN_ROWS_PER_LEAD: f64 = 0.5;
 
-/// The tables that batches write, which are not partitions of others.
-const TABLES: &str = "select relname from pg_class \
-    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition";
+/// The tables of the database.
+const TABLES: &str =
+    "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'";
 
 /// Transactions of `COPY` with the rows of stored leads, and an empty database with the same tables and indexes.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
 //! Workers with many stored leads, against an almost empty store; and the disk that each stored lead takes.
 
-use crate::figures::{Unit, float, medians_in_turn, written};
+use crate::figures::{Unit, float, medians_in_turn};
 use crate::load::End;
 use crate::page::{ResultPage, ResultRow};
 
 use super::{Bench, WORKERS};
+
+/// What a lead may take of the database's disk, in bytes.
+const MAX_DISK_OF_LEAD: f64 = 4_000.0;
 
 pub(super) async fn run(bench: &Bench, page: &mut ResultPage) -> anyhow::Result<()> {
     let (mut full, mut empty) = (bench.distributed().await?, bench.distributed().await?);
@@ -13,14 +16,17 @@ pub(super) async fn run(bench: &Bench, page: &mut ResultPage) -> anyhow::Result<
     full.sustain(End::Requests(stored)).await?;
     full.stop_workers().await?;
     let sizes = full.disk_sizes(&bench.servers).await?;
+    // Sizes are whole pages of some kilobytes.
     let of_lead = |bytes: u64| float(bytes / 1_024) / float(stored) * 1_024.0;
     let total = of_lead(sizes.iter().map(|(_, bytes)| bytes).sum());
     let row = ResultRow::new(format!("disk of each of {stored} leads"), total, Unit::Bytes);
-    page.add(row.at_most(4_000.0, total, Unit::Bytes));
-    let large = sizes.iter().filter(|(_, bytes)| of_lead(*bytes) >= 1.0);
-    large.for_each(|(name, bytes)| {
-        page.add_size(format!("{name}: {}", written(of_lead(*bytes), Unit::Bytes)))
-    });
+    page.add(row.at_most(MAX_DISK_OF_LEAD, total, Unit::Bytes));
+    for (name, bytes) in sizes {
+        let of_lead = of_lead(bytes);
+        if of_lead >= 1.0 {
+            page.add_size(&name, of_lead);
+        }
+    }
     let [many, few] = medians_in_turn(bench.arguments.rounds, [true, false], async |is_full| {
         let installation = if *is_full { &mut full } else { &mut empty };
         let template = installation.template();
