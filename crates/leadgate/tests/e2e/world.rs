@@ -107,6 +107,8 @@ impl World {
             variable("LEADGATE_LIMITER_URL", redis),
             variable("LEADGATE_LIMITER_PREFIX", prefix),
             variable("LEADGATE_SECRET", "only a test's secret, but long enough for one"),
+            // On a busy machine a confirm can take longer than the default of three seconds.
+            variable("LEADGATE_QUEUE_CONFIRM_TIMEOUT", "20s"),
         ];
         environment.extend(settings.iter().map(|(name, value)| variable(name, value)));
         let folder = tempfile::tempdir().unwrap();
