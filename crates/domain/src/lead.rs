@@ -165,8 +165,8 @@ pub struct FieldVersions {
 /// A lead. Submitted values and derived values are separate fields. Derived values are computed again on
 /// every change.
 ///
-/// Members that are empty, absent or false are left out of the stored document. Responses use another type and always
-/// contain them.
+/// Optional members that are empty, absent or false are left out of the stored document. Responses use another type
+/// and always contain them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lead {
     pub id: LeadId,

@@ -16,7 +16,7 @@ pub(super) async fn run(bench: &Bench, page: &mut ResultPage) -> anyhow::Result<
     full.sustain(End::Requests(stored)).await?;
     full.stop_workers().await?;
     let sizes = full.disk_sizes(&bench.servers).await?;
-    // Sizes are whole pages of some kilobytes.
+    // Counted in kB, because `float` takes counts below 2³². Sizes are whole pages, so nothing is lost.
     let of_lead = |bytes: u64| float(bytes / 1_024) / float(stored) * 1_024.0;
     let total = of_lead(sizes.iter().map(|(_, bytes)| bytes).sum());
     let row = ResultRow::new(format!("disk of each of {stored} leads"), total, Unit::Bytes);
