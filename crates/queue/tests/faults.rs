@@ -25,7 +25,7 @@ async fn publishing_recovers_from_alarm_freeze_kill_and_restart() {
     let vhost = node.vhost().await.unwrap();
     declare_topology(&QueueConfig::new(&vhost.amqp_url).with_shards(2)).await.unwrap();
     let world = World::Amqp(vhost);
-    let queue = open(world.config(), Role::Gateway).await;
+    let queue = open(world.default_config(), Role::Gateway).await;
 
     let mut load = Load::start(&queue);
     load.accepts(500).await;
@@ -78,6 +78,7 @@ async fn behind_proxy() -> (World, Proxy, QueueConfig) {
 /// Breaks the connection under load, restores it, and checks that accepted submissions are delivered.
 async fn recovers_from(mode: ProxyMode) {
     let (world, proxy, config) = behind_proxy().await;
+    let config = QueueConfig { url: config.url, ..world.default_config() };
     let queue = open(config, Role::Gateway).await;
     let mut load = Load::start(&queue);
     load.accepts(500).await;

@@ -318,7 +318,7 @@ async fn proxy() -> Proxy {
 
 fn through(proxy: &Proxy, world: &World) -> QueueConfig {
     let World::Amqp(vhost) = world else { panic!("not a broker") };
-    QueueConfig { url: vhost.amqp_url_via(proxy.port()).unwrap(), ..world.config() }
+    QueueConfig { url: vhost.amqp_url_via(proxy.port()).unwrap(), ..world.default_config() }
 }
 
 /// Sends more replies than can wait. Checks that this takes less time than one call to the broker.

@@ -40,7 +40,7 @@ async fn unanswered_attempts_leave_no_threads() {
     let world = World::amqp().await;
     let World::Amqp(vhost) = &world else { panic!("not a broker") };
     let proxy = Proxy::start(broker.port()).await.unwrap();
-    let config = QueueConfig { url: vhost.amqp_url_via(proxy.port()).unwrap(), ..world.config() };
+    let config = QueueConfig { url: vhost.amqp_url_via(proxy.port()).unwrap(), ..world.default_config() };
     let queue = open(config, Role::Gateway).await;
     until("one thread for the connection", || lapin_threads() == 1).await;
 

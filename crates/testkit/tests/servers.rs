@@ -116,6 +116,6 @@ async fn a_virtual_host_can_be_changed_through_the_management_api() -> anyhow::R
     vhost.delete_queue("q").await?;
     assert_eq!(vhost.queues().await?, []);
     vhost.close_connections().await?;
-    assert_eq!(vhost.connections().await?, 0);
+    vhost.await_connections(0, Duration::from_secs(5)).await?;
     vhost.remove().await
 }

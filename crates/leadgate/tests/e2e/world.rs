@@ -19,7 +19,11 @@ const GATEWAY: &str = env!("CARGO_BIN_EXE_leadgate-gateway");
 const WORKER: &str = env!("CARGO_BIN_EXE_leadgate-worker");
 
 /// How long a test waits for something that normally takes a moment.
-pub const TIMEOUT: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_secs(180);
+
+/// Longer time limits than the defaults: on a busy machine a confirm or a reply can take more than a few seconds.
+const PATIENT: [(&str, &str); 2] =
+    [("LEADGATE_QUEUE_CONFIRM_TIMEOUT", "20s"), ("LEADGATE_GATEWAY_REPLY_TIMEOUT", "20s")];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
@@ -83,6 +87,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let store = format!("sqlite:{}", folder.path().join("store.db").display());
         let mut environment = vec![variable("LEADGATE_DATA", folder.path().display())];
+        environment.extend(PATIENT.map(|(name, value)| variable(name, value)));
         environment.extend(settings.iter().map(|(name, value)| variable(name, value)));
         Self::build(Shape::Embedded, name, folder, environment, &store, None).await
     }
@@ -107,9 +112,8 @@ impl World {
             variable("LEADGATE_LIMITER_URL", redis),
             variable("LEADGATE_LIMITER_PREFIX", prefix),
             variable("LEADGATE_SECRET", "only a test's secret, but long enough for one"),
-            // On a busy machine a confirm can take longer than the default of three seconds.
-            variable("LEADGATE_QUEUE_CONFIRM_TIMEOUT", "20s"),
         ];
+        environment.extend(PATIENT.map(|(name, value)| variable(name, value)));
         environment.extend(settings.iter().map(|(name, value)| variable(name, value)));
         let folder = tempfile::tempdir().unwrap();
         let mut world =
@@ -215,7 +219,7 @@ impl World {
     }
 
     pub fn client(&self) -> LeadClient {
-        LeadClient::new(&self.base, &self.key)
+        LeadClient::new(&self.base, &self.key).timeout(Duration::from_secs(30))
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::world::{MINUTE, World};
 
 /// Only a failing test reaches this time limit.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Calls the markers with the keys and submissions of one organization.
 struct MarkerClient {

@@ -295,6 +295,20 @@ impl Vhost {
         Ok(open.as_array().map_or(0, Vec::len))
     }
 
+    /// Waits until this many connections are open. The broker lists a connection a moment after it is opened
+    /// or closed.
+    ///
+    /// # Errors
+    /// When there is another number of connections at the time limit.
+    pub async fn await_connections(&self, connections: usize, limit: Duration) -> anyhow::Result<()> {
+        super::wait::until(&format!("{connections} open connections"), limit, || async {
+            let open = self.connections().await?;
+            ensure!(open == connections, "{open} are open");
+            Ok(())
+        })
+        .await
+    }
+
     /// Makes the broker close all connections (`320 CONNECTION_FORCED`).
     ///
     /// # Errors
