@@ -42,7 +42,7 @@ impl Daemon {
     where
         F: Future<Output = anyhow::Result<()>>,
     {
-        let ready = wait::until(self.name, Duration::from_secs(60), || async {
+        let ready = wait::until(self.name, Duration::from_secs(180), || async {
             if let Some(status) = self.ended()? {
                 return Ok(Some(status));
             }
@@ -70,7 +70,7 @@ impl Daemon {
     /// Sends `signal` and waits until the process has ended.
     pub(crate) async fn stop(&self, server_folder: &ServerFolder, signal: Signal) -> anyhow::Result<()> {
         self.signal(signal)?;
-        self.wait(server_folder, Duration::from_secs(30)).await.map(drop)
+        self.wait(server_folder, Duration::from_secs(120)).await.map(drop)
     }
 
     /// Waits at most `limit` until the process has ended.

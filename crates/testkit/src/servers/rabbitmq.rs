@@ -270,7 +270,7 @@ impl PrivateRabbitMq {
 
     async fn await_alarm(&self, kind: &str, on: bool) -> anyhow::Result<()> {
         let what = format!("the {kind} alarm to be {on}");
-        super::wait::until(&what, std::time::Duration::from_secs(10), || async {
+        super::wait::until(&what, std::time::Duration::from_secs(120), || async {
             ensure!(self.management.alarmed().await? == on, "it is {}", !on);
             Ok(())
         })
