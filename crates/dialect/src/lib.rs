@@ -7,6 +7,7 @@ mod dialects;
 mod document;
 mod field_reader;
 mod name_index;
+mod outbound;
 mod problem;
 mod protocol;
 mod repair;
@@ -18,6 +19,7 @@ pub use credentials::{has_only_credentials, without_keys};
 pub use decode::DecodeError;
 pub use dialects::{askad, kickofflabs, native, protocol};
 pub use document::{Document, DocumentError, FormFault};
+pub use outbound::{OutboundRequest, outbound_request};
 pub use problem::{Problem, ProblemItem};
 pub use protocol::{
     CredentialLocation, DefaultLimit, IntakeParameters, IntakePath, LimitScope, Protocol, SourceSelection,

@@ -3,6 +3,7 @@
 mod consent;
 mod contact;
 mod credential;
+mod delivery;
 pub mod explain;
 mod lead;
 mod organization;
@@ -19,6 +20,11 @@ pub use contact::{
     may_lack_plus, name, states,
 };
 pub use credential::{ApiKey, KeyId, KeyKind, Rate, Scope, Trust, key, sealing_key, secret};
+pub use delivery::{
+    Attempt, AttemptResult, DeliveryCounts, DeliveryState, Endpoint, EndpointFilter, EndpointHealth,
+    EndpointSecrets, EndpointSettings, EndpointState, Event, EventDetail, EventType, PayloadForm,
+    RetrySchedule, SigningSecret, WebUrl,
+};
 pub use lead::{
     BatchChanges, BatchResolution, Claim, ClaimKey, ClaimKind, CommitAction, Eligibility, EmailView,
     FieldVersion, FieldVersions, InferenceBasis, InferredValue, Judge, Lead, LeadStatus,
@@ -43,7 +49,7 @@ pub use suppression::{
 };
 pub use trace::{Stage, Trace};
 pub use value::{
-    BodyHash, Day, ExportHash, KeyHash, LeadId, MonotonicClock, NOT_AN_ID, OrganizationId, ParsedDuration,
-    PersonDigest, PhoneDigest, Salt, Sha256Digest, SourceId, SubmissionId, TimeProblem, Timestamp, Zone, id,
-    json, past_moment, standard_codes, text, unknown_code,
+    AttemptId, BodyHash, Day, EndpointId, EventId, ExportHash, KeyHash, LeadId, MonotonicClock, NOT_AN_ID,
+    OrganizationId, ParsedDuration, PersonDigest, PhoneDigest, Salt, Sha256Digest, SourceId, SubmissionId,
+    TimeProblem, Timestamp, Zone, id, json, past_moment, standard_codes, text, unknown_code,
 };

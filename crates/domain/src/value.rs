@@ -14,7 +14,7 @@ mod time;
 pub use code::unknown_code;
 pub use day::{Day, Zone};
 pub use hash::{BodyHash, ExportHash, KeyHash, PersonDigest, PhoneDigest, Salt, Sha256Digest};
-pub use id::{LeadId, NOT_AN_ID, OrganizationId, SourceId, SubmissionId};
+pub use id::{AttemptId, EndpointId, EventId, LeadId, NOT_AN_ID, OrganizationId, SourceId, SubmissionId};
 pub use moment::{ParsedDuration, past_moment};
 pub use monotonic_clock::MonotonicClock;
 pub use time::{TimeProblem, Timestamp};

@@ -61,7 +61,12 @@ fn expected(name: &str) -> &'static str {
         }
         "day" => "`day` is a date, such as 2026-11-21.",
         "timezone" => "`timezone` is an IANA time zone, such as America/New_York.",
-        "state" => "`state` is open, released, discarded or all.",
+        "state" => {
+            "`state` is open, released, discarded or all in the quarantine, and pending, exhausted or withdrawn for \
+             deliveries."
+        }
+        "endpoint" => "`endpoint` is the id of an endpoint.",
+        "event" => "`event` is the id of an event.",
         _ => "The value cannot be read.",
     }
 }

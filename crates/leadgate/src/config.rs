@@ -46,6 +46,7 @@ pub(crate) struct Config {
     pub gateway: GatewaySection,
     pub auth: AuthSection,
     pub worker: WorkerSection,
+    pub dispatcher: DispatcherSection,
     pub geolocation: GeolocationSection,
     pub log: LogSection,
 }
@@ -67,6 +68,7 @@ impl Default for Config {
             gateway: GatewaySection::default(),
             auth: AuthSection::default(),
             worker: WorkerSection::default(),
+            dispatcher: DispatcherSection::default(),
             geolocation: GeolocationSection::default(),
             log: LogSection::default(),
         }
@@ -226,6 +228,24 @@ impl Default for WorkerSection {
             unavailable_timeout: Duration::from_secs(300),
             listen: String::new(),
         }
+    }
+}
+
+/// A dispatcher, which sends events to endpoints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DispatcherSection {
+    /// Maximum number of concurrent requests.
+    pub connections: usize,
+    /// Private networks with endpoints, such as `10.1.0.0/16`. Otherwise only public addresses are connected to.
+    pub allowed_networks: Vec<String>,
+    /// Address on which a dispatcher process serves `/healthz`, `/readyz` and `/metrics`; empty is none.
+    pub listen: String,
+}
+
+impl Default for DispatcherSection {
+    fn default() -> Self {
+        Self { connections: 512, allowed_networks: Vec::new(), listen: String::new() }
     }
 }
 

@@ -51,6 +51,7 @@ pub enum ResourceKind {
     QuarantineEntry,
     MappingVersion,
     ScoringVersion,
+    Endpoint,
 }
 
 impl fmt::Display for ResourceKind {
@@ -59,6 +60,7 @@ impl fmt::Display for ResourceKind {
             Self::Organization => "organization",
             Self::Key => "key",
             Self::Source => "source",
+            Self::Endpoint => "endpoint",
             Self::Lead => "lead",
             Self::Submission => "lead or submission",
             Self::QuarantineEntry => "quarantine entry",

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 pub mod audit;
+pub mod deliveries;
 mod document;
+pub mod endpoints;
 pub mod erasure;
 mod error;
 pub mod exports;

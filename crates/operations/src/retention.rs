@@ -19,6 +19,8 @@ pub struct RetentionChanges {
     pub quarantine: Option<DurationOrForever>,
     /// For entries of the audit log.
     pub audit: Option<DurationOrForever>,
+    /// For events with their deliveries and attempts.
+    pub events: Option<DurationOrForever>,
 }
 
 impl RetentionChanges {
@@ -34,6 +36,7 @@ impl RetentionChanges {
             leads: age(self.leads, before.leads),
             quarantine: age(self.quarantine, before.quarantine),
             audit: age(self.audit, before.audit),
+            events: age(self.events, before.events),
         }
     }
 }
@@ -54,7 +57,7 @@ pub async fn set(
 ) -> Result<Retention, OperationError> {
     if changes.is_empty() {
         return Err(OperationError::invalid(
-            "no change given: expected an age for submissions, leads, quarantine or audit",
+            "no change given: expected an age for submissions, leads, quarantine, audit or events",
         ));
     }
     let before = store.retention(organization).await?;

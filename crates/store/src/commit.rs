@@ -12,6 +12,7 @@ use leadgate_domain::{
 
 use crate::directory::MAX_CLOCK_SKEW;
 use crate::error::{StoreError, TransactionError};
+use crate::events::LeadWrites;
 use crate::locks::{AdvisoryLock, LockMode};
 use crate::rows::ScopedId;
 use crate::store::Store;
@@ -123,13 +124,15 @@ fn commit(
     }
     let JudgeInput { resolution, leads, suppressions } = resolved;
     let taken_over = resolution.taken_over_leads.clone();
+    let wishes = tx.read_wishes(&organizations_of(batch))?;
+    let before = if wishes.is_empty() { Vec::new() } else { leads.clone() };
     let effects = judge.judge(resolution, leads, &suppressions);
 
     if effects.submissions.iter().any(is_correction_without_lead) {
         return Err(StoreError::LeadGone.into());
     }
-    tx.insert_leads(&effects.created)?;
-    tx.update_leads(&effects.updated)?;
+    let writes = LeadWrites { created: &effects.created, updated: &effects.updated, before: &before };
+    tx.save_leads(writes, &wishes, &effects.submissions)?;
     tx.write_claims(&effects.claims)?;
     tx.release_claims(&effects.released)?;
     tx.release_public_claims(&taken_over)?;
@@ -141,6 +144,10 @@ fn commit(
 
     let settled = effects.submissions.iter().map(SettledSubmission::from_resolved).collect();
     Ok(CommitResult { settled, repeated, reused: reused.len(), pending })
+}
+
+fn organizations_of(batch: &[NormalizedSubmission]) -> BTreeSet<OrganizationId> {
+    batch.iter().map(|normalized| normalized.submission.organization).collect()
 }
 
 /// Whether a correction found no lead. Nothing of it may be stored: its keys would belong to a lead that is

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::audit;
 use crate::connection::{StoreConnection, query};
 use crate::error::{StoreError, TransactionError};
+use crate::events;
 use crate::rescreen::LeadContact;
 use crate::rows::LeadsWithListedValue;
 use crate::store::Store;
@@ -332,6 +333,7 @@ pub(crate) fn delete(
     for chunk in evidence.chunks(CHUNK) {
         erased.consents += query!(session, consents::forget_people(organization, chunk))?;
     }
+    events::lead_deletion(session, organization, leads)?;
     erased.claims = query!(session, claims::delete_claims_of_leads(organization, leads))?;
     erased.leads = query!(session, erasure::delete_leads(organization, leads))?;
     query!(session, erasure::delete_leads_to_rebuild(organization, leads))?;

@@ -57,8 +57,8 @@ impl Store {
                 return Ok(Some(before));
             }
             let entry = entry.clone().with_detail("from", &before.status).with_detail("to", &status);
-            let lead = Lead { status: status.clone(), ..before };
-            tx.update_leads(std::slice::from_ref(&lead))?;
+            let lead = Lead { status: status.clone(), ..before.clone() };
+            tx.change_leads(std::slice::from_ref(&before), std::slice::from_ref(&lead))?;
             audit::record(session, &[entry])?;
             Ok(Some(lead))
         })

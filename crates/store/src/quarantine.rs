@@ -121,6 +121,7 @@ fn insert_entry(
     }];
     tx.record_outcomes(&case)?;
     tx.quarantine(&case)?;
+    tx.announce_quarantined([(submission, reason)])?;
     let pending = match opt_out {
         Some((entries, judge)) => tx.opt_out(entries, judge.as_ref())?,
         None => BTreeSet::new(),

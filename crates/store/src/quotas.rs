@@ -25,6 +25,12 @@ pub(crate) const TAGS: Quota = Quota {
     remedy: "a numbered tag cannot be deleted or renamed, so use one that is there",
 };
 
+pub(crate) const ENDPOINTS: Quota = Quota {
+    what: "endpoints",
+    most: 100,
+    remedy: "delete one that is no longer used (`leadgate endpoint list`, `leadgate endpoint delete`)",
+};
+
 /// The newest versions of a scoring that are kept.
 pub(crate) const SCORINGS: u32 = 1_000;
 

@@ -208,6 +208,7 @@ impl RebuildRun<'_> {
             let asking = normalized.into_iter().filter(|part| part.is_opt_out());
             written.opted_out.extend(asking.flat_map(|part| self.judge.opt_out_entries(part, &[&after])));
         }
+        written.before.push(before.clone());
         written.leads.push(after.clone());
         RebuildResult::Changed { before: Box::new(before.clone()), after: Box::new(after), conflicts }
     }
@@ -234,6 +235,7 @@ fn resolved_submission<'r>(
 /// What is written at the end.
 #[derive(Default)]
 struct RebuildWrites<'r> {
+    before: Vec<Lead>,
     leads: Vec<Lead>,
     cases: Vec<ResolvedSubmission<'r>>,
     released: BTreeSet<ClaimKey>,
@@ -246,7 +248,9 @@ impl RebuildWrites<'_> {
     }
 
     fn write(self, tx: &mut StoreTransaction<'_>, judge: &dyn Judge) -> Result<(), TransactionError> {
-        tx.update_leads(&self.leads)?;
+        // Events since the erasure of a contributor contain its values, too.
+        tx.empty_events_to_rebuild(&self.leads)?;
+        tx.change_leads(&self.before, &self.leads)?;
         tx.release_claims(&self.released.into_iter().collect::<Vec<_>>())?;
         tx.record_outcomes_again(&self.cases)?;
         // What is left over is swept.

@@ -326,10 +326,10 @@ fn reassess(
         return Ok(());
     }
     let suppressions = tx.read_suppressions(&judge.suppression_keys_of_leads(&before))?;
-    let after = judge.reassess(before.clone(), &suppressions).into_iter().zip(before);
-    let changed = after.filter(|((after, _), before)| after != before).map(|(after, _)| after);
+    let after = judge.reassess(before.clone(), &suppressions).into_iter().zip(&before);
+    let changed = after.filter(|((after, _), before)| after != *before).map(|(after, _)| after);
     let (leads, traces): (Vec<_>, Vec<_>) = changed.unzip();
-    tx.update_leads(&leads)?;
+    tx.change_leads(&before, &leads)?;
     tx.record_reassessed(&leads, &traces)
 }
 

@@ -37,6 +37,8 @@ pub struct SweepResult {
     pub quarantined: usize,
     /// Deleted audit entries.
     pub audited: usize,
+    /// Deleted events.
+    pub events: usize,
     /// Whether data remains because the deadline was reached.
     pub more: bool,
 }
@@ -141,6 +143,7 @@ impl Store {
         swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
         self.sweep_audit(stored, deadline, swept).await?;
+        self.sweep_events(stored, deadline, swept).await?;
         self.sweep_quarantine(stored, deadline, swept).await?;
         self.sweep_submissions(stored, deadline, swept).await?;
         self.sweep_leads(stored, deadline, swept).await
@@ -239,6 +242,32 @@ impl Store {
         }
         Ok(())
     }
+
+    /// Events, and what they left with endpoints.
+    async fn sweep_events(
+        &self,
+        stored: OrganizationRetention,
+        deadline: Instant,
+        swept: &mut SweepResult,
+    ) -> Result<(), StoreError> {
+        let Some(age) = stored.retention.events else { return Ok(()) };
+        let before = first_id_at(self.now().await?.minus(age));
+        let page = UuidRangePage { organization: stored.organization, id: Uuid::nil(), before, most: PAGE };
+        while !swept.is_past_deadline(deadline) {
+            let (events, others) = self
+                .write(move |session| {
+                    let attempts = query!(session, retention::delete_attempts_between(page))?;
+                    let deliveries = query!(session, retention::delete_deliveries_between(page))?;
+                    Ok((query!(session, retention::delete_events_between(page))?, attempts + deliveries))
+                })
+                .await?;
+            swept.events += events;
+            if events + others == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl SweepResult {
@@ -247,6 +276,7 @@ impl SweepResult {
         self.leads += turn.leads;
         self.quarantined += turn.quarantined;
         self.audited += turn.audited;
+        self.events += turn.events;
     }
 
     fn is_past_deadline(&mut self, deadline: Instant) -> bool {

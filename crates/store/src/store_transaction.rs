@@ -21,8 +21,8 @@ use crate::suppressions;
 
 /// The statements of one transaction. A step without rows is skipped.
 pub(crate) struct StoreTransaction<'s> {
-    session: &'s mut StoreConnection,
-    now: Timestamp,
+    pub(crate) session: &'s mut StoreConnection,
+    pub(crate) now: Timestamp,
 }
 
 impl<'s> StoreTransaction<'s> {
@@ -127,7 +127,10 @@ impl<'s> StoreTransaction<'s> {
         });
         let entries = entries.collect::<Result<Vec<_>, TransactionError>>()?;
         let inserted = query!(self.session, quarantine::insert_reused(&entries))?;
-        Ok(inserted.iter().filter_map(|id| by_entry.get(id).copied()).collect())
+        let reused: Vec<_> = inserted.iter().filter_map(|id| by_entry.get(id).copied()).collect();
+        let reason = QuarantineReason::IdReused;
+        self.announce_quarantined(reused.iter().map(|one| (&one.submission, reason)))?;
+        Ok(reused)
     }
 
     /// Takes the free keys and locks the others. Returns whether all of them were free. `claims` must be sorted
@@ -182,6 +185,7 @@ impl<'s> StoreTransaction<'s> {
         Ok(lists)
     }
 
+    /// For [`StoreTransaction::save_leads`], which also writes the events.
     pub(crate) fn insert_leads(&mut self, leads: &[Lead]) -> Result<(), TransactionError> {
         if leads.is_empty() {
             return Ok(());
@@ -190,7 +194,7 @@ impl<'s> StoreTransaction<'s> {
         query!(self.session, leads::insert_leads(mode, leads))
     }
 
-    /// All of them exist: the caller has read them under lock.
+    /// The same for leads that exist: the caller has read them under lock.
     pub(crate) fn update_leads(&mut self, leads: &[Lead]) -> Result<(), TransactionError> {
         if leads.is_empty() || query!(self.session, leads::update_leads(leads))? == leads.len() {
             return Ok(());

@@ -11,7 +11,8 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{self, BigInt, Binary, Text, Timestamptz};
 use diesel::sqlite::Sqlite;
 use leadgate_domain::{
-    BodyHash, KeyHash, LeadId, OrganizationId, PersonDigest, SourceId, SubmissionId, Timestamp,
+    AttemptId, BodyHash, EndpointId, EventId, KeyHash, LeadId, OrganizationId, PersonDigest, SourceId,
+    SubmissionId, Timestamp,
 };
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -65,7 +66,7 @@ macro_rules! ids {
         )*
     };
 }
-ids!(OrganizationId, SourceId, SubmissionId, LeadId);
+ids!(OrganizationId, SourceId, SubmissionId, LeadId, EndpointId, EventId, AttemptId);
 
 impl From<Uuid> for Id {
     fn from(id: Uuid) -> Self {

@@ -4,6 +4,7 @@ pub mod leads;
 pub mod logs;
 pub mod oracle;
 pub mod proxy;
+pub mod receiver;
 pub mod servers;
 pub mod tls;
 

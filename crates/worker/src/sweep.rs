@@ -98,12 +98,13 @@ pub(crate) async fn suppressions(store: Store, judge: Arc<dyn Judge>) -> Result<
 pub(crate) async fn retention(store: Store, deadline: Instant) -> Result<bool, StoreError> {
     let started = Instant::now();
     let swept = store.sweep_retention(deadline).await?;
-    if swept.submissions + swept.leads + swept.quarantined + swept.audited > 0 {
+    if swept.submissions + swept.leads + swept.quarantined + swept.audited + swept.events > 0 {
         tracing::info!(
             submissions = swept.submissions,
             leads = swept.leads,
             quarantined = swept.quarantined,
             audited = swept.audited,
+            events = swept.events,
             took_seconds = started.elapsed().as_secs_f64(),
             more = swept.more,
             "retention sweep erased old data"
@@ -114,6 +115,7 @@ pub(crate) async fn retention(store: Store, deadline: Instant) -> Result<bool, S
         ("leads", swept.leads),
         ("quarantined", swept.quarantined),
         ("audited", swept.audited),
+        ("events", swept.events),
     ];
     for (kind, count) in counts {
         let count = u64::try_from(count).unwrap_or(0);

@@ -335,6 +335,7 @@ CREATE TABLE retention (
     leads_seconds        bigint,
     quarantine_seconds   bigint,
     audit_seconds        bigint,
+    events_seconds       bigint,
     submissions_swept_to uuid,
     last_full_sweep_at   timestamptz,
     leads_swept_to       uuid
@@ -347,6 +348,79 @@ CREATE TABLE leads_to_rebuild (
     since        timestamptz NOT NULL,
     PRIMARY KEY (organization, lead)
 );
+
+-- Where organizations want their events sent. `settings` is JSON. `sealed` are its signing secrets and headers,
+-- encrypted with a key from LEADGATE_SECRET. One dispatcher at a time has the lease: it writes results only while
+-- `lease_number` is still the one that it got.
+CREATE TABLE endpoints (
+    id            uuid             PRIMARY KEY,
+    organization  uuid             NOT NULL REFERENCES organizations (id),
+    revision      integer          NOT NULL,
+    settings      text             NOT NULL,
+    sealed        text             NOT NULL,
+    created_at    timestamptz      NOT NULL,
+    -- From this time it gets nothing and is not listed.
+    deleted_at    timestamptz,
+    state         text COLLATE "C" NOT NULL,
+    state_since   timestamptz      NOT NULL,
+    -- Failures since the last success.
+    failures      integer          NOT NULL,
+    failing_since timestamptz,
+    -- No attempt is made before this time.
+    paused_until  timestamptz,
+    lease_number  bigint           NOT NULL,
+    lease_until   timestamptz      NOT NULL
+);
+CREATE INDEX endpoints_by_organization ON endpoints (organization, id) WHERE deleted_at IS NULL;
+
+-- Facts about leads that an endpoint wants, written in the transaction that caused them. `lead_document` is the lead
+-- after the event. An erasure removes it. `detail` is JSON.
+CREATE TABLE events (
+    organization  uuid             NOT NULL,
+    id            uuid             NOT NULL,
+    kind          text COLLATE "C" NOT NULL,
+    lead          uuid,
+    submission    uuid,
+    at            timestamptz      NOT NULL,
+    lead_document text,
+    detail        text             NOT NULL,
+    PRIMARY KEY (organization, id)
+);
+CREATE INDEX events_of_lead ON events (organization, lead, id) WHERE lead IS NOT NULL;
+
+-- Events that an endpoint wants and has not received. A success deletes the row and leaves its attempts.
+CREATE TABLE deliveries (
+    organization    uuid             NOT NULL,
+    endpoint        uuid             NOT NULL,
+    event           uuid             NOT NULL,
+    state           text COLLATE "C" NOT NULL,
+    -- Failed attempts that count.
+    attempts        integer          NOT NULL,
+    next_attempt_at timestamptz      NOT NULL,
+    PRIMARY KEY (organization, endpoint, event)
+);
+CREATE INDEX deliveries_new ON deliveries (organization, endpoint, event) WHERE state = 'pending' AND attempts = 0;
+CREATE INDEX deliveries_to_retry ON deliveries (organization, endpoint, next_attempt_at)
+    WHERE state = 'pending' AND attempts > 0;
+CREATE INDEX deliveries_ended ON deliveries (organization, endpoint, event) WHERE state <> 'pending';
+CREATE INDEX deliveries_of_event ON deliveries (organization, event);
+
+-- Attempts of deliveries. `response` is the beginning of the response body.
+CREATE TABLE attempts (
+    organization    uuid             NOT NULL,
+    id              uuid             NOT NULL,
+    endpoint        uuid             NOT NULL,
+    event           uuid             NOT NULL,
+    number          integer          NOT NULL,
+    at              timestamptz      NOT NULL,
+    duration_micros bigint           NOT NULL,
+    result          text COLLATE "C" NOT NULL,
+    status          integer,
+    response        text,
+    PRIMARY KEY (organization, id)
+);
+CREATE INDEX attempts_of_endpoint ON attempts (organization, endpoint, id);
+CREATE INDEX attempts_of_event ON attempts (organization, event, id);
 
 -- The audit log of reads and changes. `detail` contains counts, ids and names of settings, never a value of a
 -- lead. Entries cannot be updated. Old entries can be deleted.
@@ -381,6 +455,9 @@ ALTER TABLE consents ALTER COLUMN organization SET (n_distinct = 10);
 ALTER TABLE consent_people ALTER COLUMN organization SET (n_distinct = 10);
 ALTER TABLE suppressions ALTER COLUMN organization SET (n_distinct = 10);
 ALTER TABLE audit ALTER COLUMN organization SET (n_distinct = 10);
+ALTER TABLE events ALTER COLUMN organization SET (n_distinct = 10);
+ALTER TABLE deliveries ALTER COLUMN organization SET (n_distinct = 10);
+ALTER TABLE attempts ALTER COLUMN organization SET (n_distinct = 10);
 
 -- A fifth of a table of millions of rows is too much to wait for. What is updated in place is cleaned early; what is
 -- only added is frozen in small steps, and its statistics follow its growth.
@@ -391,4 +468,7 @@ ALTER TABLE submissions SET (autovacuum_vacuum_insert_scale_factor = 0.05, autov
 ALTER TABLE outcomes SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
 ALTER TABLE consents SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
 ALTER TABLE consent_people SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
+ALTER TABLE deliveries SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+ALTER TABLE events SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
+ALTER TABLE attempts SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);
 ALTER TABLE audit SET (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.02);

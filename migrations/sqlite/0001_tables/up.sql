@@ -332,6 +332,7 @@ CREATE TABLE retention (
     leads_seconds        INTEGER,
     quarantine_seconds   INTEGER,
     audit_seconds        INTEGER,
+    events_seconds       INTEGER,
     submissions_swept_to BLOB,
     last_full_sweep_at   INTEGER,
     leads_swept_to       BLOB
@@ -344,6 +345,79 @@ CREATE TABLE leads_to_rebuild (
     since        INTEGER NOT NULL,
     PRIMARY KEY (organization, lead)
 ) STRICT, WITHOUT ROWID;
+
+-- Where organizations want their events sent. `settings` is JSON. `sealed` are its signing secrets and headers,
+-- encrypted with a key from LEADGATE_SECRET. One dispatcher at a time has the lease: it writes results only while
+-- `lease_number` is still the one that it got.
+CREATE TABLE endpoints (
+    id            BLOB    PRIMARY KEY,
+    organization  BLOB    NOT NULL REFERENCES organizations (id),
+    revision      INTEGER NOT NULL,
+    settings      TEXT    NOT NULL,
+    sealed        TEXT    NOT NULL,
+    created_at    INTEGER NOT NULL,
+    -- From this time it gets nothing and is not listed.
+    deleted_at    INTEGER,
+    state         TEXT    NOT NULL,
+    state_since   INTEGER NOT NULL,
+    -- Failures since the last success.
+    failures      INTEGER NOT NULL,
+    failing_since INTEGER,
+    -- No attempt is made before this time.
+    paused_until  INTEGER,
+    lease_number  INTEGER NOT NULL,
+    lease_until   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX endpoints_by_organization ON endpoints (organization, id) WHERE deleted_at IS NULL;
+
+-- Facts about leads that an endpoint wants, written in the transaction that caused them. `lead_document` is the lead
+-- after the event. An erasure removes it. `detail` is JSON.
+CREATE TABLE events (
+    organization  BLOB    NOT NULL,
+    id            BLOB    NOT NULL,
+    kind          TEXT    NOT NULL,
+    lead          BLOB,
+    submission    BLOB,
+    at            INTEGER NOT NULL,
+    lead_document TEXT,
+    detail        TEXT    NOT NULL,
+    PRIMARY KEY (organization, id)
+) STRICT;
+CREATE INDEX events_of_lead ON events (organization, lead, id) WHERE lead IS NOT NULL;
+
+-- Events that an endpoint wants and has not received. A success deletes the row and leaves its attempts.
+CREATE TABLE deliveries (
+    organization    BLOB    NOT NULL,
+    endpoint        BLOB    NOT NULL,
+    event           BLOB    NOT NULL,
+    state           TEXT    NOT NULL,
+    -- Failed attempts that count.
+    attempts        INTEGER NOT NULL,
+    next_attempt_at INTEGER NOT NULL,
+    PRIMARY KEY (organization, endpoint, event)
+) STRICT;
+CREATE INDEX deliveries_new ON deliveries (organization, endpoint, event) WHERE state = 'pending' AND attempts = 0;
+CREATE INDEX deliveries_to_retry ON deliveries (organization, endpoint, next_attempt_at)
+    WHERE state = 'pending' AND attempts > 0;
+CREATE INDEX deliveries_ended ON deliveries (organization, endpoint, event) WHERE state <> 'pending';
+CREATE INDEX deliveries_of_event ON deliveries (organization, event);
+
+-- Attempts of deliveries. `response` is the beginning of the response body.
+CREATE TABLE attempts (
+    organization    BLOB    NOT NULL,
+    id              BLOB    NOT NULL,
+    endpoint        BLOB    NOT NULL,
+    event           BLOB    NOT NULL,
+    number          INTEGER NOT NULL,
+    at              INTEGER NOT NULL,
+    duration_micros INTEGER NOT NULL,
+    result          TEXT    NOT NULL,
+    status          INTEGER,
+    response        TEXT,
+    PRIMARY KEY (organization, id)
+) STRICT;
+CREATE INDEX attempts_of_endpoint ON attempts (organization, endpoint, id);
+CREATE INDEX attempts_of_event ON attempts (organization, event, id);
 
 -- The audit log of reads and changes. `detail` contains counts, ids and names of settings, never a value of a
 -- lead. Entries cannot be updated. Old entries can be deleted.

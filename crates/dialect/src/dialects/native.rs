@@ -3,6 +3,7 @@
 //! A phone or an email is required, everything else is optional. A member with an unknown name is stored as a
 //! custom field, also if Leadgate has a property with this name (`id`, `status`, `organization`).
 
+mod endpoint;
 mod key;
 mod response;
 mod retention;
@@ -21,6 +22,7 @@ use crate::problem::render_problem_document;
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol, SourceSelection};
 use crate::response::{DialectResponse, SourceNameLookup, render_queued};
 
+pub use endpoint::{EndpointResponse, endpoint_response};
 pub use key::{
     CreatedKeyResponse, KeyResponse, RevokedKeyResponse, created_key_response, key_response,
     revoked_key_response,

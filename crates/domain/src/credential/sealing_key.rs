@@ -1,4 +1,4 @@
-//! Encryption of stored keys under a key that is derived from the installation's secret.
+//! Encryption of what is stored and must stay secret, under a key that is derived from the installation's secret.
 //!
 //! The text form is `v1.<fingerprint of the secret>.<base64 of nonce and ciphertext>`.
 
@@ -8,21 +8,18 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretBox};
 
-/// Associated data that binds a ciphertext to its purpose: another ciphertext cannot be opened as a match
-/// key.
-const MATCH_KEY: &[u8] = b"leadgate match key v1";
-
 const NONCE_BYTES: usize = 24;
 
-/// Encrypts the match key (XChaCha20-Poly1305). The current secret encrypts. The current and the previous
-/// secret decrypt.
+/// Encrypts (XChaCha20-Poly1305). The current secret encrypts. The current and the previous secret decrypt.
+///
+/// The purpose of a ciphertext is authenticated with it: it cannot be opened for another purpose.
 pub struct SealingKey(Vec<(SecretBox<[u8; 32]>, String)>);
 
-/// The secret that decrypted a sealed key.
+/// The secret that decrypted a sealed text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretVersion {
     Current,
-    /// The key must be encrypted again under the current secret.
+    /// The text must be sealed again under the current secret.
     Previous,
 }
 
@@ -32,25 +29,25 @@ impl SealingKey {
         Self(keys)
     }
 
-    pub(crate) fn seal(&self, key: &[u8; 32]) -> Option<String> {
+    pub(crate) fn seal(&self, purpose: &[u8], plain: &[u8]) -> Option<String> {
         let (sealing, fingerprint) = self.0.first()?;
         let nonce: [u8; NONCE_BYTES] = rand::random();
-        let payload = Payload { msg: key, aad: MATCH_KEY };
+        let payload = Payload { msg: plain, aad: purpose };
         let sealed = cipher(sealing).encrypt(&XNonce::from(nonce), payload).ok()?;
         Some(format!("v1.{fingerprint}.{}", STANDARD.encode([&nonce[..], &sealed].concat())))
     }
 
-    /// `None` if the key was sealed under another secret, or the text was changed.
-    pub(crate) fn open(&self, sealed: &str) -> Option<([u8; 32], SecretVersion)> {
+    /// `None` if it was sealed under another secret or for another purpose, or was changed.
+    pub(crate) fn open(&self, purpose: &[u8], sealed: &str) -> Option<(Vec<u8>, SecretVersion)> {
         let (fingerprint, bytes) = sealed.strip_prefix("v1.")?.split_once('.')?;
         let bytes = STANDARD.decode(bytes).ok()?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_BYTES>()?;
         let position = self.0.iter().position(|(_, known)| known == fingerprint)?;
         let (key, _) = self.0.get(position)?;
-        let payload = Payload { msg: ciphertext, aad: MATCH_KEY };
+        let payload = Payload { msg: ciphertext, aad: purpose };
         let opened = cipher(key).decrypt(&XNonce::from(*nonce), payload).ok()?;
         let version = if position == 0 { SecretVersion::Current } else { SecretVersion::Previous };
-        Some((opened.try_into().ok()?, version))
+        Some((opened, version))
     }
 }
 
@@ -63,6 +60,7 @@ mod tests {
     use super::*;
     use crate::credential::secret::RootSecret;
 
+    const PURPOSE: &[u8] = b"a test";
     const OLD: &str = "the old secret, long enough to be one";
     const NEW: &str = "the new secret, long enough to be one";
 
@@ -72,24 +70,25 @@ mod tests {
 
     #[test]
     fn a_sealed_key_opens_only_under_its_secret() {
-        let sealed = key(OLD, None).seal(&[7; 32]).unwrap();
-        assert_ne!(sealed, key(OLD, None).seal(&[7; 32]).unwrap(), "each has its own nonce");
-        assert_eq!(key(OLD, None).open(&sealed), Some(([7; 32], SecretVersion::Current)));
-        assert_eq!(key(NEW, Some(OLD)).open(&sealed), Some(([7; 32], SecretVersion::Previous)));
-        assert_eq!(key(NEW, None).open(&sealed), None);
+        let sealed = key(OLD, None).seal(PURPOSE, &[7; 32]).unwrap();
+        assert_ne!(sealed, key(OLD, None).seal(PURPOSE, &[7; 32]).unwrap(), "each has its own nonce");
+        assert_eq!(key(OLD, None).open(PURPOSE, &sealed), Some((vec![7; 32], SecretVersion::Current)));
+        assert_eq!(key(NEW, Some(OLD)).open(PURPOSE, &sealed), Some((vec![7; 32], SecretVersion::Previous)));
+        assert_eq!(key(NEW, None).open(PURPOSE, &sealed), None);
+        assert_eq!(key(OLD, None).open(b"another purpose", &sealed), None);
     }
 
     #[test]
     fn a_changed_text_does_not_open() {
-        let sealed = key(OLD, None).seal(&[7; 32]).unwrap();
+        let sealed = key(OLD, None).seal(PURPOSE, &[7; 32]).unwrap();
         for position in 0..sealed.len() {
             let mut changed = sealed.clone().into_bytes();
             changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            assert_eq!(key(OLD, None).open(&changed), None, "{changed}");
+            assert_eq!(key(OLD, None).open(PURPOSE, &changed), None, "{changed}");
         }
         for text in ["", "v1.", "v1..", &hex::encode([7; 32])] {
-            assert_eq!(key(OLD, None).open(text), None, "{text}");
+            assert_eq!(key(OLD, None).open(PURPOSE, text), None, "{text}");
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::{
     ClaimKind, KeyHash, OrganizationId, Salt, Sha256Digest, SourceId, SubmissionId, SuppressionKind,
 };
 
+/// The purpose of the sealed match key.
+const MATCH_KEY: &[u8] = b"leadgate match key v1";
+
 /// Minimum length of the root secret in bytes.
 pub const SHORTEST: usize = 32;
 
@@ -59,7 +62,7 @@ impl RootSecret {
         ExportSigningKey::new(keys.iter().map(|key| key.expose_secret()))
     }
 
-    /// The key that encrypts the stored keys.
+    /// The key that encrypts the match key and the secrets of endpoints.
     pub fn sealing(&self) -> SealingKey {
         let fingerprints = self.derive("leadgate secret fingerprint v1");
         let fingerprints = fingerprints.iter().map(|key| {
@@ -165,12 +168,13 @@ impl MatchKey {
 
     /// The encrypted form in which the key is stored. `None` without a secret.
     pub fn seal(&self, sealing: &SealingKey) -> Option<String> {
-        sealing.seal(self.0.expose_secret())
+        sealing.seal(MATCH_KEY, self.0.expose_secret())
     }
 
     /// Decrypts the result of [`MatchKey::seal`]. `None` if it was encrypted under another secret.
     pub fn open(sealed: &str, sealing: &SealingKey) -> Option<(Self, SecretVersion)> {
-        let (key, version) = sealing.open(sealed)?;
+        let (key, version) = sealing.open(MATCH_KEY, sealed)?;
+        let key: [u8; 32] = key.try_into().ok()?;
         Some((Self::new(key), version))
     }
 

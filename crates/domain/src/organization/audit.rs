@@ -122,6 +122,29 @@ pub enum AuditAction {
     /// The signing secret of the source was printed.
     #[strum(serialize = "source.secret_shown")]
     SourceSecretShown,
+    #[strum(serialize = "endpoints.listed")]
+    EndpointsListed,
+    #[strum(serialize = "endpoint.read")]
+    EndpointRead,
+    #[strum(serialize = "endpoint.created")]
+    EndpointCreated,
+    #[strum(serialize = "endpoint.updated")]
+    EndpointUpdated,
+    #[strum(serialize = "endpoint.secret_rotated")]
+    EndpointSecretRotated,
+    /// A test event was sent.
+    #[strum(serialize = "endpoint.tested")]
+    EndpointTested,
+    #[strum(serialize = "endpoint.enabled")]
+    EndpointEnabled,
+    #[strum(serialize = "endpoint.disabled")]
+    EndpointDisabled,
+    #[strum(serialize = "endpoint.deleted")]
+    EndpointDeleted,
+    #[strum(serialize = "deliveries.listed")]
+    DeliveriesListed,
+    #[strum(serialize = "deliveries.replayed")]
+    DeliveriesReplayed,
     #[strum(serialize = "keys.listed")]
     KeysListed,
     #[strum(serialize = "key.created")]

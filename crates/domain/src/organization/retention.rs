@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The ages after which data is deleted; `None` means never. By default all data is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// The ages after which data is deleted; `None` means never. By default all data is kept, except events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Retention {
     /// The content of submissions, from their receipt.
@@ -20,6 +20,17 @@ pub struct Retention {
     /// Entries of the audit log.
     #[serde(rename = "audit_seconds", with = "seconds")]
     pub audit: Option<Duration>,
+    /// Events with their deliveries and attempts, from the event.
+    #[serde(rename = "events_seconds", with = "seconds")]
+    pub events: Option<Duration>,
+}
+
+impl Default for Retention {
+    /// Events are copies of leads, so they are kept for 30 days.
+    fn default() -> Self {
+        let month = Duration::from_secs(30 * 24 * 60 * 60);
+        Self { submissions: None, leads: None, quarantine: None, audit: None, events: Some(month) }
+    }
 }
 
 mod seconds {

@@ -1,11 +1,13 @@
 //! Conditions of rules, and their evaluation for a lead.
 
-use serde::Serialize;
-use serde_json::Number;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Number, Value};
 
 use super::facts::{Fact, Facts};
 use super::field::ScoringField;
 use super::operand::Operand;
+use super::parse;
+use crate::Lead;
 
 /// When a rule matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,6 +43,17 @@ pub struct FieldTest {
 }
 
 impl Condition {
+    /// # Errors
+    /// A sentence about the first fault.
+    pub fn read(document: &Value) -> Result<Self, String> {
+        parse::single_condition(document)
+    }
+
+    /// Whether the lead meets the condition.
+    pub fn is_met_by(&self, lead: &Lead) -> bool {
+        self.matches(&mut Facts::new(lead))
+    }
+
     pub(super) fn matches<'a>(&'a self, facts: &mut Facts<'a>) -> bool {
         match self {
             Self::All { all } => all.iter().all(|condition| condition.matches(facts)),
@@ -58,6 +71,12 @@ impl Condition {
             Self::Not { not } => not.operands(),
             Self::Test(test) => test.operands(),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 

@@ -140,6 +140,11 @@ fn parse_rule(name: &str, rule: &Value) -> Result<ScoreRule, Vec<String>> {
     }
 }
 
+/// Parses a condition that is used alone, without a rule.
+pub(super) fn single_condition(value: &Value) -> Result<Condition, String> {
+    condition(value, 1, &mut 0)
+}
+
 fn condition(value: &Value, depth: usize, tests: &mut usize) -> Result<Condition, String> {
     let Value::Object(members) = value else {
         return Err("`when`: expected a test of a field, or all, any or not with tests".to_owned());

@@ -69,20 +69,32 @@ identifier! {
     /// The id of a lead. It is the id of the submission that created the lead.
     LeadId
 }
-
-impl OrganizationId {
-    /// A new id, ordered by time.
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
-    }
+identifier! {
+    /// The id of an endpoint.
+    EndpointId
+}
+identifier! {
+    /// The id of an event. Receivers recognize a repeated delivery by it.
+    EventId
+}
+identifier! {
+    /// The id of an attempt of a delivery.
+    AttemptId
 }
 
-impl SourceId {
-    /// A new id, ordered by time.
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
-    }
+macro_rules! generated {
+    ($($name:ident),*) => {
+        $(
+            impl $name {
+                /// A new id, ordered by time.
+                pub fn generate() -> Self {
+                    Self(Uuid::now_v7())
+                }
+            }
+        )*
+    };
 }
+generated!(OrganizationId, SourceId, EndpointId, EventId, AttemptId);
 
 impl From<SubmissionId> for LeadId {
     fn from(id: SubmissionId) -> Self {

@@ -2,7 +2,7 @@
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, web};
-use leadgate_domain::{KeyId, LeadId, SourceId, SubmissionId, json};
+use leadgate_domain::{EndpointId, KeyId, LeadId, SourceId, SubmissionId, json};
 use leadgate_operations::read_document;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -42,6 +42,12 @@ impl PathId for LeadId {
 }
 
 impl PathId for SourceId {
+    fn read(text: &str) -> Option<Self> {
+        Uuid::read(text).map(Self::from_uuid)
+    }
+}
+
+impl PathId for EndpointId {
     fn read(text: &str) -> Option<Self> {
         Uuid::read(text).map(Self::from_uuid)
     }

@@ -4,6 +4,8 @@ mod audit;
 mod campaigns;
 mod consents;
 mod contacts;
+mod deliveries;
+mod endpoints;
 mod erasures;
 mod health;
 mod keys;
@@ -86,6 +88,18 @@ fn administration() -> Vec<HttpRoute> {
         HttpRoute::put("/v1/sources/{id}/mapping/version", mappings::activate),
         HttpRoute::post("/v1/sources/{id}/mapping/preview", mappings::preview),
         HttpRoute::get("/v1/sources/{id}/mapping/suggestion", mappings::suggest),
+        HttpRoute::get("/v1/endpoints", endpoints::list),
+        HttpRoute::post("/v1/endpoints", endpoints::create),
+        HttpRoute::get("/v1/endpoints/{id}", endpoints::show),
+        HttpRoute::patch("/v1/endpoints/{id}", endpoints::update),
+        HttpRoute::delete("/v1/endpoints/{id}", endpoints::delete),
+        HttpRoute::post("/v1/endpoints/{id}/secret", endpoints::rotate_secret),
+        HttpRoute::post("/v1/endpoints/{id}/enable", endpoints::enable),
+        HttpRoute::post("/v1/endpoints/{id}/disable", endpoints::disable),
+        HttpRoute::post("/v1/endpoints/{id}/test", endpoints::test),
+        HttpRoute::post("/v1/endpoints/{id}/replay", endpoints::replay),
+        HttpRoute::get("/v1/deliveries", deliveries::list),
+        HttpRoute::get("/v1/attempts", deliveries::attempts),
         HttpRoute::get("/v1/keys", keys::list),
         HttpRoute::post("/v1/keys", keys::create),
         HttpRoute::patch("/v1/keys/{id}", keys::update),

@@ -368,7 +368,7 @@ async fn versions_of_a_scoring_are_listed_previewed_and_reset() {
     assert_eq!(done(&world, "GET /v1/scoring", 200, Value::Null).await, standard);
 
     let ages = done(&world, "PATCH /v1/retention", 200, json!({ "leads": "400d" })).await;
-    let expected = json!({ "submissions": "ever", "leads": "400d", "quarantine": "ever", "audit": "ever" });
+    let expected = json!({ "submissions": "ever", "leads": "400d", "quarantine": "ever", "audit": "ever", "events": "30d" });
     assert_eq!((&ages, &done(&world, "GET /v1/retention", 200, Value::Null).await), (&expected, &expected));
     world.end().await;
 }

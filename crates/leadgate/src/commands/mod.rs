@@ -6,6 +6,8 @@ pub(crate) mod backup;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod consent;
+pub(crate) mod delivery;
+pub(crate) mod endpoint;
 pub(crate) mod erase;
 mod files;
 pub(crate) mod key;
@@ -150,6 +152,9 @@ pub(crate) fn with_hint(owner: &Organization) -> impl Fn(OperationError) -> anyh
             ResourceKind::Key => return unknown_key(id).into(),
             ResourceKind::Source => format!(
                 "`{name}` has no source {id}; `leadgate source list --organization {name}` prints its sources"
+            ),
+            ResourceKind::Endpoint => format!(
+                "`{name}` has no endpoint {id}; `leadgate endpoint list --organization {name}` prints its endpoints"
             ),
             ResourceKind::Lead => {
                 format!(

@@ -45,6 +45,9 @@ pub(crate) struct SetRetentionArguments {
     /// Maximum age of entries of the audit log, such as 400d, or `ever`
     #[arg(long, value_name = "AGE")]
     audit: Option<DurationOrForever>,
+    /// Maximum age of events, with their deliveries and attempts, such as 90d, or `ever` [default: 30d]
+    #[arg(long, value_name = "AGE")]
+    events: Option<DurationOrForever>,
 }
 
 pub(crate) async fn run(command: RetentionCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
@@ -61,6 +64,7 @@ pub(crate) async fn run(command: RetentionCommand, config: &Config, output: &Out
             leads,
             quarantine,
             audit,
+            events,
         }) => {
             let owner = organization(&store, name).await?;
             let changes = RetentionChanges {
@@ -68,11 +72,12 @@ pub(crate) async fn run(command: RetentionCommand, config: &Config, output: &Out
                 leads: *leads,
                 quarantine: *quarantine,
                 audit: *audit,
+                events: *events,
             };
             ensure!(
                 !changes.is_empty(),
                 UsageError::invalid_arguments(
-                    "no setting is given: use --submissions, --leads, --quarantine or --audit"
+                    "no setting is given: use --submissions, --leads, --quarantine, --audit or --events"
                 )
             );
             retention::set(&store, owner.id, changes).await?
@@ -83,16 +88,18 @@ pub(crate) async fn run(command: RetentionCommand, config: &Config, output: &Out
 }
 
 async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
-    let SweepResult { submissions, leads, quarantined, audited, .. } =
+    let SweepResult { submissions, leads, quarantined, audited, events, .. } =
         store.sweep_retention(Instant::now() + SWEEP_TIME_LIMIT).await?;
     let document = json!({
         "submissions": submissions, "leads": leads, "quarantined": quarantined, "audited": audited,
+        "events": events,
     });
     let counts = [
         ("submissions erased", submissions),
         ("leads deleted", leads),
         ("quarantine entries erased", quarantined),
         ("audit log entries deleted", audited),
+        ("events deleted", events),
     ];
     output.pairs(&document, counts.map(|(name, count)| (name, count.to_string())));
     Ok(())
@@ -100,7 +107,13 @@ async fn sweep(store: &Store, output: &Output) -> anyhow::Result<()> {
 
 fn show(retention: Retention, output: &Output) {
     let shown = native::retention_response(retention);
-    let RetentionResponse { submissions, leads, quarantine, audit } = &shown;
-    let ages = [("submissions", submissions), ("leads", leads), ("quarantine", quarantine), ("audit", audit)];
+    let RetentionResponse { submissions, leads, quarantine, audit, events } = &shown;
+    let ages = [
+        ("submissions", submissions),
+        ("leads", leads),
+        ("quarantine", quarantine),
+        ("audit", audit),
+        ("events", events),
+    ];
     output.pairs(&shown, ages.map(|(name, age)| (name, age.clone())));
 }

@@ -29,7 +29,7 @@ const SETTINGS: &str = "All other settings are read from the configuration file 
 
 #[derive(Subcommand)]
 enum LeadgateCommand {
-    /// Run gateway and worker in this process (the default)
+    /// Run gateway, worker and dispatcher in this process (the default)
     Serve {
         /// Address to listen on [default: 127.0.0.1:8080]
         #[arg(long, value_name = "ADDRESS", value_parser = arguments::address)]
@@ -50,6 +50,12 @@ enum LeadgateCommand {
     /// Manage sources
     #[command(subcommand)]
     Source(commands::source::SourceCommand),
+    /// Manage endpoints: where events about leads are sent
+    #[command(subcommand)]
+    Endpoint(commands::endpoint::EndpointCommand),
+    /// List events that endpoints have not received, and attempts
+    #[command(subcommand)]
+    Delivery(commands::delivery::DeliveryCommand),
     /// Manage the field mapping of a source
     #[command(subcommand)]
     Mapping(commands::mapping::MappingCommand),
@@ -175,6 +181,8 @@ async fn dispatch(arguments: LeadgateArguments, output: &Output) -> anyhow::Resu
         LeadgateCommand::Organization(command) => commands::organization::run(command, &config, output).await,
         LeadgateCommand::Key(command) => commands::key::run(command, &config, output).await,
         LeadgateCommand::Source(command) => commands::source::run(command, &config, output).await,
+        LeadgateCommand::Endpoint(command) => commands::endpoint::run(command, &config, output).await,
+        LeadgateCommand::Delivery(command) => commands::delivery::run(command, &config, output).await,
         LeadgateCommand::Mapping(command) => commands::mapping::run(command, &config, output).await,
         LeadgateCommand::Tag(command) => commands::tag::run(command, &config, output).await,
         LeadgateCommand::Quarantine(command) => commands::quarantine::run(command, &config, output).await,
@@ -216,6 +224,8 @@ mod tests {
                     "to" => "1",
                     "name" => "spring",
                     "status" => "contacted",
+                    "url" => "https://crm.example/",
+                    "events" => "test",
                     _ => ID,
                 };
                 line.extend(argument.get_long().map(|long| format!("--{long}")));

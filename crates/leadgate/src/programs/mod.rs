@@ -1,9 +1,10 @@
-//! The command lines of the three programs, and what they start. `main.rs` and `bin/` only call these
+//! The command lines of the four programs, and what they start. `main.rs` and `bin/` only call these
 //! functions.
 //!
 //! An async function is compiled in the crate that runs it. If each program ran them itself, each would
 //! compile all of Leadgate again.
 
+mod dispatcher;
 mod gateway;
 mod leadgate;
 #[cfg(test)]
@@ -16,6 +17,10 @@ use std::process::ExitCode;
 use crate::allocator;
 use crate::commands::UsageError;
 use crate::config::{Config, Flags};
+
+pub fn dispatcher() -> ExitCode {
+    start(dispatcher::dispatcher)
+}
 
 pub fn gateway() -> ExitCode {
     start(gateway::gateway)

@@ -1,4 +1,4 @@
-//! Runs `leadgate serve`: gateway and worker in one process.
+//! Runs `leadgate serve`: gateway, worker and dispatcher in one process.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::ports::PolicyUpload;
 use crate::{data_folder_lock, ports, telemetry};
 
 /// Runs until a signal stops it. The gateway answers requests in flight, then the worker finishes its
-/// batches.
+/// batches, and the dispatcher its attempts.
 pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     telemetry::start_logs(&config)?;
     components::log_addresses(&config);
@@ -42,6 +42,9 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let worker =
         components::worker(&config, geolocation, &queue, directory, &worker_store, match_key, &worker_stop);
 
+    let dispatcher_stop = tokio_util::sync::CancellationToken::new();
+    let dispatcher = components::dispatcher(&config, &store, dispatcher_stop.clone())?;
+
     empty_write_ahead_log(&store).await;
     let address = gateway.addresses().first().copied().unwrap_or(config.listen);
     let _address_file = match config.data.exists() {
@@ -54,10 +57,13 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     first_start::create_demo_organization(&config, address, &store).await?;
     tracing::info!(listen = %address, data = %config.data.display(), "leadgate started");
     let worker_task = tokio::spawn(worker.run());
+    let dispatcher_task = tokio::spawn(dispatcher.run());
     components::poll_queue_depth(&queue, &stop);
     gateway.run().await?;
     worker_stop.cancel();
     worker_task.await?;
+    dispatcher_stop.cancel();
+    dispatcher_task.await?;
     queue.shutdown().await;
     empty_write_ahead_log(&store).await;
     tracing::info!("leadgate stopped");

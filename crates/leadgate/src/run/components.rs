@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use leadgate_dispatcher::{AddressGuard, Dispatcher, DispatcherConfig};
 use leadgate_domain::Network;
 use leadgate_domain::secret::MatchKey;
 use leadgate_gateway::{Gateway, GatewayConfig, GatewayDependencies, RenderMetrics};
@@ -110,18 +111,13 @@ pub(super) async fn gateway(
     stop: CancellationToken,
 ) -> anyhow::Result<Gateway> {
     let secret = secret::load(config)?;
-    let networks = config.gateway.trusted_proxies.iter().map(|network| {
-        network
-            .parse::<Network>()
-            .map_err(|error| anyhow::anyhow!("gateway.trusted_proxies: {network}: {error}"))
-    });
     let settings = GatewayConfig {
         threads: config.gateway.threads,
         body_limit: usize::try_from(config.gateway.body_limit.as_u64())?,
         body_timeout: config.gateway.body_timeout,
         shutdown_timeout: config.gateway.shutdown_timeout,
         snapshot_max_age: config.auth.snapshot_max_age,
-        trusted_proxies: networks.collect::<Result<_, _>>()?,
+        trusted_proxies: networks("gateway.trusted_proxies", &config.gateway.trusted_proxies)?,
         reply_timeout: config.gateway.reply_timeout,
         metrics_listen: match config.gateway.metrics_listen.as_str() {
             "" => None,
@@ -145,6 +141,26 @@ pub(super) async fn gateway(
     };
     Gateway::bind(config.listen, dependencies, settings, stop)
         .with_context(|| format!("listening on {}", config.listen))
+}
+
+fn networks(setting: &str, texts: &[String]) -> anyhow::Result<Vec<Network>> {
+    let read = |text: &String| text.parse().map_err(|error| anyhow::anyhow!("{setting}: {text}: {error}"));
+    texts.iter().map(read).collect()
+}
+
+/// A dispatcher over this store.
+pub(super) fn dispatcher(
+    config: &Config,
+    store: &Store,
+    stop: CancellationToken,
+) -> anyhow::Result<Dispatcher> {
+    let allowed = networks("dispatcher.allowed_networks", &config.dispatcher.allowed_networks)?;
+    let settings = DispatcherConfig {
+        connections: config.dispatcher.connections.max(1),
+        guard: AddressGuard::new(allowed),
+        ..DispatcherConfig::default()
+    };
+    Dispatcher::new(store.clone(), settings, stop).context("starting the HTTP client of the dispatcher")
 }
 
 /// A worker with these dependencies.

@@ -1,4 +1,4 @@
-//! The routes `/healthz`, `/readyz` and `/metrics` of a worker process.
+//! The routes `/healthz`, `/readyz` and `/metrics` of a worker or dispatcher process.
 
 use std::sync::Arc;
 
@@ -20,19 +20,19 @@ use url::form_urlencoded;
 
 use super::store_health::StoreHealth;
 
-/// Serves the routes until `stop` is cancelled. Without an address it serves nothing.
+/// Serves the routes until `stop` is cancelled. Without an address it serves nothing. `setting` is the name and the
+/// value of the setting with the address.
 pub(super) fn serve(
-    listen: &str,
-    queue: Queue,
-    store: StoreHealth,
-    directory: Arc<Directory>,
+    setting: (&str, &str),
+    state: HealthState,
     render_metrics: RenderMetrics,
     stop: CancellationToken,
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
+    let (name, listen) = setting;
     if listen.is_empty() {
         return Ok(tokio::spawn(async { Ok(()) }));
     }
-    let health = web::Data::new(HealthState { queue, store, directory });
+    let health = web::Data::new(state);
     let app = move || {
         let render_metrics = render_metrics.clone();
         App::new()
@@ -46,7 +46,7 @@ pub(super) fn serve(
             )
     };
     let server = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(1).bind(listen);
-    let server = server.with_context(|| format!("worker.listen: {listen}"))?.run();
+    let server = server.with_context(|| format!("{name}: {listen}"))?.run();
     let handle = server.handle();
     tokio::spawn(async move {
         stop.cancelled().await;
@@ -55,32 +55,36 @@ pub(super) fn serve(
     Ok(tokio::spawn(server))
 }
 
-struct HealthState {
-    queue: Queue,
-    store: StoreHealth,
-    directory: Arc<Directory>,
+/// What a process needs to be ready.
+pub(super) struct HealthState {
+    pub(super) store: StoreHealth,
+    /// Of a worker: the queue, and the directory, which knows the clock of the database.
+    pub(super) intake: Option<(Queue, Arc<Directory>)>,
 }
 
 /// Answers immediately, from the result of the last check.
 async fn ready(health: web::Data<HealthState>) -> HttpResponse {
     let (mut reasons, mut degraded) = (Vec::new(), Vec::new());
-    if let QueueStatus::NotReady { reason } = health.queue.status() {
-        reasons.push(ReadinessReason::new("queue", &reason));
-    }
     if let Some(reason) = health.store.problem() {
         reasons.push(ReadinessReason::new("store", reason));
     }
-    let clock = || ReadinessReason::new("clock", ClockSkew::REASON);
-    match health.directory.clock_skew() {
-        ClockSkew::Small => {}
-        ClockSkew::Large => degraded.push(clock()),
-        ClockSkew::TooLarge => reasons.push(clock()),
+    let mut depth = None;
+    if let Some((queue, directory)) = &health.intake {
+        if let QueueStatus::NotReady { reason } = queue.status() {
+            reasons.push(ReadinessReason::new("queue", &reason));
+        }
+        let clock = || ReadinessReason::new("clock", ClockSkew::REASON);
+        match directory.clock_skew() {
+            ClockSkew::Small => {}
+            ClockSkew::Large => degraded.push(clock()),
+            ClockSkew::TooLarge => reasons.push(clock()),
+        }
+        depth = queue.last_depth();
     }
-    let queue = health.queue.last_depth();
     if reasons.is_empty() {
-        HttpResponse::Ok().json(json!({ "status": "ready", "degraded": degraded, "queue": queue }))
+        HttpResponse::Ok().json(json!({ "status": "ready", "degraded": degraded, "queue": depth }))
     } else {
-        let body = json!({ "status": "not_ready", "reasons": reasons, "queue": queue });
+        let body = json!({ "status": "not_ready", "reasons": reasons, "queue": depth });
         HttpResponse::ServiceUnavailable().json(body)
     }
 }

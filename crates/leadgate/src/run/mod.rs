@@ -1,7 +1,8 @@
-//! Runs the three programs, which are built from the same components.
+//! Runs the four programs, which are built from the same components.
 
 mod all_in_one;
 mod components;
+mod dispatcher;
 mod first_start;
 mod gateway;
 mod health;
@@ -10,6 +11,7 @@ mod worker;
 
 pub(crate) use all_in_one::all_in_one;
 pub(crate) use components::geolocation;
+pub(crate) use dispatcher::dispatcher;
 pub(crate) use gateway::gateway;
 pub(crate) use worker::worker;
 

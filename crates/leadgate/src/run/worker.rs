@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use leadgate_queue::Role;
 
+use super::health::HealthState;
 use super::store_health::StoreHealth;
 use super::{components, health};
 use crate::config::Config;
@@ -21,12 +22,11 @@ pub(crate) async fn worker(config: Config) -> anyhow::Result<()> {
     components::poll_queue_depth(&queue, &stop);
     let store = ports::worker_store(&config)?;
     let directory = components::directory(&store, &queue);
-    let health_directory = Arc::clone(&directory);
-    let listen = &config.worker.listen;
     let health_store = ports::health_store(&config)?;
     let store_health = StoreHealth::watch(health_store.clone(), stop.clone());
-    let health =
-        health::serve(listen, queue.clone(), store_health, health_directory, render_metrics, stop.clone())?;
+    let state = HealthState { store: store_health, intake: Some((queue.clone(), Arc::clone(&directory))) };
+    let listen = ("worker.listen", config.worker.listen.as_str());
+    let health = health::serve(listen, state, render_metrics, stop.clone())?;
     if let Some(match_key) = components::match_key(&health_store, &stop).await? {
         let worker = components::worker(&config, geolocation, &queue, directory, &store, match_key, &stop);
         tracing::info!(worker.concurrency = config.worker.concurrency, "worker started");

@@ -99,7 +99,7 @@ async fn expired_data_is_erased() {
     let settings = world.cli(&set).await;
     assert_eq!(
         settings,
-        json!({ "submissions": "1s", "leads": "3years", "quarantine": "ever", "audit": "ever" })
+        json!({ "submissions": "1s", "leads": "3years", "quarantine": "ever", "audit": "ever", "events": "30d" })
     );
     let settings = world.cli(&["retention", "set", "--organization", "acme", "--leads", "ever"]).await;
     assert_eq!(settings, world.cli(&["retention", "show", "--organization", "acme"]).await);
@@ -109,7 +109,7 @@ async fn expired_data_is_erased() {
         (swept["submissions"] != 0).then_some(swept)
     })
     .await;
-    assert_eq!(swept, json!({ "submissions": 1, "leads": 0, "quarantined": 0, "audited": 0 }));
+    assert_eq!(swept, json!({ "submissions": 1, "leads": 0, "quarantined": 0, "audited": 0, "events": 0 }));
     let (_, submission) = world.get(&format!("/v1/submissions/{id}")).await;
     assert!(submission["erased_at"].is_string() && submission.get("fields").is_none(), "{submission}");
     let (_, lead) = world.get(&format!("/v1/leads/{id}")).await;

@@ -39,4 +39,5 @@ mod suppression;
 mod systems;
 mod tour;
 mod usage_errors;
+mod webhooks;
 mod world;

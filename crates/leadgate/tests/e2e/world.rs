@@ -17,6 +17,7 @@ use serde_json::Value;
 const LEADGATE: &str = env!("CARGO_BIN_EXE_leadgate");
 const GATEWAY: &str = env!("CARGO_BIN_EXE_leadgate-gateway");
 const WORKER: &str = env!("CARGO_BIN_EXE_leadgate-worker");
+const DISPATCHER: &str = env!("CARGO_BIN_EXE_leadgate-dispatcher");
 
 /// How long a test waits for something that normally takes a moment.
 pub const TIMEOUT: Duration = Duration::from_secs(180);
@@ -185,6 +186,11 @@ impl World {
     pub async fn start_worker(&mut self) {
         let name = format!("{}-worker", self.name);
         self.workers.push(spawn(&name, WORKER, &[], &self.environment));
+    }
+
+    /// Starts a dispatcher. The embedded shape has one.
+    pub fn start_dispatcher(&self) -> TestProcess {
+        spawn(&format!("{}-dispatcher", self.name), DISPATCHER, &[], &self.environment)
     }
 
     /// Programs that are started after this call connect to the database through the proxy.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::ErasureCounts;
 use crate::connection::{StoreConnection, query};
 use crate::error::TransactionError;
+use crate::events;
 
 /// Why something is erased.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
@@ -93,6 +94,7 @@ fn redact_outcomes(
         if !changed.is_empty() {
             let changed: Vec<_> = changed.into_iter().collect();
             query!(session, erasure::add_leads_to_rebuild(organization, &changed, now))?;
+            events::empty(session, organization, &changed)?;
         }
     }
     let traces = outcomes.into_iter().flat_map(|(submission, rows)| {

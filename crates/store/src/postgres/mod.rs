@@ -47,6 +47,7 @@ pub(crate) mod claims;
 mod connect;
 pub(crate) mod consents;
 pub(crate) mod contacts;
+pub(crate) mod deliveries;
 pub(crate) mod erasure;
 mod error_class;
 mod insert;
@@ -71,7 +72,8 @@ pub(crate) use error_class::classify;
 pub(crate) use statement::FailedStatement;
 
 pub(crate) use queries::{
-    crash_attempts, keys, lead_pages, mappings, organizations, scorings, sources, sweeps, tags,
+    crash_attempts, endpoints, events, keys, lead_pages, mappings, organizations, scorings, sources, sweeps,
+    tags,
 };
 
 /// The database for which `queries` is compiled here.

@@ -261,6 +261,7 @@ diesel::table! {
         leads_seconds -> Nullable<BigInt>,
         quarantine_seconds -> Nullable<BigInt>,
         audit_seconds -> Nullable<BigInt>,
+        events_seconds -> Nullable<BigInt>,
         submissions_swept_to -> Nullable<Uuid>,
         last_full_sweep_at -> Nullable<Timestamptz>,
         leads_swept_to -> Nullable<Uuid>,
@@ -272,6 +273,64 @@ diesel::table! {
         organization -> Uuid,
         lead -> Uuid,
         since -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    endpoints (id) {
+        id -> Uuid,
+        organization -> Uuid,
+        revision -> Integer,
+        settings -> Text,
+        sealed -> Text,
+        created_at -> Timestamptz,
+        deleted_at -> Nullable<Timestamptz>,
+        state -> Text,
+        state_since -> Timestamptz,
+        failures -> Integer,
+        failing_since -> Nullable<Timestamptz>,
+        paused_until -> Nullable<Timestamptz>,
+        lease_number -> BigInt,
+        lease_until -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    events (organization, id) {
+        organization -> Uuid,
+        id -> Uuid,
+        kind -> Text,
+        lead -> Nullable<Uuid>,
+        submission -> Nullable<Uuid>,
+        at -> Timestamptz,
+        lead_document -> Nullable<Text>,
+        detail -> Text,
+    }
+}
+
+diesel::table! {
+    deliveries (organization, endpoint, event) {
+        organization -> Uuid,
+        endpoint -> Uuid,
+        event -> Uuid,
+        state -> Text,
+        attempts -> Integer,
+        next_attempt_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    attempts (organization, id) {
+        organization -> Uuid,
+        id -> Uuid,
+        endpoint -> Uuid,
+        event -> Uuid,
+        number -> Integer,
+        at -> Timestamptz,
+        duration_micros -> BigInt,
+        result -> Text,
+        status -> Nullable<Integer>,
+        response -> Nullable<Text>,
     }
 }
 
@@ -307,5 +366,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     sweeps,
     retention,
     leads_to_rebuild,
+    endpoints,
+    events,
+    deliveries,
+    attempts,
     audit,
 );

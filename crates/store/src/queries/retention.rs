@@ -7,7 +7,7 @@ use diesel::upsert::excluded;
 use leadgate_domain::{LeadId, OrganizationId, Retention, SubmissionId, Timestamp};
 use uuid::Uuid;
 
-use super::schema::{audit, leads, quarantine, retention, submissions};
+use super::schema::{attempts, audit, deliveries, events, leads, quarantine, retention, submissions};
 use super::{Connection, Database};
 use crate::quarantine_entries::QuarantineState;
 use crate::retention::{OldQuarantineEntry, OrganizationRetention, SubmissionSweepProgress, UuidRangePage};
@@ -21,6 +21,7 @@ struct RetentionRow {
     leads_seconds: Option<i64>,
     quarantine_seconds: Option<i64>,
     audit_seconds: Option<i64>,
+    events_seconds: Option<i64>,
     submissions_swept_to: Option<Id>,
     last_full_sweep_at: Option<Time>,
     leads_swept_to: Option<Id>,
@@ -36,6 +37,7 @@ impl From<RetentionRow> for OrganizationRetention {
                 leads: age(row.leads_seconds),
                 quarantine: age(row.quarantine_seconds),
                 audit: age(row.audit_seconds),
+                events: age(row.events_seconds),
             },
             submissions_swept_to: row.submissions_swept_to.map(Uuid::from),
             last_full_sweep_at: row.last_full_sweep_at.map(|at| at.0),
@@ -56,6 +58,7 @@ pub(crate) fn set_retention(
         retention::leads_seconds.eq(seconds(ages.leads)),
         retention::quarantine_seconds.eq(seconds(ages.quarantine)),
         retention::audit_seconds.eq(seconds(ages.audit)),
+        retention::events_seconds.eq(seconds(ages.events)),
     );
     diesel::insert_into(retention::table)
         .values(row)
@@ -66,6 +69,7 @@ pub(crate) fn set_retention(
             retention::leads_seconds.eq(excluded(retention::leads_seconds)),
             retention::quarantine_seconds.eq(excluded(retention::quarantine_seconds)),
             retention::audit_seconds.eq(excluded(retention::audit_seconds)),
+            retention::events_seconds.eq(excluded(retention::events_seconds)),
         ))
         .execute(connection)
         .map(drop)
@@ -162,15 +166,51 @@ pub(crate) fn entries_between(
     Ok(rows.into_iter().map(read).collect())
 }
 
+/// Deletes the oldest rows of a page, by a column with an id that is ordered by time. Returns how many.
+macro_rules! delete_between {
+    ($connection:expr, $page:expr, $table:ident::$column:ident) => {{
+        let page: UuidRangePage = $page;
+        let old: Vec<Id> = $table::table
+            .filter($table::organization.eq(Id::from(page.organization)))
+            .filter($table::$column.gt(Id(page.id)).and($table::$column.lt(Id(page.before))))
+            .order($table::$column)
+            .limit(page.most.into())
+            .select($table::$column)
+            .load($connection)?;
+        let old = $table::table.filter(among!($table::$column, page.organization, old.into_iter()));
+        diesel::delete(old).execute($connection)
+    }};
+}
+
 /// Deletes the oldest entries of the audit log. Returns how many.
 pub(crate) fn delete_audit_between(connection: &mut Connection, page: UuidRangePage) -> QueryResult<usize> {
-    let old: Vec<Id> = audit::table
-        .filter(audit::organization.eq(Id::from(page.organization)))
-        .filter(audit::id.gt(Id(page.id)).and(audit::id.lt(Id(page.before))))
-        .order(audit::id)
-        .limit(page.most.into())
-        .select(audit::id)
-        .load(connection)?;
-    let old = audit::table.filter(among!(audit::id, page.organization, old.into_iter()));
-    diesel::delete(old).execute(connection)
+    delete_between!(connection, page, audit::id)
+}
+
+pub(crate) fn delete_events_between(connection: &mut Connection, page: UuidRangePage) -> QueryResult<usize> {
+    delete_between!(connection, page, events::id)
+}
+
+/// Deletes deliveries of the oldest events.
+pub(crate) fn delete_deliveries_between(
+    connection: &mut Connection,
+    page: UuidRangePage,
+) -> QueryResult<usize> {
+    delete_between!(connection, page, deliveries::event)
+}
+
+pub(crate) fn delete_attempts_between(
+    connection: &mut Connection,
+    page: UuidRangePage,
+) -> QueryResult<usize> {
+    delete_between!(connection, page, attempts::id)
+}
+
+/// The default settings, if the organization has none.
+pub(crate) fn ensure_retention(connection: &mut Connection, organization: OrganizationId) -> QueryResult<()> {
+    let Retention { events, .. } = Retention::default();
+    let seconds = events.map(|age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    let row = (retention::organization.eq(Id::from(organization)), retention::events_seconds.eq(seconds));
+    let inserting = diesel::insert_into(retention::table).values(row).on_conflict_do_nothing();
+    inserting.execute(connection).map(drop)
 }

@@ -40,6 +40,7 @@ pub(crate) mod claims;
 mod connect;
 pub(crate) mod consents;
 pub(crate) mod contacts;
+pub(crate) mod deliveries;
 pub(crate) mod erasure;
 mod error_class;
 pub(crate) mod installation;
@@ -63,7 +64,8 @@ pub(crate) use connect::{SqliteAddress, empty_log, integrity_check};
 pub(crate) use error_class::classify;
 
 pub(crate) use queries::{
-    crash_attempts, keys, lead_pages, mappings, organizations, scorings, sources, sweeps, tags,
+    crash_attempts, endpoints, events, keys, lead_pages, mappings, organizations, scorings, sources, sweeps,
+    tags,
 };
 
 /// The database for which `queries` is compiled here.

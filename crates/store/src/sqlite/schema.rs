@@ -262,6 +262,7 @@ diesel::table! {
         leads_seconds -> Nullable<BigInt>,
         quarantine_seconds -> Nullable<BigInt>,
         audit_seconds -> Nullable<BigInt>,
+        events_seconds -> Nullable<BigInt>,
         submissions_swept_to -> Nullable<Binary>,
         last_full_sweep_at -> Nullable<BigInt>,
         leads_swept_to -> Nullable<Binary>,
@@ -273,6 +274,64 @@ diesel::table! {
         organization -> Binary,
         lead -> Binary,
         since -> BigInt,
+    }
+}
+
+diesel::table! {
+    endpoints (id) {
+        id -> Binary,
+        organization -> Binary,
+        revision -> Integer,
+        settings -> Text,
+        sealed -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        state -> Text,
+        state_since -> BigInt,
+        failures -> Integer,
+        failing_since -> Nullable<BigInt>,
+        paused_until -> Nullable<BigInt>,
+        lease_number -> BigInt,
+        lease_until -> BigInt,
+    }
+}
+
+diesel::table! {
+    events (organization, id) {
+        organization -> Binary,
+        id -> Binary,
+        kind -> Text,
+        lead -> Nullable<Binary>,
+        submission -> Nullable<Binary>,
+        at -> BigInt,
+        lead_document -> Nullable<Text>,
+        detail -> Text,
+    }
+}
+
+diesel::table! {
+    deliveries (organization, endpoint, event) {
+        organization -> Binary,
+        endpoint -> Binary,
+        event -> Binary,
+        state -> Text,
+        attempts -> Integer,
+        next_attempt_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    attempts (organization, id) {
+        organization -> Binary,
+        id -> Binary,
+        endpoint -> Binary,
+        event -> Binary,
+        number -> Integer,
+        at -> BigInt,
+        duration_micros -> BigInt,
+        result -> Text,
+        status -> Nullable<Integer>,
+        response -> Nullable<Text>,
     }
 }
 
@@ -308,5 +367,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     sweeps,
     retention,
     leads_to_rebuild,
+    endpoints,
+    events,
+    deliveries,
+    attempts,
     audit,
 );

@@ -15,6 +15,7 @@ pub struct RetentionResponse {
     pub leads: String,
     pub quarantine: String,
     pub audit: String,
+    pub events: String,
 }
 
 pub fn retention_response(retention: Retention) -> RetentionResponse {
@@ -23,6 +24,7 @@ pub fn retention_response(retention: Retention) -> RetentionResponse {
         leads: format_age(retention.leads),
         quarantine: format_age(retention.quarantine),
         audit: format_age(retention.audit),
+        events: format_age(retention.events),
     }
 }
 

@@ -1,0 +1,197 @@
+//! One attempt: a request to the URL of an endpoint.
+
+use std::error::Error;
+use std::time::Duration;
+
+use leadgate_dialect::{OutboundRequest, outbound_request};
+use leadgate_domain::{Attempt, AttemptId, AttemptResult, Timestamp};
+use leadgate_store::{DueDelivery, FinishedAttempt, LeasedEndpoint};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout};
+
+use crate::address_guard::{AddressGuard, AddressRefused, UnknownHost};
+
+/// Time limit of the rest of the response, which is only stored.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes of a response that are stored.
+const STORED_RESPONSE: usize = 4 * 1024;
+
+/// Bytes of a response that are read, so that its connection can be used again. A longer response costs a new
+/// connection.
+const READ_RESPONSE: usize = 64 * 1024;
+
+/// Opens connections only where the guard allows it. Follows no redirect, and uses no proxy.
+#[derive(Clone)]
+pub(crate) struct WebhookClient {
+    client: Client,
+    guard: AddressGuard,
+    /// Time limit of an attempt, from the look-up of the host to the status of the response.
+    timeout: Duration,
+}
+
+/// What became of a request.
+struct Outcome {
+    result: AttemptResult,
+    status: Option<u16>,
+    retry_after: Option<Duration>,
+    response: Option<String>,
+}
+
+impl Outcome {
+    /// There was no response.
+    fn none(result: AttemptResult) -> Self {
+        Self { result, status: None, retry_after: None, response: None }
+    }
+}
+
+impl WebhookClient {
+    /// # Errors
+    /// When TLS cannot be initialized.
+    pub(crate) fn new(guard: AddressGuard, timeout: Duration) -> reqwest::Result<Self> {
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .dns_resolver(guard.clone())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_max_idle_per_host(100)
+            .tcp_nodelay(true)
+            .build()?;
+        Ok(Self { client, guard, timeout })
+    }
+
+    /// Sends an event to an endpoint.
+    pub(crate) async fn attempt(&self, leased: &LeasedEndpoint, due: &DueDelivery) -> FinishedAttempt {
+        let (at, started) = (Timestamp::now(), Instant::now());
+        let outcome = self.send(leased, due, at).await;
+        let duration = started.elapsed();
+        let form = leased.endpoint.settings.form.as_str();
+        metrics::counter!("leadgate_delivery_attempts_total", "form" => form, "result" => outcome.result.as_str())
+            .increment(1);
+        metrics::histogram!("leadgate_delivery_attempt_seconds", "form" => form).record(duration);
+        FinishedAttempt {
+            attempt: Attempt {
+                id: AttemptId::generate(),
+                organization: due.event.organization,
+                endpoint: leased.endpoint.id,
+                event: due.event.id,
+                number: due.attempts.saturating_add(1),
+                at,
+                duration,
+                result: outcome.result,
+                status: outcome.status,
+                response: outcome.response,
+            },
+            retry_after: outcome.retry_after,
+            random: rand::random(),
+        }
+    }
+
+    async fn send(&self, leased: &LeasedEndpoint, due: &DueDelivery, now: Timestamp) -> Outcome {
+        let settings = &leased.endpoint.settings;
+        let url = settings.url.as_url();
+        if self.guard.check_literal(url).is_err() {
+            return Outcome::none(AttemptResult::AddressRefused);
+        }
+        let Ok(request) = outbound_request(&due.event, settings.form, &leased.secrets, now) else {
+            return Outcome::none(AttemptResult::NotSent);
+        };
+        let headers = headers(leased, &request);
+        let sent = self.client.post(url.clone()).headers(headers).body(request.body).send();
+        match timeout(self.timeout, sent).await {
+            Err(_) => Outcome::none(AttemptResult::TimedOut),
+            Ok(Err(error)) => Outcome::none(classify(&error)),
+            Ok(Ok(response)) => read(response).await,
+        }
+    }
+}
+
+/// The headers of the form, and over them those of the endpoint.
+fn headers(leased: &LeasedEndpoint, request: &OutboundRequest) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let own = leased.secrets.headers().iter().map(|(name, value)| (name.as_str(), value.expose_secret()));
+    let form = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    for (name, value) in form.chain(own) {
+        if let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+async fn read(mut response: Response) -> Outcome {
+    let status = response.status().as_u16();
+    let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after = wait.and_then(|text| retry_after(text, Timestamp::now()));
+    let result = AttemptResult::of_status(status, response.headers().contains_key(RETRY_AFTER));
+    let mut body = Vec::new();
+    let reading = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= READ_RESPONSE {
+                break;
+            }
+        }
+    };
+    // What the receiver says after its status does not change the result.
+    _ = timeout(BODY_TIMEOUT, reading).await;
+    body.truncate(STORED_RESPONSE);
+    // PostgreSQL stores no NUL.
+    let text = String::from_utf8_lossy(&body).replace('\0', "\u{fffd}");
+    Outcome {
+        result,
+        status: Some(status),
+        retry_after,
+        response: Some(text).filter(|text| !text.is_empty() && result != AttemptResult::Delivered),
+    }
+}
+
+/// The value of `Retry-After`: a number of seconds, or a time (RFC 9110, section 10.2.3).
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Timestamp::from_microseconds(at.as_microsecond()).since(now))
+}
+
+/// What went wrong before a response.
+fn classify(error: &reqwest::Error) -> AttemptResult {
+    let causes = || std::iter::successors(error.source(), |error: &&(dyn Error + 'static)| (*error).source());
+    if causes().any(|cause| cause.is::<AddressRefused>()) {
+        AttemptResult::AddressRefused
+    } else if causes().any(|cause| cause.is::<UnknownHost>()) {
+        AttemptResult::UnknownHost
+    } else if causes().any(|cause| cause.is::<native_tls::Error>()) {
+        AttemptResult::TlsFailed
+    } else if error.is_timeout() {
+        AttemptResult::TimedOut
+    } else if error.is_connect() {
+        AttemptResult::ConnectFailed
+    } else {
+        AttemptResult::ConnectionLost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_a_number_of_seconds_or_a_time() {
+        let now = Timestamp::parse("1994-11-06T08:49:00Z").unwrap();
+        let read = |text| retry_after(text, now).map(|wait| wait.as_secs());
+        assert_eq!(read(" 120 "), Some(120));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(37));
+        assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
+        for text in ["", "soon", "-1", "1.5"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+mod address_guard;
+mod attempt_pace;
+mod client;
+mod dispatcher;
+mod drain;
+
+pub use address_guard::AddressGuard;
+pub use dispatcher::{Dispatcher, DispatcherConfig};

@@ -1,0 +1,151 @@
+//! `/v1/endpoints`: where the organization wants its events sent.
+
+use actix_web::web;
+use leadgate_dialect::native::{self, EndpointResponse};
+use leadgate_domain::{AuditAction, Endpoint, EndpointId, EventId};
+use leadgate_operations::endpoints::{self as operations, EndpointInput, EndpointWithSecret};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+
+use crate::authorized_request::{AdminAccess, AuthorizedRequest};
+use crate::refusal::Refusal;
+use crate::route_response::{JsonResponse, ListResponse};
+use crate::store_timeout::run_operation;
+
+type EndpointRequest = AuthorizedRequest<AdminAccess, EndpointId>;
+
+pub(crate) async fn list(
+    call: &mut AuthorizedRequest<AdminAccess>,
+) -> Result<JsonResponse<ListResponse<EndpointResponse<'static>>>, Refusal> {
+    let store = call.store();
+    let listing = operations::list(&store, call.organization(), call.log());
+    let all = run_operation(&call.state, listing).await?;
+    let owner = call.organization_name();
+    let data = all.iter().map(|endpoint| native::endpoint_response(endpoint, &owner, None)).collect();
+    Ok(JsonResponse::ok(&ListResponse { data, next: None }))
+}
+
+/// Creates an endpoint. Its signing secret is shown only in this response.
+pub(crate) async fn create(
+    call: &mut AuthorizedRequest<AdminAccess>,
+    web::Json(input): web::Json<EndpointInput>,
+) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
+    let store = call.store();
+    let creating = operations::create(&store, call.organization(), input);
+    let EndpointWithSecret { endpoint, secret } = run_operation(&call.state, creating).await?;
+    let (owner, secret) = (call.organization_name(), secret.expose_secret());
+    Ok(JsonResponse::created(&native::endpoint_response(&endpoint, &owner, Some(secret))))
+}
+
+/// Shows an endpoint, and the number of its deliveries in each state.
+pub(crate) async fn show(
+    call: &mut EndpointRequest,
+) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
+    let store = call.store();
+    let showing = operations::show(&store, call.organization(), call.id, call.log());
+    let shown = run_operation(&call.state, showing).await;
+    let (endpoint, counts) =
+        shown.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::EndpointRead))?;
+    let owner = call.organization_name();
+    Ok(JsonResponse::ok(&native::endpoint_response(&endpoint, &owner, None).with_deliveries(counts)))
+}
+
+/// Changes the given settings of an endpoint. Absent ones keep their values.
+pub(crate) async fn update(
+    call: &mut EndpointRequest,
+    web::Json(input): web::Json<EndpointInput>,
+) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
+    let store = call.store();
+    let updating = operations::update(&store, call.organization(), call.id, input);
+    let updated = run_operation(&call.state, updating).await;
+    changed(call, updated, AuditAction::EndpointUpdated)
+}
+
+/// Creates a new signing secret, which is shown only in this response. The previous one also signs for a day.
+pub(crate) async fn rotate_secret(
+    call: &mut EndpointRequest,
+) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
+    let store = call.store();
+    let rotating = operations::rotate_secret(&store, call.organization(), call.id);
+    let rotated = run_operation(&call.state, rotating).await;
+    let EndpointWithSecret { endpoint, secret } = rotated
+        .map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::EndpointSecretRotated))?;
+    let owner = call.organization_name();
+    Ok(JsonResponse::ok(&native::endpoint_response(&endpoint, &owner, Some(secret.expose_secret()))))
+}
+
+pub(crate) async fn enable(
+    call: &mut EndpointRequest,
+) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
+    let store = call.store();
+    let enabled = run_operation(&call.state, operations::enable(&store, call.organization(), call.id)).await;
+    changed(call, enabled, AuditAction::EndpointEnabled)
+}
+
+pub(crate) async fn disable(
+    call: &mut EndpointRequest,
+) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
+    let store = call.store();
+    let disabled =
+        run_operation(&call.state, operations::disable(&store, call.organization(), call.id)).await;
+    changed(call, disabled, AuditAction::EndpointDisabled)
+}
+
+/// Deletes an endpoint. What it has not received is not sent.
+pub(crate) async fn delete(
+    call: &mut EndpointRequest,
+) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
+    let store = call.store();
+    let deleted = run_operation(&call.state, operations::delete(&store, call.organization(), call.id)).await;
+    changed(call, deleted, AuditAction::EndpointDeleted)
+}
+
+#[derive(Serialize)]
+pub(crate) struct TestResponse {
+    event: EventId,
+}
+
+/// Sends a test event.
+pub(crate) async fn test(call: &mut EndpointRequest) -> Result<JsonResponse<TestResponse>, Refusal> {
+    let store = call.store();
+    let testing = operations::test(&store, call.organization(), call.id);
+    let event = run_operation(&call.state, testing).await;
+    let event = event.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::EndpointTested))?;
+    Ok(JsonResponse::accepted(&TestResponse { event }))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ReplayRequest {
+    event: Option<EventId>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ReplayResponse {
+    /// How many deliveries are attempted again.
+    deliveries: usize,
+}
+
+/// Attempts exhausted deliveries again: that of one event, or all.
+pub(crate) async fn replay(
+    call: &mut EndpointRequest,
+    request: Option<web::Json<ReplayRequest>>,
+) -> Result<JsonResponse<ReplayResponse>, Refusal> {
+    let ReplayRequest { event } = request.map(web::Json::into_inner).unwrap_or_default();
+    let store = call.store();
+    let replaying = operations::replay(&store, call.organization(), call.id, event);
+    let deliveries = run_operation(&call.state, replaying).await;
+    let deliveries = deliveries
+        .map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::DeliveriesReplayed))?;
+    Ok(JsonResponse::ok(&ReplayResponse { deliveries }))
+}
+
+fn changed(
+    call: &EndpointRequest,
+    endpoint: Result<Endpoint, Refusal>,
+    action: AuditAction,
+) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
+    let endpoint = endpoint.map_err(|refusal| call.audit_refusal(refusal, call.id, action))?;
+    let owner = call.organization_name();
+    Ok(JsonResponse::ok(&native::endpoint_response(&endpoint, &owner, None)))
+}

@@ -1,0 +1,5 @@
+//! The program `leadgate-dispatcher`.
+
+fn main() -> std::process::ExitCode {
+    leadgate::programs::dispatcher()
+}

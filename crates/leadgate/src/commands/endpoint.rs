@@ -1,0 +1,244 @@
+//! The command `leadgate endpoint`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use leadgate_dialect::native;
+use leadgate_domain::{
+    DeliveryCounts, Endpoint, EndpointId, EventId, EventType, Organization, PayloadForm, Rate, WebUrl,
+};
+use leadgate_operations::endpoints::{self, EndpointInput, EndpointWithSecret};
+use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value, json};
+
+use super::{Output, OwnerArguments, UsageError, open_store, organization, with_hint};
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(crate) enum EndpointCommand {
+    /// Create an endpoint, and print its signing secret, which is shown only now
+    Create {
+        #[command(flatten)]
+        owner: OwnerArguments,
+        /// URL to which events are posted
+        #[arg(long, value_name = "URL")]
+        url: WebUrl,
+        /// Types of events, such as lead.created,lead.eligible
+        #[arg(long, value_name = "TYPES", value_delimiter = ',', required = true)]
+        events: Vec<EventType>,
+        #[command(flatten)]
+        settings: EndpointSettingArguments,
+    },
+    /// Change settings of an endpoint; what is not given stays as it is
+    Update {
+        /// Id of the endpoint, as `endpoint list` prints it
+        id: EndpointId,
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// URL to which events are posted
+        #[arg(long, value_name = "URL")]
+        url: Option<WebUrl>,
+        /// Types of events, such as lead.created,lead.eligible
+        #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+        events: Option<Vec<EventType>>,
+        #[command(flatten)]
+        settings: EndpointSettingArguments,
+    },
+    /// List the endpoints of an organization
+    List {
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+    },
+    /// Print an endpoint, and how many events it has not received
+    Show(EndpointArguments),
+    /// Create a new signing secret, and print it; the previous one also signs for a day
+    RotateSecret(EndpointArguments),
+    /// Send an event of the type `test`
+    Test(EndpointArguments),
+    /// Send nothing until the endpoint is enabled; its events are kept
+    Disable(EndpointArguments),
+    /// Enable an endpoint that was disabled or suspended
+    Enable(EndpointArguments),
+    /// Delete an endpoint; what it has not received is not sent
+    Delete(EndpointArguments),
+    /// Attempt exhausted deliveries again
+    Replay {
+        #[command(flatten)]
+        endpoint: EndpointArguments,
+        /// Only this event, as `delivery list` prints it
+        #[arg(long, value_name = "ID")]
+        event: Option<EventId>,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct EndpointArguments {
+    /// Id of the endpoint, as `endpoint list` prints it
+    id: EndpointId,
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+}
+
+#[derive(Args)]
+pub(crate) struct EndpointSettingArguments {
+    /// Display name of the endpoint
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Form of the payload: standard, flat, abc_sales [default: standard]
+    #[arg(long, value_name = "FORM")]
+    form: Option<PayloadForm>,
+    /// Which leads, as JSON: {"eligibility","sources","tags","temperature","min_score","when"}
+    #[arg(long, value_name = "JSON", value_parser = json_object)]
+    filter: Option<Value>,
+    /// Maximum rate of requests, such as 600/min
+    #[arg(long, value_name = "N/min")]
+    rate: Option<Rate>,
+    /// Maximum number of concurrent requests [default: 10]
+    #[arg(long, value_name = "COUNT")]
+    concurrency: Option<u16>,
+    /// Delays before the attempts, such as 0s,5s,1m
+    #[arg(long, value_name = "DELAYS", value_delimiter = ',')]
+    retry: Option<Vec<String>>,
+    /// Comment for people
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// File with headers for all requests, as a JSON object of names and values; it replaces all headers
+    #[arg(long, value_name = "FILE")]
+    headers: Option<PathBuf>,
+}
+
+fn json_object(text: &str) -> Result<Value, String> {
+    match serde_json::from_str(text) {
+        Ok(object @ Value::Object(_)) => Ok(object),
+        Ok(_) => Err("expected a JSON object".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl EndpointSettingArguments {
+    fn read(self, url: Option<WebUrl>, events: Option<Vec<EventType>>) -> anyhow::Result<EndpointInput> {
+        let headers = match &self.headers {
+            None => None,
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("reading the headers {}", file.display()))?;
+                let headers = json_object(&text)
+                    .map_err(|error| UsageError::invalid_arguments(format!("{}: {error}", file.display())))?;
+                Some(headers)
+            }
+        };
+        let members = [
+            ("name", self.name.map(Value::from)),
+            ("url", url.map(|url| json!(url))),
+            ("events", events.map(|events| json!(events))),
+            ("form", self.form.map(|form| json!(form))),
+            ("filter", self.filter),
+            ("rate", self.rate.map(|rate| json!(rate))),
+            ("concurrency", self.concurrency.map(Value::from)),
+            ("retry", self.retry.map(Value::from)),
+            ("note", self.note.map(Value::from)),
+            ("headers", headers),
+        ];
+        let given = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Ok(given.collect::<Map<_, _>>().into())
+    }
+}
+
+pub(crate) async fn run(command: EndpointCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let store = open_store(config).await?;
+    let find = async |arguments: &EndpointArguments| organization(&store, &arguments.organization).await;
+    match command {
+        EndpointCommand::Create { owner, url, events, settings } => {
+            let input = settings.read(Some(url), Some(events))?;
+            // Checked first, so that an invalid setting creates no organization.
+            input.check()?;
+            let owner = owner.find_or_create(&store).await?;
+            let created = endpoints::create(&store, owner.id, input).await.map_err(with_hint(&owner))?;
+            print_with_secret(&created, &owner, output);
+        }
+        EndpointCommand::Update { id, organization: name, url, events, settings } => {
+            let (owner, input) = (organization(&store, &name).await?, settings.read(url, events)?);
+            let updated = endpoints::update(&store, owner.id, id, input).await;
+            print(&updated.map_err(with_hint(&owner))?, &owner, None, output);
+        }
+        EndpointCommand::List { organization: name } => {
+            let owner = organization(&store, &name).await?;
+            list(&endpoints::list(&store, owner.id, &store).await?, &owner, output);
+        }
+        EndpointCommand::Show(arguments) => {
+            let owner = find(&arguments).await?;
+            let shown = endpoints::show(&store, owner.id, arguments.id, &store).await;
+            let (endpoint, counts) = shown.map_err(with_hint(&owner))?;
+            print(&endpoint, &owner, Some(counts), output);
+        }
+        EndpointCommand::RotateSecret(arguments) => {
+            let owner = find(&arguments).await?;
+            let rotated = endpoints::rotate_secret(&store, owner.id, arguments.id).await;
+            print_with_secret(&rotated.map_err(with_hint(&owner))?, &owner, output);
+        }
+        EndpointCommand::Test(arguments) => {
+            let owner = find(&arguments).await?;
+            let event = endpoints::test(&store, owner.id, arguments.id).await.map_err(with_hint(&owner))?;
+            output.print(&json!({ "event": event }), |line| {
+                line(&format!(
+                    "the event {event} will be sent; `leadgate delivery attempts` shows its attempts"
+                ));
+            });
+        }
+        EndpointCommand::Disable(arguments) => {
+            let owner = find(&arguments).await?;
+            let disabled = endpoints::disable(&store, owner.id, arguments.id).await;
+            print(&disabled.map_err(with_hint(&owner))?, &owner, None, output);
+        }
+        EndpointCommand::Enable(arguments) => {
+            let owner = find(&arguments).await?;
+            let enabled = endpoints::enable(&store, owner.id, arguments.id).await;
+            print(&enabled.map_err(with_hint(&owner))?, &owner, None, output);
+        }
+        EndpointCommand::Delete(arguments) => {
+            let owner = find(&arguments).await?;
+            let deleted = endpoints::delete(&store, owner.id, arguments.id).await;
+            print(&deleted.map_err(with_hint(&owner))?, &owner, None, output);
+        }
+        EndpointCommand::Replay { endpoint, event } => {
+            let owner = find(&endpoint).await?;
+            let replayed = endpoints::replay(&store, owner.id, endpoint.id, event).await;
+            let deliveries = replayed.map_err(with_hint(&owner))?;
+            output.print(&json!({ "deliveries": deliveries }), |line| {
+                line(&format!("{deliveries} deliveries will be attempted again"));
+            });
+        }
+    }
+    Ok(())
+}
+
+fn list(all: &[Endpoint], owner: &Organization, output: &Output) {
+    let responses: Vec<_> =
+        all.iter().map(|endpoint| native::endpoint_response(endpoint, &owner.name, None)).collect();
+    let rows = all.iter().map(|endpoint| {
+        let settings = &endpoint.settings;
+        let state = endpoint.health.state.to_string();
+        [
+            endpoint.id.to_string(),
+            state,
+            settings.form.to_string(),
+            settings.url.to_string(),
+            settings.name.clone(),
+        ]
+    });
+    output.list("endpoints", &responses, ["id", "state", "form", "url", "name"], rows);
+}
+
+fn print_with_secret(created: &EndpointWithSecret, owner: &Organization, output: &Output) {
+    let secret = created.secret.expose_secret();
+    output.details(&native::endpoint_response(&created.endpoint, &owner.name, Some(secret)));
+}
+
+fn print(endpoint: &Endpoint, owner: &Organization, counts: Option<DeliveryCounts>, output: &Output) {
+    let response = native::endpoint_response(endpoint, &owner.name, None);
+    match counts {
+        Some(counts) => output.details(&response.with_deliveries(counts)),
+        None => output.details(&response),
+    }
+}

@@ -1,0 +1,77 @@
+//! Events, deliveries and attempts: new ones by COPY.
+
+use diesel::prelude::*;
+use leadgate_domain::{Attempt, Event, EventId, Timestamp};
+
+use super::insert::insert_rows;
+pub(crate) use super::queries::deliveries::*;
+use super::queries::events::EventRow;
+use super::schema::{attempts, deliveries, events};
+use super::statement::{Column, Statement};
+use crate::connection::InsertMode;
+use crate::dispatch::{EndpointLease, NewDelivery};
+use crate::error::TransactionError;
+
+pub(crate) fn insert_events(
+    connection: &mut PgConnection,
+    mode: InsertMode,
+    new: &[Event],
+) -> Result<(), TransactionError> {
+    let rows = new.iter().map(EventRow::new).collect::<Result<Vec<_>, _>>()?;
+    insert_rows!(
+        connection,
+        mode,
+        events(organization, id, kind, lead, submission, at, lead_document, detail),
+        rows
+    )
+}
+
+pub(crate) fn insert_deliveries(
+    connection: &mut PgConnection,
+    mode: InsertMode,
+    new: &[NewDelivery],
+) -> Result<(), TransactionError> {
+    let rows: Vec<_> = new.iter().map(DeliveryRow::from).collect();
+    insert_rows!(
+        connection,
+        mode,
+        deliveries(organization, endpoint, event, state, attempts, next_attempt_at),
+        rows
+    )
+}
+
+pub(crate) fn insert_attempts(
+    connection: &mut PgConnection,
+    mode: InsertMode,
+    new: &[Attempt],
+) -> Result<(), TransactionError> {
+    let rows: Vec<_> = new.iter().map(AttemptRow::from).collect();
+    insert_rows!(
+        connection,
+        mode,
+        attempts(organization, id, endpoint, event, number, at, duration_micros, result, status, response),
+        rows
+    )
+}
+
+/// One more failed attempt of each, and when the next one is due.
+pub(crate) fn reschedule_deliveries(
+    connection: &mut PgConnection,
+    lease: EndpointLease,
+    failed: &[(EventId, Timestamp)],
+) -> Result<(), TransactionError> {
+    const TEXT: &str = "
+        UPDATE deliveries AS d
+        SET attempts = d.attempts + 1, next_attempt_at = r.next_attempt_at
+        FROM (SELECT ($1::uuid[])[1], ($2::uuid[])[1]) AS e (organization, endpoint),
+             unnest($3::uuid[], $4::timestamptz[]) AS r (event, next_attempt_at)
+        WHERE d.organization = e.organization AND d.endpoint = e.endpoint AND d.event = r.event
+          AND d.state = 'pending'";
+    let columns = [
+        Column::one_id(lease.organization.into()),
+        Column::one_id(lease.endpoint.into()),
+        Column::ids(failed.iter().map(|(event, _)| *event)),
+        Column::times(failed.iter().map(|(_, at)| *at)),
+    ];
+    Statement::<()>::new(TEXT, columns).execute(connection).map(drop)
+}
