@@ -148,7 +148,8 @@ impl BenchInstallation {
             .map(drop)
     }
 
-    async fn cli(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+    /// Runs `leadgate` with these arguments.
+    pub(crate) async fn cli(&self, arguments: &[&str]) -> anyhow::Result<Value> {
         self.programs.cli(arguments, &self.environment).await
     }
 
@@ -183,6 +184,11 @@ impl BenchInstallation {
     pub(crate) fn load(&self, template: LeadTemplate, connections: usize, end: End) -> Load {
         let load = Load::closed_loop(&self.address, template, connections, end);
         Load { first_person: self.next_person, ..load }
+    }
+
+    /// The number of submissions that were acknowledged.
+    pub(crate) fn accepted(&self) -> usize {
+        self.ledger.expected()
     }
 
     /// Runs a load and records its responses.

@@ -9,6 +9,7 @@ mod load;
 mod machine;
 mod page;
 mod programs;
+mod receiver;
 mod scenarios;
 mod servers;
 

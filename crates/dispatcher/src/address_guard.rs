@@ -125,7 +125,7 @@ impl Resolve for AddressGuard {
         let guard = self.clone();
         Box::pin(async move {
             let permit = Arc::clone(&guard.lookups).acquire_owned().await?;
-            // A task of its own, because a look-up goes on when nobody waits for it any more.
+            // A task of its own, because a look-up goes on when its attempt has timed out.
             let looked_up = tokio::spawn(async move {
                 let found = lookup_host((name.as_str(), 0)).await;
                 drop(permit);

@@ -33,7 +33,7 @@ pub(crate) struct WebhookClient {
     timeout: Duration,
 }
 
-/// What became of a request.
+/// The result of a request.
 struct Outcome {
     result: AttemptResult,
     status: Option<u16>,

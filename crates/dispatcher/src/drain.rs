@@ -41,6 +41,15 @@ pub(crate) struct DrainContext {
     pub(crate) stop: CancellationToken,
 }
 
+/// Why no more attempts were started.
+enum StartResult {
+    NothingDue,
+    /// The window or the rate allows no more, or not all deliveries were looked at.
+    MayHaveMore,
+    /// All connections are in use.
+    NoConnection,
+}
+
 /// The deliveries of one endpoint.
 pub(crate) struct Drain {
     context: DrainContext,
@@ -75,21 +84,27 @@ impl Drain {
     /// Runs until no delivery is due. Results of attempts that cannot be recorded before the lease ends are lost:
     /// these deliveries are attempted again.
     pub(crate) async fn run(mut self) {
+        let mut after = Duration::ZERO;
         loop {
-            let has_more = match self.start_due().await {
-                Ok(has_more) => has_more,
+            let started = match self.start_due().await {
+                Ok(started) => started,
                 Err(error) => {
                     tracing::debug!("deliveries cannot be read: {error}");
-                    false
+                    StartResult::NothingDue
                 }
             };
             if self.attempts.is_empty() {
                 let wait = self.pace.wait(Instant::now());
-                if !has_more || !self.may_start() || wait > MAX_RATE_WAIT {
-                    break;
+                match started {
+                    StartResult::MayHaveMore if wait.is_zero() => continue,
+                    StartResult::MayHaveMore if wait <= MAX_RATE_WAIT => {
+                        sleep(wait).await;
+                        continue;
+                    }
+                    StartResult::NoConnection => after = POLL_INTERVAL,
+                    StartResult::MayHaveMore | StartResult::NothingDue => {}
                 }
-                sleep(wait).await;
-                continue;
+                break;
             }
             let finished = self.wait().await;
             let is_renewal_due = self.lease_end < Instant::now() + (ENDPOINT_LEASE - RENEWAL_INTERVAL);
@@ -99,7 +114,7 @@ impl Drain {
             }
         }
         // The next dispatcher does not know what was sent before: it gets the endpoint when the rate allows an attempt.
-        let after = self.pace.wait(Instant::now());
+        let after = after.max(self.pace.wait(Instant::now()));
         if let Err(error) = self.context.store.end_endpoint_lease(self.leased.lease, after).await {
             tracing::debug!("a lease ends by itself: {error}");
         }
@@ -110,27 +125,29 @@ impl Drain {
         !self.context.stop.is_cancelled() && self.leased.accepts_attempts && Instant::now() < self.turn_end
     }
 
-    /// Starts as many attempts as the limits allow. Returns whether there may be further deliveries.
-    async fn start_due(&mut self) -> Result<bool, StoreError> {
+    /// Starts as many attempts as the limits allow.
+    async fn start_due(&mut self) -> Result<StartResult, StoreError> {
         if !self.may_start() {
-            return Ok(false);
+            return Ok(StartResult::NothingDue);
         }
         let DrainContext { connections, organization_connections: own, .. } = &self.context;
-        let free = connections.available_permits().min(own.available_permits());
-        let room = self.window.saturating_sub(self.attempts.len()).min(free);
-        let room = room.min(self.pace.available(Instant::now()));
-        let limit = u32::try_from(room).unwrap_or(u32::MAX);
+        let room = self.window.saturating_sub(self.attempts.len()).min(self.pace.available(Instant::now()));
+        if room == 0 {
+            return Ok(StartResult::MayHaveMore);
+        }
+        let free = connections.available_permits().min(own.available_permits()).min(room);
+        let limit = u32::try_from(free).unwrap_or(u32::MAX);
         let permits = (
             Arc::clone(connections).try_acquire_many_owned(limit),
             Arc::clone(own).try_acquire_many_owned(limit),
         );
-        let (Ok(mut permits), Ok(mut own_permits)) = permits else { return Ok(true) };
+        let (Ok(mut permits), Ok(mut own_permits)) = permits else { return Ok(StartResult::NoConnection) };
         if limit == 0 {
-            return Ok(true);
+            return Ok(StartResult::NoConnection);
         }
         let in_flight = self.in_flight.values().map(|(event, _)| *event).collect();
         let due = self.context.store.due_deliveries(&self.leased, in_flight, limit).await?;
-        let Some(due) = due else { return Ok(false) };
+        let Some(due) = due else { return Ok(StartResult::NothingDue) };
         self.pace.spend(due.len(), Instant::now());
         for due in due {
             let (client, leased) = (self.context.client.clone(), Arc::clone(&self.leased));
@@ -144,7 +161,7 @@ impl Drain {
             let id = self.attempts.spawn(attempt).id();
             self.in_flight.insert(id, started);
         }
-        Ok(true)
+        Ok(StartResult::MayHaveMore)
     }
 
     /// Waits for finished attempts. Returns none if it is time to look for further deliveries or to renew the lease.

@@ -289,6 +289,11 @@ impl Lead {
         derived.chain(inferred.map(|(name, value)| (name.as_str(), Cow::Borrowed(value)))).collect()
     }
 
+    /// Whether the lead may be called at this time.
+    pub fn is_eligible_at(&self, time: Timestamp) -> bool {
+        self.eligibility == Eligibility::Eligible && self.eligible_until.is_none_or(|until| time < until)
+    }
+
     pub fn e164(&self) -> Option<&str> {
         self.phone.as_ref()?.e164.as_deref()
     }

@@ -11,6 +11,7 @@ mod client_address;
 mod config;
 mod context;
 mod credentials;
+mod export_stream;
 mod headers;
 mod html_page;
 mod http_route;

@@ -1,4 +1,4 @@
-//! Operations that may take minutes: an erasure, a reprocessing, an import, an export.
+//! Operations that may take minutes: an erasure, a reprocessing, a replay, an import, an export.
 
 use std::time::Duration;
 

@@ -65,6 +65,8 @@ fn expected(name: &str) -> &'static str {
             "`state` is open, released, discarded or all in the quarantine, and pending, exhausted or withdrawn for \
              deliveries."
         }
+        "format" => "`format` is csv or ndjson.",
+        "bom" => "`bom` is true or false.",
         "endpoint" => "`endpoint` is the id of an endpoint.",
         "event" => "`event` is the id of an event.",
         _ => "The value cannot be read.",

@@ -135,8 +135,8 @@ pub(crate) enum Refusal {
     BulkMemoryFull,
     /// Each organization can run one at a time.
     #[error(
-        "An erasure, a reprocessing, an import or an export of this organization is running. Retry when it has \
-         ended."
+        "An erasure, a reprocessing, a replay, an import or an export of this organization is running. Retry when it \
+         has ended."
     )]
     OperationRunning,
     #[error("Send the list as text/csv, without Content-Encoding.")]

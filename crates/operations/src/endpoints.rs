@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use leadgate_domain::{
     AuditAction, DeliveryCounts, Endpoint, EndpointId, EndpointSecrets, EndpointSettings, EventId,
-    OrganizationId, Timestamp,
+    OrganizationId, Timestamp, past_moment,
 };
-use leadgate_store::Store;
+use leadgate_store::{ReplaySelection, Store};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -187,9 +187,7 @@ pub async fn delete(
     let endpoint = find(store, organization, id).await?;
     let deleted = Endpoint { deleted_at: Some(Timestamp::now()), ..endpoint };
     let entry = store.entry(organization, AuditAction::EndpointDeleted).with_target(id);
-    let deleted = store.update_endpoint(&deleted, None, entry).await?.ok_or(OperationError::Conflict)?;
-    store.delete_deliveries(organization, id).await?;
-    Ok(deleted)
+    store.update_endpoint(&deleted, None, entry).await?.ok_or(OperationError::Conflict)
 }
 
 /// Sends an event of the type `test` to an endpoint, also if it does not want this type. Returns the id of the event.
@@ -202,15 +200,43 @@ pub async fn test(
     Ok(store.add_test_event(&endpoint).await?)
 }
 
-/// Attempts exhausted deliveries of an endpoint again: that of one event, or all. Returns their number.
+/// Which events to send to an endpoint again. Without `event` and `since`: those whose attempts all failed.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReplayRequest {
+    /// Also if it was received.
+    pub event: Option<EventId>,
+    /// All from this time on that the endpoint wants by its present settings, also those that it has received.
+    #[serde(deserialize_with = "past_moment")]
+    pub since: Option<Timestamp>,
+    /// Only counts them.
+    pub dry_run: bool,
+}
+
+/// Sends events to an endpoint again. Returns their number.
+///
+/// # Errors
+/// [`OperationError::Invalid`] for both an event and a time.
 pub async fn replay(
     store: &Store,
     organization: OrganizationId,
     id: EndpointId,
-    event: Option<EventId>,
+    ReplayRequest { event, since, dry_run }: ReplayRequest,
 ) -> Result<usize, OperationError> {
-    find(store, organization, id).await?;
-    Ok(store.restart_deliveries(organization, id, event).await?)
+    let endpoint = find(store, organization, id).await?;
+    let which = match (event, since) {
+        (Some(event), None) => ReplaySelection::One(event),
+        (None, Some(since)) => ReplaySelection::Since(since),
+        (Some(_), Some(_)) => {
+            return Err(OperationError::invalid("select one event, or all since a time, but not both"));
+        }
+        (None, None) if dry_run => {
+            let exhausted = store.count_deliveries(organization, id).await?.exhausted;
+            return Ok(usize::try_from(exhausted).unwrap_or(usize::MAX));
+        }
+        (None, None) => return Ok(store.replay_exhausted(organization, id).await?),
+    };
+    Ok(store.replay_events(&endpoint, which, dry_run).await?)
 }
 
 async fn find(

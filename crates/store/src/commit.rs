@@ -124,15 +124,15 @@ fn commit(
     }
     let JudgeInput { resolution, leads, suppressions } = resolved;
     let taken_over = resolution.taken_over_leads.clone();
-    let wishes = tx.read_wishes(&organizations_of(batch))?;
-    let before = if wishes.is_empty() { Vec::new() } else { leads.clone() };
+    let subscriptions = tx.read_subscriptions(&organizations_of(batch))?;
+    let before = if subscriptions.is_empty() { Vec::new() } else { leads.clone() };
     let effects = judge.judge(resolution, leads, &suppressions);
 
     if effects.submissions.iter().any(is_correction_without_lead) {
         return Err(StoreError::LeadGone.into());
     }
     let writes = LeadWrites { created: &effects.created, updated: &effects.updated, before: &before };
-    tx.save_leads(writes, &wishes, &effects.submissions)?;
+    tx.save_leads(writes, &subscriptions, &effects.submissions)?;
     tx.write_claims(&effects.claims)?;
     tx.release_claims(&effects.released)?;
     tx.release_public_claims(&taken_over)?;

@@ -2,19 +2,21 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use leadgate_domain::{
-    AttemptId, AuditAction, DeliveryCounts, DeliveryState, Endpoint, EndpointId, Event, EventDetail, EventId,
-    EventType, OrganizationId, Timestamp,
+    AttemptId, AuditAction, DeliveryCounts, DeliveryState, Eligibility, Endpoint, EndpointId, Event,
+    EventDetail, EventId, EventType, OrganizationId, Timestamp,
 };
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::audit;
-use crate::connection::query;
-use crate::dispatch::NewDelivery;
-use crate::error::StoreError;
+use crate::connection::{StoreConnection, query};
+use crate::dispatch::{NewDelivery, eligible_leads};
+use crate::error::{StoreError, TransactionError};
 use crate::page::Page;
+use crate::retention::first_id_at;
 use crate::store::Store;
 
 /// A position in a list of deliveries. The text is opaque to clients.
@@ -65,6 +67,60 @@ pub struct DeliveryRecord {
     pub failed_attempts: u32,
     /// If it is pending.
     pub next_attempt_at: Option<Timestamp>,
+}
+
+/// Which events are sent again.
+#[derive(Debug, Clone, Copy)]
+pub enum ReplaySelection {
+    One(EventId),
+    /// All since this time that the endpoint wants by its present settings, with a precision of a millisecond.
+    Since(Timestamp),
+}
+
+/// Events or deliveries per transaction.
+const REPLAYED_AT_ONCE: u32 = 500;
+
+/// The greatest id before this one.
+fn before(id: EventId) -> EventId {
+    EventId::from_uuid(Uuid::from_u128(id.as_uuid().as_u128().saturating_sub(1)))
+}
+
+/// A page of the events after one id and up to another: the last id that was looked at, and the events to send.
+fn read_replayed(
+    session: &mut StoreConnection,
+    endpoint: &Endpoint,
+    selection: ReplaySelection,
+    (after, end): (EventId, EventId),
+) -> Result<(Option<EventId>, Vec<EventId>), TransactionError> {
+    let organization = endpoint.organization;
+    let (mut events, last) =
+        query!(session, events::events_after(organization, after, end, REPLAYED_AT_ONCE))?;
+    events.retain(|event| match selection {
+        ReplaySelection::One(_) => !is_emptied(event),
+        ReplaySelection::Since(_) => !is_emptied(event) && is_wanted(endpoint, event),
+    });
+    let says_eligible =
+        |event: &Event| event.document.as_ref().is_some_and(|lead| lead.eligibility == Eligibility::Eligible);
+    let announced =
+        events.iter().filter(|event| says_eligible(event)).filter_map(|event| event.lead).collect();
+    let now = session.now()?;
+    let eligible = eligible_leads(session, organization, announced, now)?;
+    events.retain(|event| !says_eligible(event) || event.lead.is_some_and(|lead| eligible.contains(&lead)));
+    Ok((last, events.into_iter().map(|event| event.id).collect()))
+}
+
+/// Whether an erasure removed the lead.
+fn is_emptied(event: &Event) -> bool {
+    event.lead.is_some() && event.document.is_none() && event.kind != EventType::LeadErased
+}
+
+fn is_wanted(endpoint: &Endpoint, event: &Event) -> bool {
+    let lead = event.document.as_ref();
+    let source = lead.map(|lead| lead.source).or(event.detail.source);
+    // Tests were for one endpoint, and it knows itself that it was disabled.
+    event.kind != EventType::Test
+        && event.detail.endpoint != Some(endpoint.id)
+        && endpoint.settings.wants(event.kind, source, lead)
 }
 
 /// An attempt as it is stored. Another build may have written it, with a result that this build does not know.
@@ -134,24 +190,81 @@ impl Store {
         .await
     }
 
-    /// Attempts exhausted deliveries of an endpoint again, all or that of one event. Returns their number.
-    pub async fn restart_deliveries(
+    /// Attempts exhausted deliveries of an endpoint again. Returns their number.
+    pub async fn replay_exhausted(
         &self,
         organization: OrganizationId,
         endpoint: EndpointId,
-        event: Option<EventId>,
     ) -> Result<usize, StoreError> {
         let entry = self.entry(organization, AuditAction::DeliveriesReplayed).with_target(endpoint);
-        self.write(move |session| {
+        let restart = move |session: &mut StoreConnection| {
             let now = session.now()?;
+            let some = (organization, endpoint);
             let restarted =
-                query!(session, deliveries::restart_deliveries(organization, endpoint, event, now))?;
+                query!(session, deliveries::restart_exhausted(some.0, some.1, now, REPLAYED_AT_ONCE))?;
             if restarted > 0 {
                 audit::record(session, &[entry.clone().with_detail("count", restarted)])?;
             }
             Ok(restarted)
-        })
-        .await
+        };
+        let mut count = 0;
+        loop {
+            match self.write(restart.clone()).await? {
+                0 => return Ok(count),
+                restarted => count += restarted,
+            }
+        }
+    }
+
+    /// Sends the selected events to an endpoint again, also those that it has received. Left out are events about erased
+    /// leads, and events that say that a lead is eligible that is not eligible now. Returns their number; with `dry_run` it
+    /// only counts.
+    pub async fn replay_events(
+        &self,
+        endpoint: &Endpoint,
+        selection: ReplaySelection,
+        dry_run: bool,
+    ) -> Result<usize, StoreError> {
+        let (mut after, end) = match selection {
+            ReplaySelection::One(event) => (before(event), event),
+            // Later ones are new, and sent anyway.
+            ReplaySelection::Since(at) => {
+                let now = self.now().await?;
+                (EventId::from_uuid(first_id_at(at)), EventId::from_uuid(first_id_at(now)))
+            }
+        };
+        let (organization, id) = (endpoint.organization, endpoint.id);
+        let (mut count, endpoint) = (0, Arc::new(endpoint.clone()));
+        let entry = self.entry(organization, AuditAction::DeliveriesReplayed).with_target(id);
+        loop {
+            let wanted = Arc::clone(&endpoint);
+            let reading = self.read(move |session| read_replayed(session, &wanted, selection, (after, end)));
+            let (last, events) = reading.await?;
+            count += match dry_run || events.is_empty() {
+                true => events.len(),
+                false => {
+                    let entry = entry.clone();
+                    let adding = self.write(move |session| {
+                        let due_at = session.now()?;
+                        let new = |event: &EventId| NewDelivery {
+                            organization,
+                            endpoint: id,
+                            event: *event,
+                            due_at,
+                        };
+                        let new: Vec<_> = events.iter().map(new).collect();
+                        let added = query!(session, deliveries::add_or_restart_deliveries(&new))?;
+                        audit::record(session, &[entry.clone().with_detail("count", added)])?;
+                        Ok(added)
+                    });
+                    adding.await?
+                }
+            };
+            match last {
+                Some(last) if last < end => after = last,
+                _ => return Ok(count),
+            }
+        }
     }
 
     /// Adds an event of the type `test` for one endpoint, and its audit entry.

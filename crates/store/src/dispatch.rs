@@ -6,7 +6,7 @@ use std::time::Duration;
 use leadgate_domain::sealing_key::SecretVersion;
 use leadgate_domain::{
     Attempt, AttemptResult, DeliveryState, Eligibility, Endpoint, EndpointId, EndpointSecrets, EndpointState,
-    Event, EventId, EventType, OrganizationId, Timestamp,
+    Event, EventId, EventType, LeadId, OrganizationId, Timestamp,
 };
 
 use crate::connection::{StoreConnection, query};
@@ -223,26 +223,16 @@ fn read_due(
     let (events, unreadable) = query!(session, events::events_by_id(lease.organization, &ids))?;
     read.unreadable = unreadable;
     let says_eligible = |event: &Event| wants_eligible || event.kind == EventType::LeadEligible;
-    let announced: Vec<_> =
-        events.iter().filter(|event| says_eligible(event)).filter_map(|event| event.lead).collect();
-    let eligible: BTreeSet<_> = match announced.is_empty() {
-        true => BTreeSet::new(),
-        false => {
-            query!(session, events::eligible_leads(lease.organization, &announced))?.into_iter().collect()
-        }
+    let announced = events.iter().filter(|event| says_eligible(event)).filter_map(|event| event.lead);
+    let eligible = eligible_leads(session, lease.organization, announced.collect(), now)?;
+    let is_true = |event: &Event| match (event.lead, event.kind) {
+        (Some(_), EventType::LeadErased) | (None, _) => true,
+        // It was emptied by an erasure.
+        (Some(_), _) if event.document.is_none() => false,
+        (Some(id), _) => !says_eligible(event) || eligible.contains(&id),
     };
-    // An event without a lead says nothing about one.
-    let is_true = |event: &Event| match (&event.document, event.lead) {
-        (Some(lead), Some(id)) => {
-            eligible.contains(&id) && lead.eligible_until.is_none_or(|until| now < until)
-        }
-        _ => event.kind != EventType::LeadEligible,
-    };
-    let mut kept: BTreeMap<_, _> = events
-        .into_iter()
-        .filter(|event| !says_eligible(event) || is_true(event))
-        .map(|event| (event.id, event))
-        .collect();
+    let mut kept: BTreeMap<_, _> =
+        events.into_iter().filter(is_true).map(|event| (event.id, event)).collect();
     for (id, attempts) in due {
         match kept.remove(&id) {
             Some(event) => read.due.push(DueDelivery { event, attempts }),
@@ -251,6 +241,22 @@ fn read_due(
         }
     }
     Ok(read)
+}
+
+/// Those of these leads that may be called now.
+pub(crate) fn eligible_leads(
+    session: &mut StoreConnection,
+    organization: OrganizationId,
+    ids: BTreeSet<LeadId>,
+    now: Timestamp,
+) -> Result<BTreeSet<LeadId>, TransactionError> {
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let ids: Vec<_> = ids.into_iter().collect();
+    let leads = query!(session, leads::read_leads_by_id(organization, &ids))?;
+    let eligible = leads.into_iter().filter(|lead| lead.is_eligible_at(now));
+    Ok(eligible.map(|lead| lead.id).collect())
 }
 
 fn record(
@@ -267,14 +273,15 @@ fn record(
     if is_repeated && query!(session, deliveries::has_attempt(lease.organization, first.attempt.id))? {
         return Ok(Some(stored));
     }
-    let (mut delivered, mut failed, mut exhausted) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut delivered, mut failed, mut exhausted, mut busy) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut health = stored.endpoint.health.clone();
     for FinishedAttempt { attempt, retry_after, random } in &finished {
         health = health.after(attempt.result, *retry_after, now);
         match attempt.result {
             AttemptResult::Delivered => delivered.push(attempt.event),
-            // The endpoint is paused instead: a receiver that asks for time has not refused the event.
-            AttemptResult::Busy => {}
+            // A receiver that asks for time has not refused the event.
+            AttemptResult::Busy => busy.push(attempt.event),
             _ => match stored.endpoint.settings.retry.delay_after(attempt.number, *random) {
                 Some(delay) => failed.push((attempt.event, now.plus(delay))),
                 None => exhausted.push(attempt.event),
@@ -286,6 +293,9 @@ fn record(
     }
     if !failed.is_empty() {
         query!(session, deliveries::reschedule_deliveries(lease, &failed))?;
+    }
+    if let Some(until) = health.paused_until.filter(|_| !busy.is_empty()) {
+        query!(session, deliveries::postpone_deliveries(lease, &busy, until))?;
     }
     if !exhausted.is_empty() {
         query!(session, deliveries::end_deliveries(lease, &exhausted, DeliveryState::Exhausted))?;

@@ -6,15 +6,12 @@ use leadgate_domain::{
 };
 
 use crate::audit;
-use crate::connection::{StoreConnection, query};
+use crate::connection::query;
 use crate::error::StoreError;
 use crate::locks::LockMode;
 use crate::quotas;
 use crate::store::Store;
 use crate::store_transaction::StoreTransaction;
-
-/// Deliveries per transaction.
-const DELETED_AT_ONCE: u32 = 1_000;
 
 /// An endpoint as it is stored.
 #[derive(Clone)]
@@ -150,19 +147,6 @@ impl Store {
                 .await?;
         }
         Ok(resealed)
-    }
-
-    /// Deletes all deliveries of an endpoint.
-    pub async fn delete_deliveries(
-        &self,
-        organization: OrganizationId,
-        endpoint: EndpointId,
-    ) -> Result<(), StoreError> {
-        let some = move |session: &mut StoreConnection| {
-            query!(session, deliveries::delete_some_deliveries(organization, endpoint, DELETED_AT_ONCE))
-        };
-        while self.write(some).await? > 0 {}
-        Ok(())
     }
 
     fn seal(&self, id: EndpointId, secrets: &EndpointSecrets) -> Result<String, StoreError> {

@@ -17,7 +17,7 @@ use crate::store_transaction::StoreTransaction;
 const EMPTIED_AT_ONCE: usize = 1_000;
 
 /// What an endpoint wants.
-pub(crate) struct EndpointWishes {
+pub(crate) struct EndpointSubscription {
     pub(crate) organization: OrganizationId,
     pub(crate) endpoint: EndpointId,
     pub(crate) settings: EndpointSettings,
@@ -25,19 +25,19 @@ pub(crate) struct EndpointWishes {
 
 /// What the endpoints of the organizations of a transaction want.
 #[derive(Default)]
-pub(crate) struct WishesByOrganization(BTreeMap<OrganizationId, Vec<EndpointWishes>>);
+pub(crate) struct Subscriptions(BTreeMap<OrganizationId, Vec<EndpointSubscription>>);
 
-impl WishesByOrganization {
+impl Subscriptions {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    fn of(&self, organization: OrganizationId) -> &[EndpointWishes] {
+    fn of(&self, organization: OrganizationId) -> &[EndpointSubscription] {
         self.0.get(&organization).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn any_wants(&self, kind: EventType) -> bool {
-        self.0.values().flatten().any(|wishes| wishes.settings.events.contains(&kind))
+        self.0.values().flatten().any(|one| one.settings.events.contains(&kind))
     }
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct LeadWrites<'a> {
 
 /// The events of a transaction, and who wants them.
 struct NewEvents<'s> {
-    wishes: &'s WishesByOrganization,
+    subscriptions: &'s Subscriptions,
     now: Timestamp,
     events: Vec<Event>,
     deliveries: Vec<NewDelivery>,
@@ -80,25 +80,25 @@ impl<'a> Subject<'a> {
 }
 
 impl<'s> NewEvents<'s> {
-    fn new(wishes: &'s WishesByOrganization, now: Timestamp) -> Self {
-        Self { wishes, now, events: Vec::new(), deliveries: Vec::new() }
+    fn new(subscriptions: &'s Subscriptions, now: Timestamp) -> Self {
+        Self { subscriptions, now, events: Vec::new(), deliveries: Vec::new() }
     }
 
     fn add(&mut self, kind: EventType, subject: &Subject<'_>, detail: EventDetail) {
         let Subject { organization, source, lead_id, lead, submission } = *subject;
-        let wants = |wishes: &&EndpointWishes| {
-            wishes.settings.wants(kind, source, lead) && detail.endpoint != Some(wishes.endpoint)
+        let wants = |one: &&EndpointSubscription| {
+            one.settings.wants(kind, source, lead) && detail.endpoint != Some(one.endpoint)
         };
-        let mut wanting = self.wishes.of(organization).iter().filter(wants).peekable();
+        let mut wanting = self.subscriptions.of(organization).iter().filter(wants).peekable();
         if wanting.peek().is_none() {
             return;
         }
         let id = EventId::generate();
-        let due = |wishes: &EndpointWishes| NewDelivery {
+        let due = |one: &EndpointSubscription| NewDelivery {
             organization,
-            endpoint: wishes.endpoint,
+            endpoint: one.endpoint,
             event: id,
-            due_at: self.now.plus(wishes.settings.retry.first_delay()),
+            due_at: self.now.plus(one.settings.retry.first_delay()),
         };
         self.deliveries.extend(wanting.map(due));
         self.events.push(Event {
@@ -109,7 +109,7 @@ impl<'s> NewEvents<'s> {
             submission,
             at: self.now,
             document: lead.cloned(),
-            detail,
+            detail: EventDetail { source: source.filter(|_| lead.is_none()), ..detail },
         });
     }
 
@@ -143,31 +143,31 @@ impl<'s> NewEvents<'s> {
 
 impl StoreTransaction<'_> {
     /// Without a lock: a transaction that begins after a change of an endpoint knows the change.
-    pub(crate) fn read_wishes(
+    pub(crate) fn read_subscriptions(
         &mut self,
         organizations: &BTreeSet<OrganizationId>,
-    ) -> Result<WishesByOrganization, TransactionError> {
+    ) -> Result<Subscriptions, TransactionError> {
         let organizations: Vec<_> = organizations.iter().copied().collect();
-        let mut wishes = WishesByOrganization::default();
-        for one in query!(self.session, endpoints::wishes_of(&organizations))? {
-            wishes.0.entry(one.organization).or_default().push(one);
+        let mut subscriptions = Subscriptions::default();
+        for one in query!(self.session, endpoints::subscriptions_of(&organizations))? {
+            subscriptions.0.entry(one.organization).or_default().push(one);
         }
-        Ok(wishes)
+        Ok(subscriptions)
     }
 
     /// Writes leads and their events. Every change of a lead goes through this function.
     pub(crate) fn save_leads(
         &mut self,
         writes: LeadWrites<'_>,
-        wishes: &WishesByOrganization,
+        subscriptions: &Subscriptions,
         cases: &[ResolvedSubmission<'_>],
     ) -> Result<(), TransactionError> {
         self.insert_leads(writes.created)?;
         self.update_leads(writes.updated)?;
-        if wishes.is_empty() {
+        if subscriptions.is_empty() {
             return Ok(());
         }
-        let mut events = NewEvents::new(wishes, self.now);
+        let mut events = NewEvents::new(subscriptions, self.now);
         let causes = causes(cases);
         let before: BTreeMap<_, _> = writes.before.iter().map(|lead| (lead_key(lead), lead)).collect();
         for lead in writes.created {
@@ -194,8 +194,8 @@ impl StoreTransaction<'_> {
             return Ok(());
         }
         let organizations = updated.iter().map(|lead| lead.organization).collect();
-        let wishes = self.read_wishes(&organizations)?;
-        self.save_leads(LeadWrites { created: &[], updated, before }, &wishes, &[])
+        let subscriptions = self.read_subscriptions(&organizations)?;
+        self.save_leads(LeadWrites { created: &[], updated, before }, &subscriptions, &[])
     }
 
     /// Events about submissions that changed no lead.
@@ -208,7 +208,7 @@ impl StoreTransaction<'_> {
         let matched = |case: &&ResolvedSubmission<'_>| {
             matches!(case.resolved.outcome, Outcome::Duplicate | Outcome::Linked)
         };
-        let wanted = events.wishes.any_wants(EventType::LeadDuplicate);
+        let wanted = events.subscriptions.any_wants(EventType::LeadDuplicate);
         let duplicates: Vec<_> = cases.iter().filter(matched).filter(|_| wanted).collect();
         let unread: BTreeSet<_> = duplicates
             .iter()
@@ -242,8 +242,8 @@ impl StoreTransaction<'_> {
             return Ok(());
         }
         let organizations = quarantined.iter().map(|(submission, _)| submission.organization).collect();
-        let wishes = self.read_wishes(&organizations)?;
-        let mut events = NewEvents::new(&wishes, self.now);
+        let subscriptions = self.read_subscriptions(&organizations)?;
+        let mut events = NewEvents::new(&subscriptions, self.now);
         quarantined.into_iter().for_each(|(submission, reason)| events.add_quarantined(submission, reason));
         events.write(self)
     }
@@ -294,11 +294,11 @@ pub(crate) fn lead_deletion(
 ) -> Result<(), TransactionError> {
     empty(session, organization, leads)?;
     let mut tx = StoreTransaction::new(session);
-    let wishes = tx.read_wishes(&BTreeSet::from([organization]))?;
-    if wishes.is_empty() {
+    let subscriptions = tx.read_subscriptions(&BTreeSet::from([organization]))?;
+    if subscriptions.is_empty() {
         return Ok(());
     }
-    let mut events = NewEvents::new(&wishes, tx.now);
+    let mut events = NewEvents::new(&subscriptions, tx.now);
     // Some may be deleted already.
     for lead in tx.read_leads(&leads.iter().map(|id| ScopedId { organization, id: *id }).collect())? {
         let subject = Subject { lead: None, ..Subject::lead(&lead, None) };
@@ -314,8 +314,8 @@ pub(crate) fn endpoint_disabled(
     endpoint: EndpointId,
 ) -> Result<(), TransactionError> {
     let mut tx = StoreTransaction::new(session);
-    let wishes = tx.read_wishes(&BTreeSet::from([organization]))?;
-    let mut events = NewEvents::new(&wishes, tx.now);
+    let subscriptions = tx.read_subscriptions(&BTreeSet::from([organization]))?;
+    let mut events = NewEvents::new(&subscriptions, tx.now);
     let subject = Subject { organization, source: None, lead_id: None, lead: None, submission: None };
     let detail = EventDetail { endpoint: Some(endpoint), ..EventDetail::default() };
     events.add(EventType::EndpointDisabled, &subject, detail);

@@ -53,7 +53,7 @@ pub use batch_splitter::BatchSplitter;
 pub use commit::{CommitResult, SettledSubmission};
 pub use config::StoreConfig;
 pub use consents::{ConsentCursor, ConsentFilter};
-pub use deliveries::{AttemptRecord, DeliveryCursor, DeliveryFilter, DeliveryRecord};
+pub use deliveries::{AttemptRecord, DeliveryCursor, DeliveryFilter, DeliveryRecord, ReplaySelection};
 pub use directory::{ClockSkew, Directory};
 pub use dispatch::{DueDelivery, ENDPOINT_LEASE, EndpointLease, FinishedAttempt, LeasedEndpoint};
 pub use erasure::{ErasureCounts, ErasureSubject, SubjectRecords};

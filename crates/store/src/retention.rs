@@ -9,7 +9,7 @@ use leadgate_domain::{AuditAction, OrganizationId, Retention, SubmissionId, Time
 use uuid::Uuid;
 
 use crate::audit;
-use crate::connection::query;
+use crate::connection::{StoreConnection, query};
 use crate::erasure::{ErasureCause, redact};
 use crate::error::StoreError;
 use crate::store::Store;
@@ -243,13 +243,22 @@ impl Store {
         Ok(())
     }
 
-    /// Events, and what they left with endpoints.
+    /// Events by age with their deliveries and attempts, and all deliveries of deleted endpoints.
     async fn sweep_events(
         &self,
         stored: OrganizationRetention,
         deadline: Instant,
         swept: &mut SweepResult,
     ) -> Result<(), StoreError> {
+        let organization = stored.organization;
+        let deleted =
+            self.read(move |session| query!(session, endpoints::deleted_endpoints(organization))).await?;
+        for endpoint in deleted {
+            let some = move |session: &mut StoreConnection| {
+                query!(session, deliveries::delete_some_deliveries(organization, endpoint, PAGE))
+            };
+            while !swept.is_past_deadline(deadline) && self.write(some).await? > 0 {}
+        }
         let Some(age) = stored.retention.events else { return Ok(()) };
         let before = first_id_at(self.now().await?.minus(age));
         let page = UuidRangePage { organization: stored.organization, id: Uuid::nil(), before, most: PAGE };

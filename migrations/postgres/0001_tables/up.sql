@@ -372,6 +372,7 @@ CREATE TABLE endpoints (
     lease_until   timestamptz      NOT NULL
 );
 CREATE INDEX endpoints_by_organization ON endpoints (organization, id) WHERE deleted_at IS NULL;
+CREATE INDEX endpoints_deleted ON endpoints (organization, id) WHERE deleted_at IS NOT NULL;
 
 -- Facts about leads that an endpoint wants, written in the transaction that caused them. `lead_document` is the lead
 -- after the event. An erasure removes it. `detail` is JSON.
@@ -399,7 +400,8 @@ CREATE TABLE deliveries (
     next_attempt_at timestamptz      NOT NULL,
     PRIMARY KEY (organization, endpoint, event)
 );
-CREATE INDEX deliveries_new ON deliveries (organization, endpoint, event) WHERE state = 'pending' AND attempts = 0;
+CREATE INDEX deliveries_new ON deliveries (organization, endpoint, next_attempt_at, event)
+    WHERE state = 'pending' AND attempts = 0;
 CREATE INDEX deliveries_to_retry ON deliveries (organization, endpoint, next_attempt_at)
     WHERE state = 'pending' AND attempts > 0;
 CREATE INDEX deliveries_ended ON deliveries (organization, endpoint, event) WHERE state <> 'pending';

@@ -369,6 +369,7 @@ CREATE TABLE endpoints (
     lease_until   INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX endpoints_by_organization ON endpoints (organization, id) WHERE deleted_at IS NULL;
+CREATE INDEX endpoints_deleted ON endpoints (organization, id) WHERE deleted_at IS NOT NULL;
 
 -- Facts about leads that an endpoint wants, written in the transaction that caused them. `lead_document` is the lead
 -- after the event. An erasure removes it. `detail` is JSON.
@@ -396,7 +397,8 @@ CREATE TABLE deliveries (
     next_attempt_at INTEGER NOT NULL,
     PRIMARY KEY (organization, endpoint, event)
 ) STRICT;
-CREATE INDEX deliveries_new ON deliveries (organization, endpoint, event) WHERE state = 'pending' AND attempts = 0;
+CREATE INDEX deliveries_new ON deliveries (organization, endpoint, next_attempt_at, event)
+    WHERE state = 'pending' AND attempts = 0;
 CREATE INDEX deliveries_to_retry ON deliveries (organization, endpoint, next_attempt_at)
     WHERE state = 'pending' AND attempts > 0;
 CREATE INDEX deliveries_ended ON deliveries (organization, endpoint, event) WHERE state <> 'pending';

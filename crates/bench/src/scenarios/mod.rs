@@ -9,6 +9,7 @@ mod many_stored;
 mod memory;
 mod sustained;
 mod tenants;
+mod webhooks;
 mod worker;
 
 use std::fmt;
@@ -51,6 +52,8 @@ pub(crate) enum Scenario {
     ColdStart,
     /// Many organizations, one of which posts one phone and opt-outs
     Tenants,
+    /// What events cost workers, and how fast they reach a receiver
+    Webhooks,
 }
 
 impl Scenario {
@@ -66,6 +69,7 @@ impl Scenario {
             Self::Memory => memory::run(bench, page).await,
             Self::ColdStart => cold_start::run(bench, page).await,
             Self::Tenants => tenants::run(bench, page).await,
+            Self::Webhooks => webhooks::run(bench, page).await,
         }
     }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Eligibility, EndpointId, EventId, Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SubmissionId,
-    Timestamp,
+    Eligibility, EndpointId, EventId, Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SourceId,
+    SubmissionId, Timestamp,
 };
 
 /// The type of an event.
@@ -66,7 +66,9 @@ impl EventType {
                 }
             }
         }
-        if before.is_none_or(|before| before.eligibility != after.eligibility) {
+        // A lead whose evidence had expired was not eligible any more, though nothing had been written.
+        let was_eligible = before.map(|before| before.is_eligible_at(after.updated_at));
+        if was_eligible != Some(after.eligibility == Eligibility::Eligible) {
             events.push(match after.eligibility {
                 Eligibility::Eligible => Self::LeadEligible,
                 Eligibility::Held => Self::LeadHeld,
@@ -129,6 +131,9 @@ pub struct EventDetail {
     /// Why the submission is quarantined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<QuarantineReason>,
+    /// The source of the lead or the submission, if the event has no document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceId>,
     /// The endpoint that was disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<EndpointId>,

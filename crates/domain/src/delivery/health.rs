@@ -16,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const MAX_PAUSE: Duration = Duration::from_secs(10 * 60);
 /// An endpoint that only fails for this long is disabled.
 const DISABLED_AFTER: Duration = Duration::from_secs(5 * 24 * 60 * 60);
-/// How long a busy receiver is left in peace if it does not say how long, and the limits of what it can say
+/// How long a busy receiver gets no request if it does not say how long, and the limits of what it can say
 /// (`Retry-After`).
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(30);
 const MIN_RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -57,6 +57,9 @@ pub enum AuditAction {
     LeadRead,
     #[strum(serialize = "leads.listed")]
     LeadsListed,
+    /// Written before the first lead leaves.
+    #[strum(serialize = "leads.exported")]
+    LeadsExported,
     #[strum(serialize = "lead.updated")]
     LeadUpdated,
     #[strum(serialize = "lead.deleted")]

@@ -3,11 +3,12 @@
 use actix_web::web;
 use leadgate_dialect::native::{self, EndpointResponse};
 use leadgate_domain::{AuditAction, Endpoint, EndpointId, EventId};
-use leadgate_operations::endpoints::{self as operations, EndpointInput, EndpointWithSecret};
+use leadgate_operations::endpoints::{self as operations, EndpointInput, EndpointWithSecret, ReplayRequest};
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
+use crate::long_operation::{LongOperation, OperationProgress};
 use crate::refusal::Refusal;
 use crate::route_response::{JsonResponse, ListResponse};
 use crate::store_timeout::run_operation;
@@ -114,30 +115,27 @@ pub(crate) async fn test(call: &mut EndpointRequest) -> Result<JsonResponse<Test
     Ok(JsonResponse::accepted(&TestResponse { event }))
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct ReplayRequest {
-    event: Option<EventId>,
-}
-
 #[derive(Serialize)]
 pub(crate) struct ReplayResponse {
-    /// How many deliveries are attempted again.
-    deliveries: usize,
+    /// How many events are sent again.
+    events: usize,
 }
 
-/// Attempts exhausted deliveries again: that of one event, or all.
+/// Sends events again: those whose attempts all failed, one event, or all since a time.
 pub(crate) async fn replay(
     call: &mut EndpointRequest,
     request: Option<web::Json<ReplayRequest>>,
-) -> Result<JsonResponse<ReplayResponse>, Refusal> {
-    let ReplayRequest { event } = request.map(web::Json::into_inner).unwrap_or_default();
-    let store = call.store();
-    let replaying = operations::replay(&store, call.organization(), call.id, event);
-    let deliveries = run_operation(&call.state, replaying).await;
-    let deliveries = deliveries
-        .map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::DeliveriesReplayed))?;
-    Ok(JsonResponse::ok(&ReplayResponse { deliveries }))
+) -> Result<JsonResponse<OperationProgress<ReplayResponse>>, Refusal> {
+    let request = request.map(web::Json::into_inner).unwrap_or_default();
+    let (store, organization, id) = (call.store(), call.organization(), call.id);
+    let permit = call.long_operation_permit()?;
+    let replaying = async move {
+        let events = operations::replay(&store, organization, id, request).await?;
+        Ok(ReplayResponse { events })
+    };
+    let running = LongOperation::start("replay", permit, replaying);
+    let replayed = if request.dry_run { running.result_response().await } else { running.progress().await };
+    replayed.map_err(|refusal| call.audit_refusal(refusal, id, AuditAction::DeliveriesReplayed))
 }
 
 fn changed(

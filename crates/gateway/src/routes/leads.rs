@@ -2,13 +2,15 @@
 
 use std::str::FromStr;
 
-use actix_web::web;
+use actix_web::HttpResponse;
+use actix_web::web::{self, Data};
 use leadgate_dialect::native::{self, LeadResponse, NoLeadResponse};
 use leadgate_dialect::{DialectResponse, SubmissionStatus, protocol};
 use leadgate_domain::{
     AuditAction, Eligibility, Email, LeadId, LeadStatus, Outcome, Phone, Scope, SourceId, SubmissionId,
     Temperature, Timestamp, past_moment,
 };
+use leadgate_operations::lead_exports::{self, LeadExportFormat, LeadExportRequest};
 use leadgate_operations::{ItemLimit, leads as operations};
 use leadgate_store::{ChangeCursor, LeadCursor, LeadFilter, SubmissionOrLead};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -17,6 +19,7 @@ use uuid::Uuid;
 
 use crate::authorized_request::{AdminAccess, AuthorizedRequest, ReadAccess, WriteAccess};
 use crate::caller::SourceAccess;
+use crate::export_stream::stream_export;
 use crate::query;
 use crate::refusal::Refusal;
 use crate::route_response::JsonResponse;
@@ -180,48 +183,71 @@ enum LeadOrder {
     Changed,
 }
 
-/// One page of leads. Each parameter that is sent selects among them, see [`LeadFilter`].
-#[derive(Clone, Deserialize)]
-pub(crate) struct LeadsQuery {
-    #[serde(default)]
-    limit: ItemLimit,
-    /// A cursor. Its format depends on `order`.
-    after: Option<String>,
-    #[serde(default)]
-    order: LeadOrder,
-    source: Option<SourceId>,
-    eligibility: Option<Eligibility>,
-    temperature: Option<Temperature>,
-    status: Option<LeadStatus>,
-    tag: Option<String>,
-    #[serde(default, deserialize_with = "phone")]
-    phone: Option<Phone>,
-    #[serde(default, deserialize_with = "email")]
-    email: Option<Email>,
-    #[serde(default, deserialize_with = "printable")]
-    external_id: Option<String>,
-    #[serde(default, deserialize_with = "past_moment")]
-    received_after: Option<Timestamp>,
-    #[serde(default, deserialize_with = "past_moment")]
-    received_before: Option<Timestamp>,
+/// A query with parameters that select leads ([`LeadFilter`]), and further ones.
+macro_rules! leads_query {
+    ($(#[$doc:meta])* $name:ident { $($further:tt)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Deserialize)]
+        pub(crate) struct $name {
+            $($further)*
+            source: Option<SourceId>,
+            eligibility: Option<Eligibility>,
+            temperature: Option<Temperature>,
+            status: Option<LeadStatus>,
+            tag: Option<String>,
+            #[serde(default, deserialize_with = "phone")]
+            phone: Option<Phone>,
+            #[serde(default, deserialize_with = "email")]
+            email: Option<Email>,
+            #[serde(default, deserialize_with = "printable")]
+            external_id: Option<String>,
+            #[serde(default, deserialize_with = "past_moment")]
+            received_after: Option<Timestamp>,
+            #[serde(default, deserialize_with = "past_moment")]
+            received_before: Option<Timestamp>,
+        }
+
+        impl From<$name> for LeadFilter {
+            fn from(query: $name) -> Self {
+                let $name { source, eligibility, temperature, status, tag, phone, email, .. } = query;
+                let $name { external_id, received_after, received_before, .. } = query;
+                Self {
+                    source,
+                    eligibility,
+                    temperature,
+                    status,
+                    tag,
+                    phone,
+                    email,
+                    external_id,
+                    received_after,
+                    received_before,
+                }
+            }
+        }
+    };
 }
 
-impl From<LeadsQuery> for LeadFilter {
-    fn from(query: LeadsQuery) -> Self {
-        let LeadsQuery { source, eligibility, temperature, status, tag, phone, email, .. } = query;
-        let LeadsQuery { external_id, received_after, received_before, .. } = query;
-        Self {
-            source,
-            eligibility,
-            temperature,
-            status,
-            tag,
-            phone,
-            email,
-            external_id,
-            received_after,
-            received_before,
-        }
+leads_query! {
+    /// One page of leads.
+    LeadsQuery {
+        #[serde(default)]
+        limit: ItemLimit,
+        /// A cursor. Its format depends on `order`.
+        after: Option<String>,
+        #[serde(default)]
+        order: LeadOrder,
+    }
+}
+
+leads_query! {
+    /// All leads.
+    LeadExportQuery {
+        #[serde(default)]
+        format: LeadExportFormat,
+        /// Whether it begins with a byte order mark.
+        #[serde(default)]
+        bom: bool,
     }
 }
 
@@ -257,16 +283,7 @@ pub(crate) async fn list(
     call: &mut AuthorizedRequest<ReadAccess, (), LeadsQuery>,
 ) -> Result<DialectResponse, Refusal> {
     let LeadsQuery { limit, order, .. } = call.query;
-    let mut filter = LeadFilter::from(call.query.clone());
-    if let Some(source) = filter.source {
-        let not_found = || call.not_found(source.as_uuid(), AuditAction::LeadsListed);
-        if !call.source_access().covers(source) {
-            return Err(not_found());
-        }
-        let reading = call.state.store.source(call.organization(), source);
-        with_store_timeout(&call.state, reading).await?.ok_or_else(not_found)?;
-    }
-    filter.source = filter.source.or(call.source_access().source());
+    let filter = restricted_filter(call, call.query.clone().into(), AuditAction::LeadsListed).await?;
     let (store, organization, log) = (call.store(), call.organization(), call.log());
     let (leads, next) = match order {
         LeadOrder::Received => {
@@ -284,4 +301,42 @@ pub(crate) async fn list(
     };
     let sources = |id| call.state.keys.source_title(id);
     Ok(protocol(call.context.dialect).render_leads_page(&leads, next.as_deref(), &sources))
+}
+
+/// Exports the leads that the parameters select, the newest first.
+pub(crate) async fn export(
+    call: &mut AuthorizedRequest<ReadAccess, (), LeadExportQuery>,
+) -> Result<HttpResponse, Refusal> {
+    let LeadExportQuery { format, bom: byte_order_mark, .. } = call.query;
+    let filter = restricted_filter(call, call.query.clone().into(), AuditAction::LeadsExported).await?;
+    let permit =
+        call.state.export_permits.try_acquire(call.organization()).ok_or(Refusal::OperationRunning)?;
+    let request = LeadExportRequest { filter, format, byte_order_mark };
+    let (state, store, organization) = (Data::clone(&call.state), call.store(), call.organization());
+    stream_export("lead export", permit, format.media_type(), |blocks| async move {
+        let sources = |id| state.keys.source_title(id);
+        lead_exports::write(&store, organization, &request, sources, blocks).await
+    })
+    .await
+}
+
+/// The filter, restricted to the source of a key that may read only this source.
+///
+/// # Errors
+/// [`Refusal::NotFound`] for a source that does not exist, or that the key may not read.
+async fn restricted_filter<Q>(
+    call: &AuthorizedRequest<ReadAccess, (), Q>,
+    mut filter: LeadFilter,
+    action: AuditAction,
+) -> Result<LeadFilter, Refusal> {
+    if let Some(source) = filter.source {
+        let not_found = || call.not_found(source.as_uuid(), action);
+        if !call.source_access().covers(source) {
+            return Err(not_found());
+        }
+        let reading = call.state.store.source(call.organization(), source);
+        with_store_timeout(&call.state, reading).await?.ok_or_else(not_found)?;
+    }
+    filter.source = filter.source.or(call.source_access().source());
+    Ok(filter)
 }

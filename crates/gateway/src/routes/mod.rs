@@ -57,6 +57,7 @@ fn own_routes() -> Vec<HttpRoute> {
         HttpRoute::new("GET", "/api/v1/contacts", Some(AskAd), contacts::contacts),
         HttpRoute::new("GET", "/api/v1/deals", Some(AskAd), contacts::deals),
         HttpRoute::post("/v1/leads/validate", validate::validate),
+        HttpRoute::get("/v1/leads/export", leads::export),
         HttpRoute::get("/v1/leads/{id}", leads::show),
         HttpRoute::patch("/v1/leads/{id}", leads::update),
         HttpRoute::delete("/v1/leads/{id}", leads::delete),

@@ -91,14 +91,9 @@ async fn export(arguments: &ExportArguments, config: &Config, output: &Output) -
         write(io::stdout(), arguments, config).await?;
         return Ok(());
     };
-    files::require_new(file)?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A temporary file is readable by its owner only, and an incomplete export never has the final name.
-    let temporary = tempfile::NamedTempFile::new_in(folder)?;
-    let signature = write(temporary.as_file(), arguments, config).await?;
-    temporary.as_file().sync_all()?;
-    temporary.persist_noclobber(file)?;
-    secret::sync_folder(folder)?;
+    let new = files::NewFile::create(file)?;
+    let signature = write(new.as_file(), arguments, config).await?;
+    new.persist()?;
     let ExportSignature { rows, sha256, public_key, .. } = signature;
     let document = json!({ "file": file, "rows": rows, "sha256": sha256, "public_key": public_key });
     output.print(&document, |line| {

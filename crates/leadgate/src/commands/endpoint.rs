@@ -6,12 +6,14 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::{
-    DeliveryCounts, Endpoint, EndpointId, EventId, EventType, Organization, PayloadForm, Rate, WebUrl,
+    DeliveryCounts, Endpoint, EndpointId, EventId, EventType, Organization, PayloadForm, Rate, Timestamp,
+    WebUrl,
 };
-use leadgate_operations::endpoints::{self, EndpointInput, EndpointWithSecret};
+use leadgate_operations::endpoints::{self, EndpointInput, EndpointWithSecret, ReplayRequest};
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
+use super::arguments::moment;
 use super::{Output, OwnerArguments, UsageError, open_store, organization, with_hint};
 use crate::config::Config;
 
@@ -62,13 +64,19 @@ pub(crate) enum EndpointCommand {
     Enable(EndpointArguments),
     /// Delete an endpoint; what it has not received is not sent
     Delete(EndpointArguments),
-    /// Attempt exhausted deliveries again
+    /// Send events again: by default those whose attempts all failed
     Replay {
         #[command(flatten)]
         endpoint: EndpointArguments,
-        /// Only this event, as `delivery list` prints it
-        #[arg(long, value_name = "ID")]
+        /// This event, also if it was received
+        #[arg(long, value_name = "ID", conflicts_with = "since")]
         event: Option<EventId>,
+        /// All events from this time on that the endpoint wants now: 2026-01-31T00:00:00Z, 2026-01-31, or 2d
+        #[arg(long, value_name = "TIME", value_parser = moment)]
+        since: Option<Timestamp>,
+        /// Only count the events
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 
@@ -201,12 +209,14 @@ pub(crate) async fn run(command: EndpointCommand, config: &Config, output: &Outp
             let deleted = endpoints::delete(&store, owner.id, arguments.id).await;
             print(&deleted.map_err(with_hint(&owner))?, &owner, None, output);
         }
-        EndpointCommand::Replay { endpoint, event } => {
+        EndpointCommand::Replay { endpoint, event, since, dry_run } => {
             let owner = find(&endpoint).await?;
-            let replayed = endpoints::replay(&store, owner.id, endpoint.id, event).await;
-            let deliveries = replayed.map_err(with_hint(&owner))?;
-            output.print(&json!({ "deliveries": deliveries }), |line| {
-                line(&format!("{deliveries} deliveries will be attempted again"));
+            let request = ReplayRequest { event, since, dry_run };
+            let replayed = endpoints::replay(&store, owner.id, endpoint.id, request).await;
+            let events = replayed.map_err(with_hint(&owner))?;
+            let would = if dry_run { "would be" } else { "will be" };
+            output.print(&json!({ "events": events }), |line| {
+                line(&format!("{events} events {would} sent again"));
             });
         }
     }

@@ -4,7 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use super::UsageError;
+use crate::secret;
 
 /// Reads a text file. `expected` describes the file in errors.
 pub(crate) fn text(file: &Path, expected: &str) -> Result<String, UsageError> {
@@ -31,6 +34,37 @@ pub(crate) fn require_new(file: &Path) -> Result<(), UsageError> {
             file.display()
         ))),
         false => Ok(()),
+    }
+}
+
+/// A file that has its name only when it is complete. Only its owner can read it.
+pub(crate) struct NewFile<'p> {
+    path: &'p Path,
+    folder: &'p Path,
+    temporary: NamedTempFile,
+}
+
+impl<'p> NewFile<'p> {
+    /// # Errors
+    /// If the file exists, or its folder cannot be written.
+    pub(crate) fn create(path: &'p Path) -> anyhow::Result<Self> {
+        require_new(path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self { path, folder, temporary: NamedTempFile::new_in(folder)? })
+    }
+
+    pub(crate) fn as_file(&self) -> &File {
+        self.temporary.as_file()
+    }
+
+    /// Makes it durable and gives it its name.
+    ///
+    /// # Errors
+    /// If the file exists by now, or a write fails.
+    pub(crate) fn persist(self) -> anyhow::Result<()> {
+        self.temporary.as_file().sync_all()?;
+        self.temporary.persist_noclobber(self.path)?;
+        Ok(secret::sync_folder(self.folder)?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command `leadgate lead`.
 
+mod export;
 mod list;
 mod validate;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use export::LeadExportArguments;
 use leadgate_dialect::native;
 use leadgate_domain::explain::{self, EntryExplanation};
 use leadgate_domain::{Lead, LeadId, LeadStatus, Outcome, SubmissionId, json as strict_json};
@@ -26,6 +28,8 @@ use crate::config::Config;
 pub(crate) enum LeadCommand {
     /// List the leads of an organization, newest first (by the receipt of the submission that created the lead)
     List(Box<ListArguments>),
+    /// Export leads as CSV or NDJSON, newest first
+    Export(Box<LeadExportArguments>),
     /// Find leads by a phone, an email or an external id
     Search(SearchArguments),
     /// Print a lead, by its id or the id of one of its submissions
@@ -135,6 +139,7 @@ pub(crate) async fn run(command: LeadCommand, config: &Config, output: &Output) 
     let store = open_store(config).await?;
     match command {
         LeadCommand::List(arguments) => list::list(&arguments, &store, output).await?,
+        LeadCommand::Export(arguments) => export::export(&arguments, &store, output).await?,
         LeadCommand::Search(arguments) => list::search(&arguments, &store, output).await?,
         LeadCommand::Validate(arguments) => validate::run(arguments, &store, config, output).await?,
         LeadCommand::Show(which) => {

@@ -75,3 +75,25 @@ pub(crate) fn reschedule_deliveries(
     ];
     Statement::<()>::new(TEXT, columns).execute(connection).map(drop)
 }
+
+/// Adds deliveries, and starts those again that are not pending. Returns how many.
+pub(crate) fn add_or_restart_deliveries(
+    connection: &mut PgConnection,
+    all: &[NewDelivery],
+) -> Result<usize, TransactionError> {
+    const TEXT: &str = "
+        INSERT INTO deliveries AS d (organization, endpoint, event, state, attempts, next_attempt_at)
+        SELECT organization, endpoint, event, 'pending', 0, next_attempt_at
+        FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[])
+            AS r (organization, endpoint, event, next_attempt_at)
+        ON CONFLICT (organization, endpoint, event) DO UPDATE
+        SET state = 'pending', attempts = 0, next_attempt_at = excluded.next_attempt_at
+        WHERE d.state <> 'pending'";
+    let columns = [
+        Column::ids(all.iter().map(|one| one.organization)),
+        Column::ids(all.iter().map(|one| one.endpoint)),
+        Column::ids(all.iter().map(|one| one.event)),
+        Column::times(all.iter().map(|one| one.due_at)),
+    ];
+    Statement::<()>::new(TEXT, columns).execute(connection)
+}

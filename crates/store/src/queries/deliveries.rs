@@ -69,7 +69,7 @@ impl<'a> From<&'a Attempt> for AttemptRow<'a> {
     }
 }
 
-/// Deliveries that were not attempted yet, the oldest event first, without these events.
+/// Deliveries that were not attempted yet and are due, the longest due first, without these events.
 pub(crate) fn new_deliveries(
     connection: &mut Connection,
     lease: EndpointLease,
@@ -84,7 +84,7 @@ pub(crate) fn new_deliveries(
         .filter(deliveries::attempts.eq(0))
         .filter(deliveries::next_attempt_at.le(Time(now)))
         .filter(deliveries::event.ne_all(without.iter().map(|id| Id::from(*id))))
-        .order(deliveries::event)
+        .order((deliveries::next_attempt_at, deliveries::event))
         .limit(limit.into())
         .select(deliveries::event)
         .load(connection)?;
@@ -298,29 +298,26 @@ pub(crate) fn deliveries_page(
     }))
 }
 
-/// Attempts these deliveries again, from the first attempt on.
-pub(crate) fn restart_deliveries(
+/// Attempts some exhausted deliveries again, from the first attempt on. Returns how many.
+pub(crate) fn restart_exhausted(
     connection: &mut Connection,
     organization: OrganizationId,
     endpoint: EndpointId,
-    event: Option<EventId>,
     now: Timestamp,
+    limit: u32,
 ) -> QueryResult<usize> {
-    let ended = deliveries::table
+    let exhausted = deliveries::table
         .filter(deliveries::organization.eq(Id::from(organization)))
         .filter(deliveries::endpoint.eq(Id::from(endpoint)))
         .filter(deliveries::state.eq(DeliveryState::Exhausted.as_str()));
+    let some: Vec<Id> =
+        exhausted.order(deliveries::event).limit(limit.into()).select(deliveries::event).load(connection)?;
     let restarted = (
         deliveries::state.eq(DeliveryState::Pending.as_str()),
         deliveries::attempts.eq(0),
         deliveries::next_attempt_at.eq(Time(now)),
     );
-    match event {
-        None => diesel::update(ended).set(restarted).execute(connection),
-        Some(event) => diesel::update(ended.filter(deliveries::event.eq(Id::from(event))))
-            .set(restarted)
-            .execute(connection),
-    }
+    diesel::update(exhausted.filter(deliveries::event.eq_any(some))).set(restarted).execute(connection)
 }
 
 /// Removes the responses to events.

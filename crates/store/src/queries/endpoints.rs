@@ -8,7 +8,7 @@ use super::schema::{deliveries, endpoints};
 use super::{Connection, Database};
 use crate::endpoints::{StoredEndpoint, UnreadableEndpoint};
 use crate::error::StoreError;
-use crate::events::EndpointWishes;
+use crate::events::EndpointSubscription;
 use crate::values::{Id, Time, document};
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -178,10 +178,10 @@ pub(crate) fn endpoints_of(
 }
 
 /// What the endpoints of these organizations want. Those that are not deleted, by id.
-pub(crate) fn wishes_of(
+pub(crate) fn subscriptions_of(
     connection: &mut Connection,
     organizations: &[OrganizationId],
-) -> QueryResult<Vec<EndpointWishes>> {
+) -> QueryResult<Vec<EndpointSubscription>> {
     let rows: Vec<(Id, Id, String)> = endpoints::table
         .filter(endpoints::organization.eq_any(organizations.iter().map(|id| Id::from(*id))))
         .filter(endpoints::deleted_at.is_null())
@@ -192,9 +192,21 @@ pub(crate) fn wishes_of(
         let endpoint = EndpointId::from(id);
         let settings = serde_json::from_str(&settings).map_err(|_| UnreadableEndpoint(endpoint));
         let settings = settings.inspect_err(UnreadableEndpoint::warn).ok()?;
-        Some(EndpointWishes { organization: organization.into(), endpoint, settings })
+        Some(EndpointSubscription { organization: organization.into(), endpoint, settings })
     };
     Ok(rows.into_iter().filter_map(read).collect())
+}
+
+pub(crate) fn deleted_endpoints(
+    connection: &mut Connection,
+    organization: OrganizationId,
+) -> QueryResult<Vec<EndpointId>> {
+    let ids: Vec<Id> = endpoints::table
+        .filter(endpoints::organization.eq(Id::from(organization)))
+        .filter(endpoints::deleted_at.is_not_null())
+        .select(endpoints::id)
+        .load(connection)?;
+    Ok(ids.into_iter().map(EndpointId::from).collect())
 }
 
 /// Of all organizations.

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use leadgate_domain::{Event, EventId, Lead, LeadId, OrganizationId};
 use serde::Serialize;
 
-use super::schema::{events, leads};
+use super::schema::events;
 use super::{Connection, Database};
 use crate::error::StoreError;
 use crate::values::{Id, Time, document};
@@ -72,20 +72,6 @@ pub(crate) fn events_by_id(
     Ok((events, unreadable))
 }
 
-/// Those of these leads that are eligible now.
-pub(crate) fn eligible_leads(
-    connection: &mut Connection,
-    organization: OrganizationId,
-    ids: &[LeadId],
-) -> QueryResult<Vec<LeadId>> {
-    let ids: Vec<Id> = leads::table
-        .filter(among!(leads::id, organization, ids.iter().copied().map(Id::from)))
-        .filter(leads::eligibility.eq("eligible"))
-        .select(leads::id)
-        .load(connection)?;
-    Ok(ids.into_iter().map(LeadId::from).collect())
-}
-
 pub(crate) fn events_of_leads(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -106,4 +92,24 @@ pub(crate) fn empty_events(
 ) -> QueryResult<usize> {
     let named = events::table.filter(among!(events::id, organization, ids.iter().copied().map(Id::from)));
     diesel::update(named).set(events::lead_document.eq(None::<String>)).execute(connection)
+}
+
+/// Events of an organization after one id and up to another, the oldest first, without those that this build cannot read.
+/// Also the id of the last one that was looked at.
+pub(crate) fn events_after(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    after: EventId,
+    end: EventId,
+    limit: u32,
+) -> QueryResult<(Vec<Event>, Option<EventId>)> {
+    let rows: Vec<EventRow> = events::table
+        .filter(events::organization.eq(Id::from(organization)))
+        .filter(events::id.gt(Id::from(after)).and(events::id.le(Id::from(end))))
+        .order(events::id)
+        .limit(limit.into())
+        .select(EventRow::as_select())
+        .load(connection)?;
+    let last = rows.last().map(|row| EventId::from(row.id));
+    Ok((rows.into_iter().filter_map(EventRow::read).collect(), last))
 }

@@ -61,3 +61,28 @@ pub(crate) fn reschedule_deliveries(
     }
     Ok(())
 }
+
+/// Adds deliveries, and starts those again that are not pending. Returns how many.
+pub(crate) fn add_or_restart_deliveries(
+    connection: &mut SqliteConnection,
+    all: &[NewDelivery],
+) -> Result<usize, TransactionError> {
+    // `QueryDsl` has no filter for an insert.
+    use diesel::query_dsl::methods::FilterDsl;
+
+    let mut count = 0;
+    for one in all {
+        count += diesel::insert_into(deliveries::table)
+            .values(DeliveryRow::from(one))
+            .on_conflict((deliveries::organization, deliveries::endpoint, deliveries::event))
+            .do_update()
+            .set((
+                deliveries::state.eq("pending"),
+                deliveries::attempts.eq(0),
+                deliveries::next_attempt_at.eq(Time(one.due_at)),
+            ))
+            .filter(deliveries::state.ne("pending"))
+            .execute(connection)?;
+    }
+    Ok(count)
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use leadgate_domain::{AttemptResult, DeliveryCounts, EndpointState, Timestamp};
-use leadgate_store::{DeliveryFilter, FinishedAttempt};
+use leadgate_store::{DeliveryFilter, FinishedAttempt, ReplaySelection};
 use serde_json::json;
 
 use crate::erasure::PHONE;
@@ -17,6 +17,7 @@ over_both!(
     a_failing_endpoint_is_paused_until_a_success,
     a_busy_receiver_costs_no_attempt,
     a_disabled_endpoint_keeps_its_events,
+    events_are_sent_again,
 );
 
 async fn an_endpoint_is_leased_once(world: World) {
@@ -79,11 +80,8 @@ async fn attempts_decide_what_becomes_of_a_delivery(world: World) {
     let numbers: Vec<_> = attempts.iter().map(|attempt| (attempt.number, attempt.result.as_str())).collect();
     assert_eq!(numbers, [(2, "refused"), (1, "timed_out")]);
 
-    let other = leadgate_domain::EventId::generate();
-    let restart = async |event| {
-        world.store.restart_deliveries(world.organization.id, endpoint.id, event).await.unwrap()
-    };
-    assert_eq!((restart(Some(other)).await, restart(None).await, restart(None).await), (0, 1, 0));
+    let restart = async || world.store.replay_exhausted(world.organization.id, endpoint.id).await.unwrap();
+    assert_eq!((restart().await, restart().await), (1, 0));
     assert_eq!(world.due(&leased).await[0].attempts, 0);
 }
 
@@ -145,4 +143,31 @@ async fn a_disabled_endpoint_keeps_its_events(world: World) {
     assert_eq!(world.health(&endpoint).await, EndpointState::Disabled);
     let due = world.deliver().await;
     assert_eq!((kinds(&due), due[0].event.detail.endpoint), (vec!["endpoint.disabled"], Some(endpoint.id)));
+}
+
+async fn events_are_sent_again(world: World) {
+    let endpoint = world.endpoint(json!({ "events": ["lead.created"] })).await;
+    let start = Timestamp::now().minus(Duration::from_secs(1));
+    world.commit(&[world.phone(PHONE), world.phone("+14155550133"), world.phone("+14155550134")]).await;
+    let delivered = world.deliver().await;
+    let replay = async |endpoint: &leadgate_domain::Endpoint, which, dry| {
+        world.store.replay_events(endpoint, which, dry).await.unwrap()
+    };
+    let one = ReplaySelection::One(delivered[1].event.id);
+    assert_eq!((replay(&endpoint, one, true).await, world.counts(&endpoint).await.pending), (1, 0));
+    assert_eq!(replay(&endpoint, one, false).await, 1);
+    assert_eq!(replay(&endpoint, one, false).await, 0, "it is pending");
+    assert_eq!(world.deliver().await[0].event, delivered[1].event);
+    let unknown = ReplaySelection::One(leadgate_domain::EventId::generate());
+    assert_eq!(replay(&endpoint, unknown, false).await, 0);
+
+    world.erase(World::subject(&[PHONE], &[])).await;
+    let since = ReplaySelection::Since(start);
+    assert_eq!(replay(&endpoint, since, false).await, 2, "without the erased lead");
+    let later = ReplaySelection::Since(Timestamp::now().plus(Duration::from_secs(60)));
+    assert_eq!(replay(&endpoint, later, false).await, 0);
+    let other = world.endpoint(json!({ "events": ["lead.held"] })).await;
+    assert_eq!(replay(&other, since, false).await, 0, "it does not want these events");
+    let new = world.endpoint(json!({ "events": ["lead.created"] })).await;
+    assert_eq!((replay(&new, since, false).await, world.counts(&new).await.pending), (2, 2));
 }

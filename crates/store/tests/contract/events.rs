@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    Attempt, AttemptId, AttemptResult, DeliveryCounts, Eligibility, Endpoint, EndpointSecrets,
+    Attempt, AttemptId, AttemptResult, AuditAction, DeliveryCounts, Eligibility, Endpoint, EndpointSecrets,
     EndpointSettings, EndpointState, EventType, Fields, Patch, Retention, Submission, SuppressionKind,
     Timestamp,
 };
@@ -23,6 +23,7 @@ over_both!(
     submissions_that_change_no_lead_are_events,
     an_endpoint_gets_only_what_it_wants,
     without_an_endpoint_nothing_is_written,
+    deliveries_of_a_deleted_endpoint_are_deleted,
     a_suppressed_lead_is_not_announced_as_eligible,
     an_erasure_empties_events_and_responses,
     a_change_needs_the_current_revision,
@@ -40,6 +41,12 @@ impl World {
         let secrets = EndpointSecrets::new(BTreeMap::from([("x-key".to_owned(), "k-1".into())])).unwrap();
         self.store.create_endpoint(&endpoint, &secrets).await.unwrap();
         endpoint
+    }
+
+    async fn delete_endpoint(&self, endpoint: &Endpoint) {
+        let deleted = Endpoint { deleted_at: Some(Timestamp::now()), ..endpoint.clone() };
+        let entry = self.store.entry(self.organization.id, AuditAction::EndpointDeleted);
+        self.store.update_endpoint(&deleted, None, entry).await.unwrap().unwrap();
     }
 
     pub(crate) async fn lease(&self) -> LeasedEndpoint {
@@ -186,13 +193,22 @@ async fn an_endpoint_gets_only_what_it_wants(world: World) {
 
 async fn without_an_endpoint_nothing_is_written(world: World) {
     let endpoint = world.endpoint(json!({})).await;
-    let deleted = Endpoint { deleted_at: Some(Timestamp::now()), ..endpoint.clone() };
-    let entry = world.store.entry(world.organization.id, leadgate_domain::AuditAction::EndpointDeleted);
-    world.store.update_endpoint(&deleted, None, entry).await.unwrap().unwrap();
+    world.delete_endpoint(&endpoint).await;
     world.commit(&[world.phone(PHONE)]).await;
     assert_eq!(world.lines("SELECT count(*) || '' AS line FROM events"), ["0"]);
     assert_eq!(world.store.endpoints(world.organization.id).await.unwrap(), []);
     assert_eq!(world.store.endpoint(world.organization.id, endpoint.id).await.unwrap(), None);
+}
+
+async fn deliveries_of_a_deleted_endpoint_are_deleted(world: World) {
+    let (deleted, kept) = (world.endpoint(json!({})).await, world.endpoint(json!({})).await);
+    world.commit(&[world.phone(PHONE)]).await;
+    let before = world.counts(&kept).await;
+    assert_eq!(world.counts(&deleted).await, before);
+    world.delete_endpoint(&deleted).await;
+    world.store.sweep_retention(Instant::now() + Duration::from_secs(60)).await.unwrap();
+    assert_eq!(world.counts(&deleted).await, DeliveryCounts::default());
+    assert_eq!(world.counts(&kept).await, before);
 }
 
 async fn a_suppressed_lead_is_not_announced_as_eligible(world: World) {

@@ -7,7 +7,9 @@ use std::str::FromStr;
 use anyhow::anyhow;
 use clap::Args;
 use leadgate_dialect::native;
-use leadgate_domain::{Eligibility, Email, Lead, LeadStatus, Phone, SourceId, Temperature, Timestamp};
+use leadgate_domain::{
+    Eligibility, Email, Lead, LeadStatus, Organization, Phone, SourceId, Temperature, Timestamp,
+};
 use leadgate_operations::{leads, sources};
 use leadgate_store::{ChangeCursor, LeadCursor, LeadFilter, Store};
 
@@ -19,12 +21,24 @@ use crate::commands::{Output, UsageError, cell, organization, with_hint};
 pub(crate) struct ListArguments {
     #[arg(long, value_name = "NAME")]
     organization: String,
-    /// Only leads that were created by submissions to this source
-    #[arg(long, value_name = "ID")]
-    source: Option<SourceId>,
     /// received: newest first, by the receipt of the submission that created the lead; changed: the oldest change first
     #[arg(long, value_name = "ORDER", default_value = "received", value_parser = ["received", "changed"])]
     order: String,
+    #[command(flatten)]
+    filter: LeadFilterArguments,
+    /// Maximum number of leads
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
+    limit: u32,
+    /// Next page: only leads after this cursor, which the previous page prints
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct LeadFilterArguments {
+    /// Only leads that were created by submissions to this source
+    #[arg(long, value_name = "ID")]
+    source: Option<SourceId>,
     /// Only leads that may be called (eligible) or may not (held)
     #[arg(long, value_name = "ELIGIBILITY", value_parser = eligibility)]
     eligibility: Option<Eligibility>,
@@ -52,12 +66,6 @@ pub(crate) struct ListArguments {
     /// Only leads received before this time
     #[arg(long, value_name = "TIME", value_parser = moment)]
     received_before: Option<Timestamp>,
-    /// Maximum number of leads
-    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = count)]
-    limit: u32,
-    /// Next page: only leads after this cursor, which the previous page prints
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
 }
 
 #[derive(Args)]
@@ -87,9 +95,14 @@ fn email(text: &str) -> Result<Email, String> {
     Email::parse(text).map_err(|problem| problem.to_string())
 }
 
-impl ListArguments {
-    fn filter(&self) -> LeadFilter {
-        LeadFilter {
+impl LeadFilterArguments {
+    /// # Errors
+    /// If the source does not exist.
+    pub(super) async fn filter(&self, store: &Store, owner: &Organization) -> anyhow::Result<LeadFilter> {
+        if let Some(source) = self.source {
+            sources::find_any(store, owner.id, source).await.map_err(with_hint(owner))?;
+        }
+        Ok(LeadFilter {
             source: self.source,
             eligibility: self.eligibility,
             temperature: self.temperature,
@@ -100,16 +113,13 @@ impl ListArguments {
             external_id: self.external_id.clone(),
             received_after: self.received_after,
             received_before: self.received_before,
-        }
+        })
     }
 }
 
 pub(super) async fn list(arguments: &ListArguments, store: &Store, output: &Output) -> anyhow::Result<()> {
     let owner = organization(store, &arguments.organization).await?;
-    if let Some(source) = arguments.source {
-        sources::find_any(store, owner.id, source).await.map_err(with_hint(&owner))?;
-    }
-    let (filter, limit) = (arguments.filter(), arguments.limit);
+    let (filter, limit) = (arguments.filter.filter(store, &owner).await?, arguments.limit);
     if arguments.order == "changed" {
         let after = cursor::<ChangeCursor>(arguments)?;
         let page = leads::changes(store, owner.id, &filter, after, limit, store).await?;
