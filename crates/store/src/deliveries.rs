@@ -197,21 +197,26 @@ impl Store {
         endpoint: EndpointId,
     ) -> Result<usize, StoreError> {
         let entry = self.entry(organization, AuditAction::DeliveriesReplayed).with_target(endpoint);
-        let restart = move |session: &mut StoreConnection| {
-            let now = session.now()?;
-            let some = (organization, endpoint);
-            let restarted =
-                query!(session, deliveries::restart_exhausted(some.0, some.1, now, REPLAYED_AT_ONCE))?;
-            if restarted > 0 {
-                audit::record(session, &[entry.clone().with_detail("count", restarted)])?;
-            }
-            Ok(restarted)
-        };
-        let mut count = 0;
+        let (mut after, mut count) = (EventId::from_uuid(Uuid::nil()), 0);
         loop {
-            match self.write(restart.clone()).await? {
-                0 => return Ok(count),
-                restarted => count += restarted,
+            let entry = entry.clone();
+            let restarting = self.write(move |session| {
+                let (now, limit) = (session.now()?, REPLAYED_AT_ONCE);
+                let restarted = query!(
+                    session,
+                    deliveries::restart_exhausted(organization, endpoint, after, now, limit)
+                )?;
+                if !restarted.is_empty() {
+                    audit::record(session, &[entry.clone().with_detail("count", restarted.len())])?;
+                }
+                Ok(restarted)
+            });
+            let restarted = restarting.await?;
+            count += restarted.len();
+            // Events before it may be exhausted once more, and are not replayed once more.
+            match restarted.last() {
+                Some(last) => after = *last,
+                None => return Ok(count),
             }
         }
     }

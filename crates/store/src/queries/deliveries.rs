@@ -298,26 +298,28 @@ pub(crate) fn deliveries_page(
     }))
 }
 
-/// Attempts some exhausted deliveries again, from the first attempt on. Returns how many.
+/// Attempts exhausted deliveries of events after this one again, from the first attempt on. Returns their events.
 pub(crate) fn restart_exhausted(
     connection: &mut Connection,
     organization: OrganizationId,
     endpoint: EndpointId,
+    after: EventId,
     now: Timestamp,
     limit: u32,
-) -> QueryResult<usize> {
+) -> QueryResult<Vec<EventId>> {
     let exhausted = deliveries::table
         .filter(deliveries::organization.eq(Id::from(organization)))
         .filter(deliveries::endpoint.eq(Id::from(endpoint)))
         .filter(deliveries::state.eq(DeliveryState::Exhausted.as_str()));
-    let some: Vec<Id> =
-        exhausted.order(deliveries::event).limit(limit.into()).select(deliveries::event).load(connection)?;
+    let some = exhausted.filter(deliveries::event.gt(Id::from(after))).order(deliveries::event);
+    let some: Vec<Id> = some.limit(limit.into()).select(deliveries::event).load(connection)?;
     let restarted = (
         deliveries::state.eq(DeliveryState::Pending.as_str()),
         deliveries::attempts.eq(0),
         deliveries::next_attempt_at.eq(Time(now)),
     );
-    diesel::update(exhausted.filter(deliveries::event.eq_any(some))).set(restarted).execute(connection)
+    diesel::update(exhausted.filter(deliveries::event.eq_any(&some))).set(restarted).execute(connection)?;
+    Ok(some.into_iter().map(EventId::from).collect())
 }
 
 /// Removes the responses to events.
