@@ -129,8 +129,9 @@ impl Store {
 
     /// At most `limit` deliveries of an endpoint to attempt now, first attempts first. `in_flight` are left out.
     ///
-    /// An event that says that a lead is eligible is withdrawn if the lead is not eligible any more. There may be
-    /// fewer deliveries than are due because others were withdrawn: `None` only if nothing is due.
+    /// Withdrawn are events that an erasure emptied. So is `lead.eligible`, and for an endpoint that wants eligible leads
+    /// only every event, if the lead is not eligible now. There may be fewer deliveries than are due because others were
+    /// withdrawn: `None` only if nothing is due.
     pub async fn due_deliveries(
         &self,
         leased: &LeasedEndpoint,
@@ -198,7 +199,7 @@ struct DueRead {
     now: Timestamp,
     due: Vec<DueDelivery>,
     to_withdraw: Vec<EventId>,
-    /// For this build.
+    /// Events that this build cannot read.
     unreadable: Vec<EventId>,
 }
 

@@ -113,7 +113,7 @@ pub(crate) fn due_retries(
     Ok(rows.into_iter().map(|(event, attempts)| (event.into(), attempts.unsigned_abs())).collect())
 }
 
-/// The event was delivered.
+/// Deletes the deliveries of events that were delivered.
 pub(crate) fn delete_deliveries(
     connection: &mut Connection,
     lease: EndpointLease,
@@ -156,7 +156,7 @@ pub(crate) fn postpone_deliveries(
     diesel::update(postponed).set(deliveries::next_attempt_at.eq(Time(until))).execute(connection)
 }
 
-/// Some deliveries of an endpoint. Returns how many were deleted.
+/// Deletes some deliveries of an endpoint. Returns how many.
 pub(crate) fn delete_some_deliveries(
     connection: &mut Connection,
     organization: OrganizationId,
