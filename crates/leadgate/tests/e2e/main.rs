@@ -39,5 +39,6 @@ mod suppression;
 mod systems;
 mod tour;
 mod usage_errors;
+mod webhook_chaos;
 mod webhooks;
 mod world;

@@ -212,7 +212,7 @@ async fn lock_suppressions(url: &str, seconds: u32) -> tokio::task::JoinHandle<(
 #[tokio::test]
 async fn an_import_waits_for_a_lock_and_needs_none_for_existing_entries() {
     let world = World::start(Shape::Distributed, "importing").await;
-    let url = world.environment().iter().find(|(name, _)| name == "LEADGATE_STORE_URL").unwrap().1.clone();
+    let url = world.store_url().to_owned();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("list.csv");
     let rows: String = (0..2_500).map(|n| format!("+1415555{n:04}\n")).collect();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::world::{Servers, Shape, TIMEOUT, World, until};
 
 /// Receivers of tests are on this machine.
-const ALLOW_THIS_MACHINE: (&str, &str) = ("LEADGATE_DISPATCHER_ALLOWED_NETWORKS", r#"["127.0.0.0/8"]"#);
+pub const ALLOW_THIS_MACHINE: (&str, &str) = ("LEADGATE_DISPATCHER_ALLOWED_NETWORKS", r#"["127.0.0.0/8"]"#);
 
 async fn create(world: &World, url: &str, events: &str) -> Value {
     let create = ["endpoint", "create", "--organization", "acme", "--url", url, "--events", events];
@@ -134,6 +134,5 @@ fn lead_id(request: &ReceivedRequest) -> String {
 async fn end_leases(world: &World) {
     let past = "UPDATE endpoints SET lease_until = now() - interval '1 second'";
     let servers = Servers::shared().await;
-    let url = &world.environment().iter().find(|(name, _)| name == "LEADGATE_STORE_URL").unwrap().1;
-    servers.postgres.sql(url, past).await.unwrap();
+    servers.postgres.sql(world.store_url(), past).await.unwrap();
 }

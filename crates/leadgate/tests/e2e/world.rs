@@ -193,12 +193,22 @@ impl World {
         spawn(&format!("{}-dispatcher", self.name), DISPATCHER, &[], &self.environment)
     }
 
+    /// The database of the distributed shape.
+    pub fn store_url(&self) -> &str {
+        &self.environment.iter().find(|(name, _)| name == "LEADGATE_STORE_URL").unwrap().1
+    }
+
     /// Programs that are started after this call connect to the database through the proxy.
     pub fn use_database_proxy(&mut self, proxy: &Proxy) {
-        let (_, url) = self.environment.iter_mut().find(|(name, _)| name == "LEADGATE_STORE_URL").unwrap();
-        let mut proxied_url = reqwest::Url::parse(url).unwrap();
+        let mut proxied_url = reqwest::Url::parse(self.store_url()).unwrap();
         proxied_url.set_port(Some(proxy.port())).unwrap();
-        *url = proxied_url.into();
+        self.set("LEADGATE_STORE_URL", proxied_url.as_str());
+    }
+
+    /// Programs that are started after this call have this setting.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push(variable(name, value));
     }
 
     /// Starts the server again, with the same address and data.
