@@ -8,7 +8,7 @@ use leadgate_store::DeliveryFilter;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Chaos;
+use super::ChaosTest;
 use super::endpoints::{ChaosEndpoint, ChaosOrganization};
 use super::roles::Role;
 use crate::world::World;
@@ -81,7 +81,7 @@ impl DeliveryReport {
     }
 }
 
-impl Chaos {
+impl ChaosTest {
     pub(super) async fn check(&self) {
         let report = DeliveryReport::read(&self.world, &self.organizations).await;
         self.print(&report);
@@ -98,14 +98,18 @@ impl Chaos {
         if role == Role::Eligible {
             return self.check_suppression(endpoint, report);
         }
-        let witness = self.witness(endpoint.organization).inbox.record();
-        let leads: BTreeSet<_> = witness.events.values().map(|event| event.lead).collect();
+        let reference = self.reference(endpoint.organization).inbox.record();
+        let leads: BTreeSet<_> = reference.events.values().map(|event| event.lead).collect();
         assert_eq!(leads, self.leads_of(endpoint.organization, 0..self.posted).collect());
-        assert_eq!(leads.len(), witness.events.len(), "a lead is created once");
+        assert_eq!(leads.len(), reference.events.len(), "a lead is created once");
         let is_due = |lead: u32| role.is_healthy() || lead >= self.first_of_faulty;
-        let due: BTreeSet<_> =
-            witness.events.iter().filter(|(_, event)| is_due(event.lead)).map(|(event, _)| *event).collect();
-        drop(witness);
+        let due: BTreeSet<_> = reference
+            .events
+            .iter()
+            .filter(|(_, event)| is_due(event.lead))
+            .map(|(event, _)| *event)
+            .collect();
+        drop(reference);
         let record = endpoint.inbox.record();
         let delivered: BTreeSet<_> = record.delivered().map(|(event, _)| *event).collect();
         let known: BTreeSet<_> = report.undelivered(id).map(|(event, _)| *event).collect();
@@ -149,7 +153,7 @@ impl Chaos {
         }
         // On a busy machine an answer can come too late, so that the request is repeated.
         let late = report.attempts(endpoint.id, "timed_out").saturating_sub(record.hung);
-        let most = self.saboteur.kills * role.concurrency() + late;
+        let most = self.injector.kills * role.concurrency() + late;
         let duplicates = record.duplicates();
         assert!(
             duplicates <= most,
@@ -158,7 +162,7 @@ impl Chaos {
     }
 
     fn print(&self, report: &DeliveryReport) {
-        let kills = self.saboteur.kills;
+        let kills = self.injector.kills;
         println!(
             "{:?}: {} events, {} endpoints in {} organizations, {kills} kills, {:.1} s",
             self.world.shape,

@@ -13,8 +13,8 @@ use crate::world::{Shape, TIMEOUT, World};
 /// Programs at the same time, so that one works while another one is killed.
 const DISPATCHERS: usize = 2;
 
-/// Does harm to the dispatchers. In the embedded shape these are the whole program.
-pub(super) struct Saboteur {
+/// Injects faults into the dispatchers, or into the whole program in the embedded shape.
+pub(super) struct FaultInjector {
     /// Of the distributed shape.
     postgres: Option<PostgresServer>,
     dispatchers: Vec<TestProcess>,
@@ -23,21 +23,21 @@ pub(super) struct Saboteur {
     pub(super) kills: usize,
 }
 
-impl Saboteur {
+impl FaultInjector {
     /// Starts dispatchers. They see a clock of the database that can be stepped. The other programs do not, because
     /// gateways refuse leads if the database's clock differs from theirs.
     pub(super) async fn start(world: &mut World, postgres: Option<PostgresServer>) -> Self {
-        let mut saboteur = Self { postgres, dispatchers: Vec::new(), ahead: 0, kills: 0 };
+        let mut injector = Self { postgres, dispatchers: Vec::new(), ahead: 0, kills: 0 };
         if world.shape == Shape::Distributed {
-            saboteur.sql(world, "CREATE SCHEMA stepped").await;
-            saboteur.step_clock(world, 0).await;
+            injector.sql(world, "CREATE SCHEMA stepped").await;
+            injector.step_clock(world, 0).await;
             // Functions of the schema `stepped` are found before those of PostgreSQL.
             let options = "options=-csearch_path%3Dpublic%2Cstepped%2Cpg_catalog";
             let stepped = format!("{}?{options}", world.store_url());
             world.set("LEADGATE_STORE_URL", &stepped);
-            saboteur.dispatchers = (0..DISPATCHERS).map(|_| world.start_dispatcher()).collect();
+            injector.dispatchers = (0..DISPATCHERS).map(|_| world.start_dispatcher()).collect();
         }
-        saboteur
+        injector
     }
 
     /// Kills a dispatcher and starts another one. Leases end, as if a minute had passed.

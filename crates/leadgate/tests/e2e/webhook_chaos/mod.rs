@@ -18,7 +18,7 @@ use leadgate_testkit::servers::{PostgresServer, shared};
 
 use self::checks::p99;
 use self::endpoints::{ChaosEndpoint, ChaosOrganization};
-use self::faults::Saboteur;
+use self::faults::FaultInjector;
 use self::leads::{Poster, phone};
 use self::roles::{FAULTY, Role};
 use crate::webhooks::ALLOW_THIS_MACHINE;
@@ -43,7 +43,7 @@ struct Plan {
 
 impl Plan {
     fn from_environment() -> Self {
-        let events = std::env::var("LEADGATE_TEST_EVENTS").ok().map_or(600, |text| text.parse().unwrap());
+        let events = std::env::var("LEADGATE_TEST_EVENTS").ok().map_or(300, |text| text.parse().unwrap());
         let measured = (events / 6).min(2_500);
         let mixed = [&[Role::Healthy, Role::Rotated], &FAULTY[..]].concat();
         if events < 5_000 {
@@ -54,9 +54,9 @@ impl Plan {
     }
 }
 
-struct Chaos {
+struct ChaosTest {
     world: World,
-    saboteur: Saboteur,
+    injector: FaultInjector,
     organizations: Vec<ChaosOrganization>,
     endpoints: Vec<ChaosEndpoint>,
     /// Receives what a client would receive that follows redirects.
@@ -71,7 +71,7 @@ struct Chaos {
     started: Instant,
 }
 
-impl Chaos {
+impl ChaosTest {
     async fn start(shape: Shape, organizations: usize) -> Self {
         let started = Instant::now();
         let settings = [ALLOW_THIS_MACHINE];
@@ -90,10 +90,10 @@ impl Chaos {
         for index in 0..organizations {
             all.push(ChaosOrganization::nth(&world, index).await);
         }
-        let saboteur = Saboteur::start(&mut world, postgres).await;
+        let injector = FaultInjector::start(&mut world, postgres).await;
         Self {
             world,
-            saboteur,
+            injector,
             organizations: all,
             endpoints: Vec::new(),
             private: Receiver::start().await.unwrap(),
@@ -116,7 +116,7 @@ impl Chaos {
     }
 
     /// The first endpoint of an organization. It is healthy and receives all events.
-    fn witness(&self, organization: usize) -> &ChaosEndpoint {
+    fn reference(&self, organization: usize) -> &ChaosEndpoint {
         self.endpoints.iter().find(|one| one.organization == organization).unwrap()
     }
 
@@ -158,7 +158,7 @@ impl Chaos {
     }
 
     /// Kills dispatchers again and again while leads are posted, and does something else each time.
-    async fn endure(&mut self, leads: u32, kills: usize) {
+    async fn kill_under_load(&mut self, leads: u32, kills: usize) {
         let range = self.posted..self.posted + leads;
         self.posted = range.end;
         let before = self.leads_of(0, 0..range.start).count();
@@ -166,16 +166,16 @@ impl Chaos {
         let posting = tokio::spawn(self.poster().post(range, None));
         for kill in 0..kills {
             let share = expected * (kill + 1) / (kills + 1);
-            self.witness(0).await_delivered(before + share).await;
+            self.reference(0).await_delivered(before + share).await;
             if kill == 0 {
                 // Before a kill lets a minute pass: it would be suspended, and its next delivery be due after a long pause.
                 self.recover(|role| role == Role::Busy);
             }
-            self.saboteur.kill(&mut self.world).await;
+            self.injector.kill(&mut self.world).await;
             self.note("killed");
             match kill {
                 0 => self.change(Role::Rotated, "rotate-secret").await,
-                1 => self.saboteur.restart_database(&self.world).await,
+                1 => self.injector.restart_database(&self.world).await,
                 2 => {
                     self.suppress().await;
                     self.change(Role::Eligible, "enable").await;
@@ -222,7 +222,7 @@ impl Chaos {
         for endpoint in self.endpoints.iter().filter(|one| one.role.is_drained()) {
             endpoint.await_drained(&self.world, &self.organizations[endpoint.organization]).await;
         }
-        self.saboteur.stop_all(&self.world).await;
+        self.injector.stop_all(&self.world).await;
     }
 
     fn note(&self, what: &str) {
@@ -230,9 +230,9 @@ impl Chaos {
     }
 }
 
-async fn events_survive_chaos(shape: Shape) {
+async fn chaos_loses_no_event(shape: Shape) {
     let plan = Plan::from_environment();
-    let mut chaos = Chaos::start(shape, plan.organizations.len()).await;
+    let mut chaos = ChaosTest::start(shape, plan.organizations.len()).await;
     chaos.create_endpoints(&plan, Role::is_healthy).await;
     chaos.note("healthy endpoints alone");
     chaos.p99[0] = chaos.measure(plan.measured).await;
@@ -242,7 +242,7 @@ async fn events_survive_chaos(shape: Shape) {
     chaos.p99[1] = chaos.measure(plan.measured).await;
     chaos.await_failures().await;
     chaos.note("with kills");
-    chaos.endure(plan.events - 2 * plan.measured, plan.kills).await;
+    chaos.kill_under_load(plan.events - 2 * plan.measured, plan.kills).await;
     chaos.note("all posted");
     chaos.finish().await;
     chaos.note("all delivered");
@@ -250,11 +250,11 @@ async fn events_survive_chaos(shape: Shape) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_survive_chaos_embedded() {
-    events_survive_chaos(Shape::Embedded).await;
+async fn chaos_loses_no_event_embedded() {
+    chaos_loses_no_event(Shape::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_survive_chaos_distributed() {
-    events_survive_chaos(Shape::Distributed).await;
+async fn chaos_loses_no_event_distributed() {
+    chaos_loses_no_event(Shape::Distributed).await;
 }
