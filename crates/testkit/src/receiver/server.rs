@@ -32,8 +32,8 @@ impl ReceivedRequest {
     }
 }
 
-/// An HTTP server on a port of its own, until it is dropped. A function gets each request and returns the answer. Nothing
-/// else is kept.
+/// An HTTP server on a port of its own, until it is dropped. A function gets each request and returns the answer. The
+/// server keeps no request.
 pub struct WebhookServer {
     port: u16,
     accepting: JoinHandle<()>,

@@ -187,8 +187,8 @@ impl ChaosTest {
         );
         let [calm, disturbed] = self.p99.map(|latency| latency.as_secs_f64() * 1_000.0);
         println!(
-            "p99 from event to receipt at healthy endpoints: {calm:.0} ms alone, {disturbed:.0} ms with the faulty ones \
-             ({:.2} times)",
+            "p99 from event to receipt at healthy endpoints: {calm:.0} ms alone, {disturbed:.0} ms with the faulty \
+             ones ({:.2} times)",
             disturbed / calm
         );
         for endpoint in &self.endpoints {

@@ -168,7 +168,7 @@ impl ChaosTest {
             let share = expected * (kill + 1) / (kills + 1);
             self.reference(0).await_delivered(before + share).await;
             if kill == 0 {
-                // Before a kill lets a minute pass: it would be suspended, and its next delivery be due after a long pause.
+                // Before a minute passes: a suspended endpoint is attempted after a long pause only.
                 self.recover(|role| role == Role::Busy);
             }
             self.injector.kill(&mut self.world).await;
