@@ -14,6 +14,9 @@ use crate::figures::float;
 /// Events that are still missing when none arrived for this time are lost.
 const STALLED: Duration = Duration::from_secs(60);
 
+/// In microseconds. Longer latencies count as this one.
+const MAX_LATENCY: u64 = 60_000_000;
+
 struct State {
     count: watch::Sender<usize>,
     /// In microseconds.
@@ -38,7 +41,8 @@ pub(crate) struct CountingReceiver {
 impl CountingReceiver {
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let (count, _) = watch::channel(0);
-        let state = Arc::new(State { count, latencies: Mutex::new(Histogram::new(3)?) });
+        let state =
+            Arc::new(State { count, latencies: Mutex::new(Histogram::new_with_bounds(1, MAX_LATENCY, 3)?) });
         let shared = Arc::clone(&state);
         let server = WebhookServer::start(move |request| {
             shared.count(&request);

@@ -17,9 +17,12 @@ mod suggest;
 pub use accept::{AcceptError, LeadRequest, NewSubmission, accept};
 pub use credentials::{has_only_credentials, without_keys};
 pub use decode::DecodeError;
-pub use dialects::{askad, kickofflabs, native, protocol};
+pub use dialects::{abc_sales, askad, kickofflabs, native, protocol};
 pub use document::{Document, DocumentError, FormFault};
-pub use outbound::{OutboundRequest, outbound_request};
+pub use outbound::{
+    ABC_SALES_EVENTS, EventResponse, KICKOFFLABS_EVENTS, OutboundContent, OutboundError, OutboundRequest,
+    event_response, outbound_request,
+};
 pub use problem::{Problem, ProblemItem};
 pub use protocol::{
     CredentialLocation, DefaultLimit, IntakeParameters, IntakePath, LimitScope, Protocol, SourceSelection,

@@ -1,7 +1,10 @@
 //! The addresses to which connections may be opened. It is the only guard against requests into the operator's own
 //! networks (server-side request forgery), and it looks at the address that is connected to.
 
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
 use leadgate_domain::Network;
@@ -64,13 +67,24 @@ pub(crate) struct AddressRefused;
 #[error("the host has no address")]
 pub(crate) struct UnknownHost;
 
+/// Looks up the addresses of a host.
+pub type HostLookup =
+    Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> + Send + Sync>;
+
 /// Decides to which addresses connections may be opened.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AddressGuard {
     /// Private networks that the operator allows.
     allowed: Arc<[Network]>,
     /// One permit for each look-up that runs.
     lookups: Arc<Semaphore>,
+    look_up: HostLookup,
+}
+
+impl fmt::Debug for AddressGuard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AddressGuard").field("allowed", &self.allowed).finish_non_exhaustive()
+    }
 }
 
 impl Default for AddressGuard {
@@ -82,7 +96,17 @@ impl Default for AddressGuard {
 impl AddressGuard {
     /// Allows these networks in addition to the public internet.
     pub fn new(allowed: impl IntoIterator<Item = Network>) -> Self {
-        Self { allowed: allowed.into_iter().collect(), lookups: Arc::new(Semaphore::new(LOOKUPS)) }
+        Self {
+            allowed: allowed.into_iter().collect(),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
+            look_up: Arc::new(|host| Box::pin(look_up(host))),
+        }
+    }
+
+    /// Looks hosts up in another way than the system.
+    #[must_use]
+    pub fn with_lookup(self, look_up: HostLookup) -> Self {
+        Self { look_up, ..self }
     }
 
     /// Whether a connection to this address may be opened.
@@ -102,6 +126,10 @@ impl AddressGuard {
         };
         if self.allows(address) { Ok(()) } else { Err(AddressRefused) }
     }
+}
+
+async fn look_up(host: String) -> io::Result<Vec<IpAddr>> {
+    Ok(lookup_host((host.as_str(), 0)).await?.map(|found| found.ip()).collect())
 }
 
 /// An IPv4 address that is written as an IPv6 address is that IPv4 address.
@@ -126,19 +154,21 @@ impl Resolve for AddressGuard {
         Box::pin(async move {
             let permit = Arc::clone(&guard.lookups).acquire_owned().await?;
             // A task of its own, because a look-up goes on when its attempt has timed out.
+            let looking_up = (guard.look_up)(name.as_str().to_owned());
             let looked_up = tokio::spawn(async move {
-                let found = lookup_host((name.as_str(), 0)).await;
+                let found = looking_up.await;
                 drop(permit);
-                found.map(|found| found.collect::<Vec<SocketAddr>>())
+                found
             });
             let found = looked_up.await?.unwrap_or_default();
             if found.is_empty() {
                 return Err(UnknownHost.into());
             }
-            if !found.iter().all(|address| guard.allows(address.ip())) {
+            if !found.iter().all(|address| guard.allows(*address)) {
                 return Err(AddressRefused.into());
             }
-            let addresses: Addrs = Box::new(found.into_iter());
+            // The client sets the port.
+            let addresses: Addrs = Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)));
             Ok(addresses)
         })
     }

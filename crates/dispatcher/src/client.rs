@@ -3,18 +3,18 @@
 use std::error::Error;
 use std::time::Duration;
 
-use leadgate_dialect::{OutboundRequest, outbound_request};
-use leadgate_domain::{Attempt, AttemptId, AttemptResult, Timestamp};
+use leadgate_dialect::{OutboundContent, OutboundError, OutboundRequest, outbound_request};
+use leadgate_domain::{Attempt, AttemptId, AttemptResult, PayloadForm, SuccessRule, Timestamp};
 use leadgate_store::{DueDelivery, FinishedAttempt, LeasedEndpoint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use secrecy::ExposeSecret;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use crate::address_guard::{AddressGuard, AddressRefused, UnknownHost};
 
-/// Time limit of the rest of the response, which is only stored.
+/// Time limit of the rest of a response whose status decides.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Bytes of a response that are stored.
@@ -96,23 +96,44 @@ impl WebhookClient {
         if self.guard.check_literal(url).is_err() {
             return Outcome::none(AttemptResult::AddressRefused);
         }
-        let Ok(request) = outbound_request(&due.event, settings.form, &leased.secrets, now) else {
-            return Outcome::none(AttemptResult::NotSent);
+        let form = &settings.form;
+        let request = match outbound_request(&due.event, due.source.as_ref(), form, &leased.secrets, now) {
+            Ok(request) => request,
+            // It names a field and has no value of the lead.
+            Err(error @ OutboundError::Template(_)) => {
+                let response = Some(error.to_string());
+                return Outcome { response, ..Outcome::none(AttemptResult::TemplateFailed) };
+            }
+            Err(OutboundError::NotSerializable(_)) => return Outcome::none(AttemptResult::NotSent),
         };
-        let headers = headers(leased, &request);
-        let sent = self.client.post(url.clone()).headers(headers).body(request.body).send();
-        match timeout(self.timeout, sent).await {
+        let success = match form {
+            PayloadForm::Template(template) => Some(&template.success),
+            _ => None,
+        };
+        let deadline = Instant::now() + self.timeout;
+        match timeout_at(deadline, self.request(leased, request).send()).await {
             Err(_) => Outcome::none(AttemptResult::TimedOut),
             Ok(Err(error)) => Outcome::none(classify(&error)),
-            Ok(Ok(response)) => read(response).await,
+            Ok(Ok(response)) => read(response, success, deadline).await,
         }
+    }
+
+    fn request(&self, leased: &LeasedEndpoint, request: OutboundRequest) -> RequestBuilder {
+        let (headers, content) = (headers(leased, &request), request.content);
+        let url = content.url(leased.endpoint.settings.url.as_url());
+        let built = match &content {
+            OutboundContent::Query(_) => self.client.get(url),
+            OutboundContent::Json(_) | OutboundContent::Form(_) => self.client.post(url),
+        };
+        built.headers(headers).body(content.into_body())
     }
 }
 
 /// The headers of the form, and over them those of the endpoint.
 fn headers(leased: &LeasedEndpoint, request: &OutboundRequest) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let media_type = request.content.media_type();
+    headers.extend(media_type.map(|media_type| (CONTENT_TYPE, HeaderValue::from_static(media_type))));
     let own = leased.secrets.headers().iter().map(|(name, value)| (name.as_str(), value.expose_secret()));
     let form = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
     for (name, value) in form.chain(own) {
@@ -124,22 +145,38 @@ fn headers(leased: &LeasedEndpoint, request: &OutboundRequest) -> HeaderMap {
     headers
 }
 
-async fn read(mut response: Response) -> Outcome {
+/// `success` is the rule of a template. Without one, each status from 200 to 299 is a success.
+async fn read(mut response: Response, success: Option<&SuccessRule>, deadline: Instant) -> Outcome {
     let status = response.status().as_u16();
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = wait.and_then(|text| retry_after(text, Timestamp::now()));
-    let result = AttemptResult::of_status(status, response.headers().contains_key(RETRY_AFTER));
+    let of_status = AttemptResult::of_status(status, response.headers().contains_key(RETRY_AFTER));
     let mut body = Vec::new();
     let reading = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
+        while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk);
             if body.len() >= READ_RESPONSE {
                 break;
             }
         }
+        Ok::<_, reqwest::Error>(())
     };
-    // What the receiver says after its status does not change the result.
-    _ = timeout(BODY_TIMEOUT, reading).await;
+    let named = success.filter(|rule| rule.has_status(status));
+    let needs_body = named.is_some_and(|rule| rule.body.is_some());
+    let read_until = if needs_body { deadline } else { Instant::now() + BODY_TIMEOUT };
+    let ended = timeout_at(read_until, reading).await;
+    let result = match (named, success) {
+        (Some(rule), _) if rule.matches_body(&String::from_utf8_lossy(&body)) => AttemptResult::Delivered,
+        // The rest of the body may say that the receiver has the event.
+        (Some(_), _) => match ended {
+            Err(_) => AttemptResult::TimedOut,
+            Ok(Err(_)) => AttemptResult::ConnectionLost,
+            Ok(Ok(())) => AttemptResult::Refused,
+        },
+        (None, Some(_)) if of_status == AttemptResult::Delivered => AttemptResult::Refused,
+        // What follows the status does not change the result.
+        (None, _) => of_status,
+    };
     body.truncate(STORED_RESPONSE);
     // PostgreSQL stores no NUL.
     let text = String::from_utf8_lossy(&body).replace('\0', "\u{fffd}");

@@ -18,6 +18,9 @@ use crate::drain::{Drain, DrainContext};
 /// How often a dispatcher looks for endpoints.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often the age of the oldest due delivery is measured.
+const AGE_INTERVAL: Duration = Duration::from_secs(10);
+
 /// The settings of a dispatcher.
 #[derive(Debug, Clone)]
 pub struct DispatcherConfig {
@@ -68,7 +71,7 @@ impl Dispatcher {
         let mut ticks = interval(POLL_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut drains, mut failing) = (JoinSet::new(), false);
-        let mut organizations = HashMap::new();
+        let (mut organizations, mut age_due) = (HashMap::new(), Instant::now());
         while self.stop.run_until_cancelled(ticks.tick()).await.is_some() {
             while let Some(ended) = drains.try_join_next() {
                 log_crash(ended);
@@ -82,6 +85,13 @@ impl Dispatcher {
                     tracing::warn!(%error, "endpoints cannot be read");
                 }
                 Err(_) => {}
+            }
+            if age_due <= Instant::now() {
+                age_due = Instant::now() + AGE_INTERVAL;
+                // The next measurement shows the age if this one fails.
+                if let Ok(age) = self.store.oldest_due_delivery_age().await {
+                    metrics::gauge!("leadgate_delivery_oldest_due_seconds").set(age.as_secs_f64());
+                }
             }
         }
         while let Some(ended) = drains.join_next().await {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leadgate_domain::{Attempt, AttemptId, AttemptResult, EndpointState, EventId, Timestamp};
-use leadgate_store::{ENDPOINT_LEASE, FinishedAttempt, LeasedEndpoint, Store, StoreError};
+use leadgate_store::{DuePosition, ENDPOINT_LEASE, FinishedAttempt, LeasedEndpoint, Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -63,6 +63,7 @@ pub(crate) struct Drain {
     /// How many attempts may run at once now. It grows with successes.
     window: usize,
     pace: AttemptPace,
+    position: DuePosition,
 }
 
 impl Drain {
@@ -78,6 +79,7 @@ impl Drain {
             in_flight: BTreeMap::new(),
             window: 1,
             pace,
+            position: DuePosition::default(),
         }
     }
 
@@ -115,9 +117,19 @@ impl Drain {
         }
         // The next dispatcher does not know what was sent before: it gets the endpoint when the rate allows an attempt.
         let after = after.max(self.pace.wait(Instant::now()));
-        if let Err(error) = self.context.store.end_endpoint_lease(self.leased.lease, after).await {
-            tracing::debug!("a lease ends by itself: {error}");
-        }
+        self.end_lease(after).await;
+    }
+
+    /// Ends the lease after a time. While the store fails it is tried again, until the lease ends by itself.
+    async fn end_lease(&self, after: Duration) {
+        let (store, lease) = (&self.context.store, self.leased.lease);
+        let ending = async {
+            while let Err(error) = store.end_endpoint_lease(lease, after).await {
+                tracing::debug!("a lease cannot be ended, retrying: {error}");
+                sleep(RETRY_PAUSE).await;
+            }
+        };
+        _ = timeout_at(self.lease_end, ending).await;
     }
 
     /// Whether further attempts may start.
@@ -146,7 +158,8 @@ impl Drain {
             return Ok(StartResult::NoConnection);
         }
         let in_flight = self.in_flight.values().map(|(event, _)| *event).collect();
-        let due = self.context.store.due_deliveries(&self.leased, in_flight, limit).await?;
+        let position = &mut self.position;
+        let due = self.context.store.due_deliveries(&self.leased, in_flight, limit, position).await?;
         let Some(due) = due else { return Ok(StartResult::NothingDue) };
         self.pace.spend(due.len(), Instant::now());
         for due in due {
@@ -191,7 +204,11 @@ impl Drain {
 
     /// Records attempts. Returns whether this dispatcher still has the endpoint.
     async fn record(&mut self, finished: Vec<FinishedAttempt>) -> bool {
-        let failed = finished.iter().any(|finished| finished.attempt.result != AttemptResult::Delivered);
+        let is_of_endpoint = |result| result != AttemptResult::TemplateFailed;
+        let mut results =
+            finished.iter().map(|finished| finished.attempt.result).filter(|one| is_of_endpoint(*one));
+        let answered = results.clone().next().is_some();
+        let failed = results.any(|result| result != AttemptResult::Delivered);
         let mut is_repeated = false;
         loop {
             let (before, store) = (Instant::now(), &self.context.store);
@@ -199,7 +216,7 @@ impl Drain {
             match timeout_at(self.lease_end, recording).await {
                 Ok(Ok(Some(leased))) => {
                     self.lease_end = before + ENDPOINT_LEASE;
-                    self.adapt(leased, failed);
+                    self.adapt(leased, answered, failed);
                     return true;
                 }
                 Ok(Ok(None)) | Err(_) => {
@@ -216,13 +233,15 @@ impl Drain {
         }
     }
 
-    fn adapt(&mut self, leased: LeasedEndpoint, failed: bool) {
+    /// `answered`: there were attempts whose results say something about the endpoint.
+    fn adapt(&mut self, leased: LeasedEndpoint, answered: bool, failed: bool) {
         let (before, after) = (self.leased.endpoint.health.state, leased.endpoint.health.state);
         if before != after {
             tracing::info!(endpoint.id = %leased.endpoint.id, state = after.as_str(), "the state of an endpoint changed");
         }
         let most = usize::from(leased.endpoint.settings.concurrency);
         self.window = match after {
+            EndpointState::Healthy if !answered => self.window,
             EndpointState::Healthy if failed => self.window / 2,
             EndpointState::Healthy => self.window.saturating_mul(2),
             _ => 1,

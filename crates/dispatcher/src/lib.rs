@@ -6,5 +6,5 @@ mod client;
 mod dispatcher;
 mod drain;
 
-pub use address_guard::AddressGuard;
+pub use address_guard::{AddressGuard, HostLookup};
 pub use dispatcher::{Dispatcher, DispatcherConfig};

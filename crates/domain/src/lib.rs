@@ -22,8 +22,9 @@ pub use contact::{
 pub use credential::{ApiKey, KeyId, KeyKind, Rate, Scope, Trust, key, sealing_key, secret};
 pub use delivery::{
     Attempt, AttemptResult, DeliveryCounts, DeliveryState, Endpoint, EndpointFilter, EndpointHealth,
-    EndpointSecrets, EndpointSettings, EndpointState, Event, EventDetail, EventType, PayloadForm,
-    RetrySchedule, SigningSecret, WebUrl,
+    EndpointSecrets, EndpointSettings, EndpointState, Event, EventDetail, EventSource, EventType,
+    PayloadForm, RequestTemplate, RetrySchedule, SigningSecret, StatusRange, SuccessRule, TemplateEncoding,
+    TemplateField, WebUrl,
 };
 pub use lead::{
     BatchChanges, BatchResolution, Claim, ClaimKey, ClaimKind, CommitAction, Eligibility, EmailView,

@@ -112,6 +112,14 @@ impl<A, P, Q> AuthorizedRequest<A, P, Q> {
         self.state.long_operation_permits.try_acquire(self.organization()).ok_or(Refusal::OperationRunning)
     }
 
+    /// The permit for an export.
+    ///
+    /// # Errors
+    /// [`Refusal::OperationRunning`].
+    pub(crate) fn export_permit(&self) -> Result<OrganizationPermit, Refusal> {
+        self.state.export_permits.try_acquire(self.organization()).ok_or(Refusal::OperationRunning)
+    }
+
     /// An entry of the audit log about this caller.
     pub(crate) fn entry(&self, action: AuditAction) -> AuditEntry {
         AuditEntry::now(self.organization(), self.actor(), action)

@@ -97,11 +97,12 @@ impl HttpRoute {
 
     /// An intake path of a dialect.
     pub(crate) fn intake(path: &'static IntakePath, dialect: Dialect) -> Self {
-        Self::authenticated_post(path, dialect, intake::leads)
+        Self::authenticated_as_intake("POST", path, dialect, intake::leads)
     }
 
-    /// A POST route that authenticates like an intake path and accepts no leads.
-    pub(crate) fn authenticated_post<R: RouteResponse>(
+    /// A route that authenticates like an intake path.
+    pub(crate) fn authenticated_as_intake<R: RouteResponse>(
+        method: &'static str,
         path: &'static IntakePath,
         dialect: Dialect,
         handler: impl AsyncFn(&mut intake::IntakeRequest<'_>, Payload) -> Result<R, Refusal>
@@ -118,7 +119,7 @@ impl HttpRoute {
         };
         let handler = Box::new(move || to(serve));
         let (path, intake) = (path.path, Some(path.parameters));
-        Self { method: "POST", path, parameters: &[], intake, dialect: Some(dialect), handler }
+        Self { method, path, parameters: &[], intake, dialect: Some(dialect), handler }
     }
 
     fn serves(&self, method: &str) -> bool {

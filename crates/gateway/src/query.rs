@@ -69,6 +69,8 @@ fn expected(name: &str) -> &'static str {
         "bom" => "`bom` is true or false.",
         "endpoint" => "`endpoint` is the id of an endpoint.",
         "event" => "`event` is the id of an event.",
+        "lead" => "`lead` is the id of a lead.",
+        "result" => "`result` is the result of an attempt, such as delivered, server_error or timed_out.",
         _ => "The value cannot be read.",
     }
 }

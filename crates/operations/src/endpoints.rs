@@ -1,16 +1,22 @@
 //! Endpoints: where an organization wants its events sent.
 
+mod of_source;
+mod preview;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leadgate_domain::{
-    AuditAction, DeliveryCounts, Endpoint, EndpointId, EndpointSecrets, EndpointSettings, EventId,
-    OrganizationId, Timestamp, past_moment,
+    AuditAction, DeliveryCounts, Endpoint, EndpointHealth, EndpointId, EndpointSecrets, EndpointSettings,
+    EventId, OrganizationId, Timestamp, past_moment,
 };
 use leadgate_store::{ReplaySelection, Store};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+pub use of_source::{create_for_source, delete_for_source};
+pub use preview::{PreviewResult, PreviewedRequest, preview};
 
 use crate::error::ResourceKind;
 use crate::{OperationError, ReadLog, read_document};
@@ -70,7 +76,7 @@ pub struct EndpointWithSecret {
     pub secret: SecretString,
 }
 
-/// Creates an endpoint. It gets the events from now on.
+/// Creates an endpoint. It gets the events from now on, or keeps them until it is enabled.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] for an invalid setting or header.
@@ -78,9 +84,12 @@ pub async fn create(
     store: &Store,
     organization: OrganizationId,
     input: EndpointInput,
+    enabled: bool,
 ) -> Result<EndpointWithSecret, OperationError> {
     let (settings, headers) = input.read(Map::new())?;
-    let endpoint = Endpoint::new(organization, settings, Timestamp::now());
+    let now = Timestamp::now();
+    let health = if enabled { EndpointHealth::new(now) } else { EndpointHealth::disabled(now) };
+    let endpoint = Endpoint { health, ..Endpoint::new(organization, settings, now) };
     let secrets = EndpointSecrets::new(headers.unwrap_or_default()).map_err(OperationError::Invalid)?;
     store.create_endpoint(&endpoint, &secrets).await?;
     Ok(EndpointWithSecret { endpoint, secret: secrets.current().as_text().clone() })
@@ -216,7 +225,7 @@ pub struct ReplayRequest {
 /// Sends events to an endpoint again. Returns their number.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for both an event and a time.
+/// [`OperationError::Invalid`] for both an event and a time, and for an event that is not sent again.
 pub async fn replay(
     store: &Store,
     organization: OrganizationId,
@@ -231,12 +240,18 @@ pub async fn replay(
             return Err(OperationError::invalid("select one event, or all since a time, but not both"));
         }
         (None, None) if dry_run => {
-            let exhausted = store.count_deliveries(organization, id).await?.exhausted;
+            let exhausted = store.count_exhausted(organization, id).await?;
             return Ok(usize::try_from(exhausted).unwrap_or(usize::MAX));
         }
         (None, None) => return Ok(store.replay_exhausted(organization, id).await?),
     };
-    Ok(store.replay_events(&endpoint, which, dry_run).await?)
+    match (store.replay_events(&endpoint, which, dry_run).await?, event) {
+        (0, Some(event)) => Err(OperationError::Invalid(format!(
+            "the event {event} is not sent again: it does not exist, still waits for an attempt, or is about a lead that \
+             was erased or is not eligible any more"
+        ))),
+        (count, _) => Ok(count),
+    }
 }
 
 async fn find(

@@ -9,7 +9,6 @@ mod error;
 pub mod exports;
 mod item_limit;
 pub mod keys;
-pub mod lead_exports;
 pub mod leads;
 pub mod mappings;
 pub mod quarantine;

@@ -1,26 +1,27 @@
 //! Deliveries and attempts, for operators.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use leadgate_domain::{
-    AttemptId, AuditAction, DeliveryCounts, DeliveryState, Eligibility, Endpoint, EndpointId, Event,
-    EventDetail, EventId, EventType, OrganizationId, Timestamp,
+    AttemptId, AttemptResult, AuditAction, DeliveryCounts, DeliveryState, Endpoint, EndpointId, Event,
+    EventDetail, EventId, EventType, LeadId, OrganizationId, Timestamp,
 };
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::audit;
 use crate::connection::{StoreConnection, query};
-use crate::dispatch::{NewDelivery, eligible_leads};
+use crate::dispatch::NewDelivery;
 use crate::error::{StoreError, TransactionError};
+use crate::events::NewEvent;
 use crate::page::Page;
 use crate::retention::first_id_at;
 use crate::store::Store;
 
 /// A position in a list of deliveries. The text is opaque to clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeliveryCursor {
     pub(crate) endpoint: EndpointId,
     pub(crate) event: EventId,
@@ -28,7 +29,7 @@ pub struct DeliveryCursor {
 
 impl DeliveryCursor {
     /// Before the first.
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { endpoint: EndpointId::from_uuid(Uuid::nil()), event: EventId::from_uuid(Uuid::nil()) }
     }
 }
@@ -49,13 +50,33 @@ impl FromStr for DeliveryCursor {
     }
 }
 
-/// Selects deliveries or attempts.
+/// Selects deliveries or attempts. What is not set selects all.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DeliveryFilter {
     pub endpoint: Option<EndpointId>,
     pub event: Option<EventId>,
+    /// Those about a lead.
+    pub lead: Option<LeadId>,
     /// Of deliveries only.
     pub state: Option<DeliveryState>,
+    /// Of attempts only.
+    pub result: Option<AttemptResult>,
+}
+
+/// Selects events. What is not set selects all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EventFilter {
+    pub lead: Option<LeadId>,
+    /// From this time on, with a precision of a millisecond.
+    pub since: Option<Timestamp>,
+}
+
+/// What lists say about an event. Its type may be one that only a newer build knows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct EventSummary {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub lead: Option<LeadId>,
 }
 
 /// An event that an endpoint has not received.
@@ -63,64 +84,21 @@ pub struct DeliveryFilter {
 pub struct DeliveryRecord {
     pub endpoint: EndpointId,
     pub event: EventId,
+    /// Empty if the event is deleted.
+    #[serde(flatten)]
+    pub summary: EventSummary,
     pub state: String,
     pub failed_attempts: u32,
     /// If it is pending.
     pub next_attempt_at: Option<Timestamp>,
 }
 
-/// Which events are sent again.
-#[derive(Debug, Clone, Copy)]
-pub enum ReplaySelection {
-    One(EventId),
-    /// All since this time that the endpoint wants by its present settings, with a precision of a millisecond.
-    Since(Timestamp),
-}
-
-/// Events or deliveries per transaction.
-const REPLAYED_AT_ONCE: u32 = 500;
+/// A count of more takes too long for a page.
+pub const MAX_COUNTED_DELIVERIES: u32 = 10_000;
 
 /// The greatest id before this one.
-fn before(id: EventId) -> EventId {
+pub(crate) fn before(id: EventId) -> EventId {
     EventId::from_uuid(Uuid::from_u128(id.as_uuid().as_u128().saturating_sub(1)))
-}
-
-/// A page of the events after one id and up to another: the last id that was looked at, and the events to send.
-fn read_replayed(
-    session: &mut StoreConnection,
-    endpoint: &Endpoint,
-    selection: ReplaySelection,
-    (after, end): (EventId, EventId),
-) -> Result<(Option<EventId>, Vec<EventId>), TransactionError> {
-    let organization = endpoint.organization;
-    let (mut events, last) =
-        query!(session, events::events_after(organization, after, end, REPLAYED_AT_ONCE))?;
-    events.retain(|event| match selection {
-        ReplaySelection::One(_) => !is_emptied(event),
-        ReplaySelection::Since(_) => !is_emptied(event) && is_wanted(endpoint, event),
-    });
-    let says_eligible =
-        |event: &Event| event.document.as_ref().is_some_and(|lead| lead.eligibility == Eligibility::Eligible);
-    let announced =
-        events.iter().filter(|event| says_eligible(event)).filter_map(|event| event.lead).collect();
-    let now = session.now()?;
-    let eligible = eligible_leads(session, organization, announced, now)?;
-    events.retain(|event| !says_eligible(event) || event.lead.is_some_and(|lead| eligible.contains(&lead)));
-    Ok((last, events.into_iter().map(|event| event.id).collect()))
-}
-
-/// Whether an erasure removed the lead.
-fn is_emptied(event: &Event) -> bool {
-    event.lead.is_some() && event.document.is_none() && event.kind != EventType::LeadErased
-}
-
-fn is_wanted(endpoint: &Endpoint, event: &Event) -> bool {
-    let lead = event.document.as_ref();
-    let source = lead.map(|lead| lead.source).or(event.detail.source);
-    // Tests were for one endpoint, and it knows itself that it was disabled.
-    event.kind != EventType::Test
-        && event.detail.endpoint != Some(endpoint.id)
-        && endpoint.settings.wants(event.kind, source, lead)
 }
 
 /// An attempt as it is stored. Another build may have written it, with a result that this build does not know.
@@ -129,6 +107,9 @@ pub struct AttemptRecord {
     pub id: AttemptId,
     pub endpoint: EndpointId,
     pub event: EventId,
+    /// Empty if the event is deleted.
+    #[serde(flatten)]
+    pub summary: EventSummary,
     /// The first attempt of a delivery has the number 1.
     pub number: u32,
     pub at: Timestamp,
@@ -139,24 +120,52 @@ pub struct AttemptRecord {
     pub response: Option<String>,
 }
 
+fn add_summaries<'r>(
+    session: &mut StoreConnection,
+    organization: OrganizationId,
+    rows: impl Iterator<Item = (EventId, &'r mut EventSummary)>,
+) -> Result<(), TransactionError> {
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let ids: BTreeSet<EventId> = rows.iter().map(|(event, _)| *event).collect();
+    let ids: Vec<_> = ids.into_iter().collect();
+    let summaries = query!(session, events::event_summaries(organization, &ids))?;
+    for (event, summary) in rows {
+        *summary = summaries.get(&event).cloned().unwrap_or_default();
+    }
+    Ok(())
+}
+
 impl Store {
+    /// The number of deliveries of an endpoint in each state, counted up to [`MAX_COUNTED_DELIVERIES`].
     pub async fn count_deliveries(
         &self,
         organization: OrganizationId,
         endpoint: EndpointId,
     ) -> Result<DeliveryCounts, StoreError> {
-        let counted =
-            self.read(move |session| query!(session, deliveries::count_deliveries(organization, endpoint)));
-        let mut counts = DeliveryCounts::default();
-        for (state, count) in counted.await? {
-            match state.parse() {
-                Ok(DeliveryState::Pending) => counts.pending = count.unsigned_abs(),
-                Ok(DeliveryState::Exhausted) => counts.exhausted = count.unsigned_abs(),
-                Ok(DeliveryState::Withdrawn) => counts.withdrawn = count.unsigned_abs(),
-                Err(_) => {}
-            }
-        }
-        Ok(counts)
+        self.read(move |session| {
+            let mut count = |state| {
+                let most = MAX_COUNTED_DELIVERIES;
+                query!(session, deliveries::count_deliveries(organization, endpoint, state, most))
+            };
+            Ok(DeliveryCounts {
+                pending: count(DeliveryState::Pending)?,
+                exhausted: count(DeliveryState::Exhausted)?,
+                withdrawn: count(DeliveryState::Withdrawn)?,
+            })
+        })
+        .await
+    }
+
+    /// The number of deliveries of an endpoint whose attempts all failed, however many they are.
+    pub async fn count_exhausted(
+        &self,
+        organization: OrganizationId,
+        endpoint: EndpointId,
+    ) -> Result<u64, StoreError> {
+        self.read(move |session| query!(session, deliveries::count_exhausted(organization, endpoint))).await
     }
 
     /// At most `limit` events that endpoints have not received, by endpoint and from the oldest to the newest, starting
@@ -170,9 +179,31 @@ impl Store {
     ) -> Result<Page<DeliveryRecord, DeliveryCursor>, StoreError> {
         let after = after.unwrap_or_else(DeliveryCursor::start);
         self.read(move |session| {
-            query!(session, deliveries::deliveries_page(organization, &filter, after, limit))
+            let mut page = query!(session, deliveries::deliveries_page(organization, filter, after, limit))?;
+            let events = page.data.iter_mut().map(|one| (one.event, &mut one.summary));
+            add_summaries(session, organization, events)?;
+            Ok(page)
         })
         .await
+    }
+
+    /// At most `limit` events from the oldest to the newest, starting after the given one. Events that this build cannot
+    /// read are left out.
+    pub async fn events(
+        &self,
+        organization: OrganizationId,
+        filter: EventFilter,
+        after: Option<EventId>,
+        limit: u32,
+    ) -> Result<Page<Event, EventId>, StoreError> {
+        let first = filter.since.map_or(Uuid::nil(), first_id_at);
+        let after = after.unwrap_or_else(|| before(EventId::from_uuid(first)));
+        let range = (after, EventId::from_uuid(Uuid::max()));
+        let reading = self.read(move |session| {
+            query!(session, events::events_after(organization, filter.lead, range, limit))
+        });
+        let (data, next) = reading.await?;
+        Ok(Page { data, next })
     }
 
     /// At most `limit` attempts from the newest to the oldest, starting after the given one.
@@ -185,114 +216,29 @@ impl Store {
     ) -> Result<Page<AttemptRecord, AttemptId>, StoreError> {
         let before = after.unwrap_or(AttemptId::from_uuid(Uuid::max()));
         self.read(move |session| {
-            query!(session, deliveries::attempts_page(organization, &filter, before, limit))
+            let mut page = query!(session, deliveries::attempts_page(organization, filter, before, limit))?;
+            let events = page.data.iter_mut().map(|one| (one.event, &mut one.summary));
+            add_summaries(session, organization, events)?;
+            Ok(page)
         })
         .await
     }
 
-    /// Attempts exhausted deliveries of an endpoint again. Returns their number.
-    pub async fn replay_exhausted(
-        &self,
-        organization: OrganizationId,
-        endpoint: EndpointId,
-    ) -> Result<usize, StoreError> {
-        let entry = self.entry(organization, AuditAction::DeliveriesReplayed).with_target(endpoint);
-        let (mut after, mut count) = (EventId::from_uuid(Uuid::nil()), 0);
-        loop {
-            let entry = entry.clone();
-            let restarting = self.write(move |session| {
-                let (now, limit) = (session.now()?, REPLAYED_AT_ONCE);
-                let restarted = query!(
-                    session,
-                    deliveries::restart_exhausted(organization, endpoint, after, now, limit)
-                )?;
-                if !restarted.is_empty() {
-                    audit::record(session, &[entry.clone().with_detail("count", restarted.len())])?;
-                }
-                Ok(restarted)
-            });
-            let restarted = restarting.await?;
-            count += restarted.len();
-            // Events before it may be exhausted once more, and are not replayed once more.
-            match restarted.last() {
-                Some(last) => after = *last,
-                None => return Ok(count),
-            }
-        }
-    }
-
-    /// Sends the selected events to an endpoint again, also those that it has received. Left out are events about erased
-    /// leads, and events that say that a lead is eligible that is not eligible now. Returns their number; with `dry_run` it
-    /// only counts.
-    pub async fn replay_events(
-        &self,
-        endpoint: &Endpoint,
-        selection: ReplaySelection,
-        dry_run: bool,
-    ) -> Result<usize, StoreError> {
-        let (mut after, end) = match selection {
-            ReplaySelection::One(event) => (before(event), event),
-            // Later ones are new, and sent anyway.
-            ReplaySelection::Since(at) => {
-                let now = self.now().await?;
-                (EventId::from_uuid(first_id_at(at)), EventId::from_uuid(first_id_at(now)))
-            }
-        };
-        let (organization, id) = (endpoint.organization, endpoint.id);
-        let (mut count, endpoint) = (0, Arc::new(endpoint.clone()));
-        let entry = self.entry(organization, AuditAction::DeliveriesReplayed).with_target(id);
-        loop {
-            let wanted = Arc::clone(&endpoint);
-            let reading = self.read(move |session| read_replayed(session, &wanted, selection, (after, end)));
-            let (last, events) = reading.await?;
-            count += match dry_run || events.is_empty() {
-                true => events.len(),
-                false => {
-                    let entry = entry.clone();
-                    let adding = self.write(move |session| {
-                        let due_at = session.now()?;
-                        let new = |event: &EventId| NewDelivery {
-                            organization,
-                            endpoint: id,
-                            event: *event,
-                            due_at,
-                        };
-                        let new: Vec<_> = events.iter().map(new).collect();
-                        let added = query!(session, deliveries::add_or_restart_deliveries(&new))?;
-                        audit::record(session, &[entry.clone().with_detail("count", added)])?;
-                        Ok(added)
-                    });
-                    adding.await?
-                }
-            };
-            match last {
-                Some(last) if last < end => after = last,
-                _ => return Ok(count),
-            }
-        }
-    }
-
     /// Adds an event of the type `test` for one endpoint, and its audit entry.
     pub async fn add_test_event(&self, endpoint: &Endpoint) -> Result<EventId, StoreError> {
-        let now = Timestamp::now();
-        let event = Event {
-            organization: endpoint.organization,
-            id: EventId::generate(),
+        let (id, at, organization) = (EventId::generate(), Timestamp::now(), endpoint.organization);
+        let event = NewEvent {
+            organization,
+            id,
             kind: EventType::Test,
             lead: None,
             submission: None,
-            at: now,
+            at,
             document: None,
             detail: EventDetail::default(),
         };
-        let delivery = NewDelivery {
-            organization: endpoint.organization,
-            endpoint: endpoint.id,
-            event: event.id,
-            due_at: now,
-        };
-        let id = event.id;
-        let entry = self.entry(endpoint.organization, AuditAction::EndpointTested).with_target(endpoint.id);
+        let delivery = NewDelivery { organization, endpoint: endpoint.id, event: id, due_at: at };
+        let entry = self.entry(organization, AuditAction::EndpointTested).with_target(endpoint.id);
         self.write(move |session| {
             audit::record(session, std::slice::from_ref(&entry))?;
             let mode = session.insert_mode;

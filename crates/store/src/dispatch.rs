@@ -1,12 +1,12 @@
 //! What a dispatcher does with the store: it leases endpoints, takes deliveries that are due, and records attempts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use leadgate_domain::sealing_key::SecretVersion;
 use leadgate_domain::{
     Attempt, AttemptResult, DeliveryState, Eligibility, Endpoint, EndpointId, EndpointSecrets, EndpointState,
-    Event, EventId, EventType, LeadId, OrganizationId, Timestamp,
+    EventId, OrganizationId, Timestamp,
 };
 
 use crate::connection::{StoreConnection, query};
@@ -35,7 +35,15 @@ pub struct EndpointLease {
     number: i64,
 }
 
-/// An endpoint that this dispatcher has.
+#[cfg(test)]
+impl EndpointLease {
+    /// For a look at the plans of queries.
+    pub(crate) fn for_test(organization: OrganizationId, endpoint: EndpointId) -> Self {
+        Self { organization, endpoint, number: 1 }
+    }
+}
+
+/// An endpoint that this dispatcher has leased.
 pub struct LeasedEndpoint {
     pub lease: EndpointLease,
     pub endpoint: Endpoint,
@@ -46,20 +54,9 @@ pub struct LeasedEndpoint {
 
 impl LeasedEndpoint {
     /// Whether it wants eligible leads only.
-    fn wants_eligible(&self) -> bool {
+    pub(crate) fn wants_eligible(&self) -> bool {
         self.endpoint.settings.filter.eligibility == Some(Eligibility::Eligible)
     }
-}
-
-/// How long an event waits that this build cannot read. A newer one may read it before.
-const UNREADABLE_WAITS: Duration = Duration::from_secs(5 * 60);
-
-/// A delivery to attempt now.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DueDelivery {
-    pub event: Event,
-    /// Failed attempts so far.
-    pub attempts: u32,
 }
 
 /// An attempt, and what the receiver asked for.
@@ -127,38 +124,14 @@ impl Store {
         Ok((LeasedEndpoint { lease, endpoint, secrets, accepts_attempts }, version))
     }
 
-    /// At most `limit` deliveries of an endpoint to attempt now, first attempts first. `in_flight` are left out.
-    ///
-    /// Withdrawn are events that an erasure emptied. So is `lead.eligible`, and for an endpoint that wants eligible leads
-    /// only every event, if the lead is not eligible now. There may be fewer deliveries than are due because others were
-    /// withdrawn: `None` only if nothing is due.
-    pub async fn due_deliveries(
-        &self,
-        leased: &LeasedEndpoint,
-        in_flight: Vec<EventId>,
-        limit: u32,
-    ) -> Result<Option<Vec<DueDelivery>>, StoreError> {
-        let (lease, wants_eligible) = (leased.lease, leased.wants_eligible());
-        let reading = self.read(move |session| read_due(session, lease, wants_eligible, &in_flight, limit));
-        let DueRead { now, due, to_withdraw, unreadable } = reading.await?;
-        if due.is_empty() && to_withdraw.is_empty() && unreadable.is_empty() {
-            return Ok(None);
-        }
-        if !to_withdraw.is_empty() || !unreadable.is_empty() {
-            let setting_aside = move |session: &mut StoreConnection| {
-                if !to_withdraw.is_empty() {
-                    let state = DeliveryState::Withdrawn;
-                    query!(session, deliveries::end_deliveries(lease, &to_withdraw, state))?;
-                }
-                if !unreadable.is_empty() {
-                    let until = now.plus(UNREADABLE_WAITS);
-                    query!(session, deliveries::postpone_deliveries(lease, &unreadable, until))?;
-                }
-                Ok(())
-            };
-            self.write(setting_aside).await?;
-        }
-        Ok(Some(due))
+    /// For how long the oldest due delivery waits. Endpoints that are disabled or paused do not count.
+    pub async fn oldest_due_delivery_age(&self) -> Result<Duration, StoreError> {
+        self.read(|session| {
+            let now = session.now()?;
+            let oldest = query!(session, endpoints::oldest_due_delivery(now))?;
+            Ok(oldest.map_or(Duration::ZERO, |due_at| now.since(due_at)))
+        })
+        .await
     }
 
     /// Records finished attempts, and renews the lease. Returns the endpoint as it is now, or `None` if another
@@ -184,6 +157,16 @@ impl Store {
         }
     }
 
+    /// Ends the leases of all dispatchers, for a program that knows that it is the only one: after a crash it would wait for
+    /// its own leases.
+    pub async fn end_all_endpoint_leases(&self) -> Result<(), StoreError> {
+        self.write(|session| {
+            let now = session.now()?;
+            query!(session, endpoints::end_leases(now)).map(drop)
+        })
+        .await
+    }
+
     /// Ends a lease after a time. Then another dispatcher may take the endpoint.
     pub async fn end_endpoint_lease(&self, lease: EndpointLease, after: Duration) -> Result<(), StoreError> {
         self.write(move |session| {
@@ -192,72 +175,6 @@ impl Store {
         })
         .await
     }
-}
-
-/// What is due at an endpoint.
-struct DueRead {
-    now: Timestamp,
-    due: Vec<DueDelivery>,
-    to_withdraw: Vec<EventId>,
-    /// Events that this build cannot read.
-    unreadable: Vec<EventId>,
-}
-
-fn read_due(
-    session: &mut StoreConnection,
-    lease: EndpointLease,
-    wants_eligible: bool,
-    in_flight: &[EventId],
-    limit: u32,
-) -> Result<DueRead, TransactionError> {
-    let now = session.now()?;
-    let mut due = query!(session, deliveries::new_deliveries(lease, in_flight, now, limit))?;
-    let left = limit.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
-    if left > 0 {
-        due.extend(query!(session, deliveries::due_retries(lease, in_flight, now, left))?);
-    }
-    let mut read = DueRead { now, due: Vec::new(), to_withdraw: Vec::new(), unreadable: Vec::new() };
-    if due.is_empty() {
-        return Ok(read);
-    }
-    let ids: Vec<_> = due.iter().map(|(event, _)| *event).collect();
-    let (events, unreadable) = query!(session, events::events_by_id(lease.organization, &ids))?;
-    read.unreadable = unreadable;
-    let says_eligible = |event: &Event| wants_eligible || event.kind == EventType::LeadEligible;
-    let announced = events.iter().filter(|event| says_eligible(event)).filter_map(|event| event.lead);
-    let eligible = eligible_leads(session, lease.organization, announced.collect(), now)?;
-    let is_true = |event: &Event| match (event.lead, event.kind) {
-        (Some(_), EventType::LeadErased) | (None, _) => true,
-        // It was emptied by an erasure.
-        (Some(_), _) if event.document.is_none() => false,
-        (Some(id), _) => !says_eligible(event) || eligible.contains(&id),
-    };
-    let mut kept: BTreeMap<_, _> =
-        events.into_iter().filter(is_true).map(|event| (event.id, event)).collect();
-    for (id, attempts) in due {
-        match kept.remove(&id) {
-            Some(event) => read.due.push(DueDelivery { event, attempts }),
-            None if read.unreadable.contains(&id) => {}
-            None => read.to_withdraw.push(id),
-        }
-    }
-    Ok(read)
-}
-
-/// Those of these leads that may be called now.
-pub(crate) fn eligible_leads(
-    session: &mut StoreConnection,
-    organization: OrganizationId,
-    ids: BTreeSet<LeadId>,
-    now: Timestamp,
-) -> Result<BTreeSet<LeadId>, TransactionError> {
-    if ids.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let ids: Vec<_> = ids.into_iter().collect();
-    let leads = query!(session, leads::read_leads_by_id(organization, &ids))?;
-    let eligible = leads.into_iter().filter(|lead| lead.is_eligible_at(now));
-    Ok(eligible.map(|lead| lead.id).collect())
 }
 
 fn record(
@@ -274,15 +191,14 @@ fn record(
     if is_repeated && query!(session, deliveries::has_attempt(lease.organization, first.attempt.id))? {
         return Ok(Some(stored));
     }
-    let (mut delivered, mut failed, mut exhausted, mut busy) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut delivered, mut failed, mut exhausted) = (Vec::new(), Vec::new(), Vec::new());
     let mut health = stored.endpoint.health.clone();
     for FinishedAttempt { attempt, retry_after, random } in &finished {
         health = health.after(attempt.result, *retry_after, now);
         match attempt.result {
             AttemptResult::Delivered => delivered.push(attempt.event),
-            // A receiver that asks for time has not refused the event.
-            AttemptResult::Busy => busy.push(attempt.event),
+            // A receiver that asks for time has not refused the event. The endpoint is paused, and the delivery stays due.
+            AttemptResult::Busy => {}
             _ => match stored.endpoint.settings.retry.delay_after(attempt.number, *random) {
                 Some(delay) => failed.push((attempt.event, now.plus(delay))),
                 None => exhausted.push(attempt.event),
@@ -295,11 +211,8 @@ fn record(
     if !failed.is_empty() {
         query!(session, deliveries::reschedule_deliveries(lease, &failed))?;
     }
-    if let Some(until) = health.paused_until.filter(|_| !busy.is_empty()) {
-        query!(session, deliveries::postpone_deliveries(lease, &busy, until))?;
-    }
     if !exhausted.is_empty() {
-        query!(session, deliveries::end_deliveries(lease, &exhausted, DeliveryState::Exhausted))?;
+        query!(session, deliveries::end_deliveries(lease, &exhausted, (DeliveryState::Exhausted, 1)))?;
     }
     let attempts = without_erased_responses(session, lease, finished)?;
     let mode = session.insert_mode;
@@ -327,11 +240,8 @@ fn without_erased_responses(
         return Ok(attempts);
     }
     let (events, _) = query!(session, events::events_by_id(lease.organization, &with_response))?;
-    let whole: BTreeSet<_> = events
-        .iter()
-        .filter(|event| event.lead.is_none() || event.document.is_some())
-        .map(|event| event.id)
-        .collect();
+    let whole: BTreeSet<_> =
+        events.iter().filter(|event| !event.is_emptied()).map(|event| event.id).collect();
     for attempt in &mut attempts {
         attempt.response = attempt.response.take().filter(|_| whole.contains(&attempt.event));
     }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leadgate_domain::{
-    EndpointId, EndpointSettings, Event, EventDetail, EventId, EventType, Lead, LeadId, OrganizationId,
-    Outcome, QuarantineReason, ResolvedSubmission, SourceId, Submission, SubmissionId, Timestamp,
+    EndpointId, EndpointSettings, EventDetail, EventId, EventType, Lead, LeadId, OrganizationId, Outcome,
+    QuarantineReason, ResolvedSubmission, SourceId, Submission, SubmissionId, Timestamp,
 };
 
 use crate::connection::{StoreConnection, query};
 use crate::dispatch::NewDelivery;
-use crate::error::TransactionError;
-use crate::rows::ScopedId;
+use crate::error::{StoreError, TransactionError};
+use crate::rows::{ScopedId, SerializedLead};
 use crate::store_transaction::StoreTransaction;
 
 /// Events per statement of an erasure.
@@ -50,11 +50,24 @@ pub(crate) struct LeadWrites<'a> {
     pub(crate) before: &'a [Lead],
 }
 
+/// An event to add.
+pub(crate) struct NewEvent<'a> {
+    pub(crate) organization: OrganizationId,
+    pub(crate) id: EventId,
+    pub(crate) kind: EventType,
+    pub(crate) lead: Option<LeadId>,
+    pub(crate) submission: Option<SubmissionId>,
+    pub(crate) at: Timestamp,
+    /// The document of the lead.
+    pub(crate) document: Option<&'a str>,
+    pub(crate) detail: EventDetail,
+}
+
 /// The events of a transaction, and who wants them.
-struct NewEvents<'s> {
-    subscriptions: &'s Subscriptions,
+struct NewEvents<'a> {
+    subscriptions: &'a Subscriptions,
     now: Timestamp,
-    events: Vec<Event>,
+    events: Vec<NewEvent<'a>>,
     deliveries: Vec<NewDelivery>,
 }
 
@@ -63,31 +76,36 @@ struct Subject<'a> {
     organization: OrganizationId,
     source: Option<SourceId>,
     lead_id: Option<LeadId>,
-    lead: Option<&'a Lead>,
+    lead: Option<&'a SerializedLead<'a>>,
     submission: Option<SubmissionId>,
 }
 
 impl<'a> Subject<'a> {
-    fn lead(lead: &'a Lead, submission: Option<SubmissionId>) -> Self {
+    fn lead(serialized: &'a SerializedLead<'a>, submission: Option<SubmissionId>) -> Self {
+        Self { lead: Some(serialized), submission, ..Self::deleted_lead(serialized.lead) }
+    }
+
+    fn deleted_lead(lead: &Lead) -> Self {
         Self {
             organization: lead.organization,
             source: Some(lead.source),
             lead_id: Some(lead.id),
-            lead: Some(lead),
-            submission,
+            lead: None,
+            submission: None,
         }
     }
 }
 
-impl<'s> NewEvents<'s> {
-    fn new(subscriptions: &'s Subscriptions, now: Timestamp) -> Self {
+impl<'a> NewEvents<'a> {
+    fn new(subscriptions: &'a Subscriptions, now: Timestamp) -> Self {
         Self { subscriptions, now, events: Vec::new(), deliveries: Vec::new() }
     }
 
-    fn add(&mut self, kind: EventType, subject: &Subject<'_>, detail: EventDetail) {
+    fn add(&mut self, kind: EventType, subject: &Subject<'a>, detail: EventDetail) {
         let Subject { organization, source, lead_id, lead, submission } = *subject;
         let wants = |one: &&EndpointSubscription| {
-            one.settings.wants(kind, source, lead) && detail.endpoint != Some(one.endpoint)
+            one.settings.wants(kind, source, lead.map(|lead| lead.lead))
+                && detail.endpoint != Some(one.endpoint)
         };
         let mut wanting = self.subscriptions.of(organization).iter().filter(wants).peekable();
         if wanting.peek().is_none() {
@@ -101,26 +119,57 @@ impl<'s> NewEvents<'s> {
             due_at: self.now.plus(one.settings.retry.first_delay()),
         };
         self.deliveries.extend(wanting.map(due));
-        self.events.push(Event {
+        self.events.push(NewEvent {
             organization,
             id,
             kind,
             lead: lead_id,
             submission,
             at: self.now,
-            document: lead.cloned(),
+            document: lead.map(|lead| lead.document.as_str()),
             detail: EventDetail { source: source.filter(|_| lead.is_none()), ..detail },
         });
     }
 
-    fn add_change(&mut self, before: Option<&Lead>, after: &Lead, submission: Option<SubmissionId>) {
-        for kind in EventType::of_change(before, after) {
+    fn add_change(
+        &mut self,
+        before: Option<&Lead>,
+        after: &'a SerializedLead<'a>,
+        cause: Option<ChangeCause>,
+    ) {
+        let kinds = EventType::of_change(before, after.lead);
+        let submission = cause.map(|cause| cause.submission);
+        let corrected = cause.is_some_and(|cause| cause.is_correction);
+        // A client repeats the values of its lead.
+        if before.is_some() && cause.is_some() && !corrected && !kinds.contains(&EventType::LeadUpdated) {
+            let detail = EventDetail { outcome: Some(Outcome::Updated), ..EventDetail::default() };
+            self.add(EventType::LeadDuplicate, &Subject::lead(after, submission), detail);
+        }
+        for kind in kinds {
             let previous_status = match (kind, before) {
                 (EventType::LeadStatusChanged, Some(before)) => Some(before.status.to_string()),
                 _ => None,
             };
-            let detail = EventDetail { previous_status, ..EventDetail::default() };
+            let detail = EventDetail { previous_status, corrected, ..EventDetail::default() };
             self.add(kind, &Subject::lead(after, submission), detail);
+        }
+    }
+
+    /// Events about submissions that changed no lead.
+    fn add_unchanged(
+        &mut self,
+        cases: &[ResolvedSubmission<'_>],
+        leads: &BTreeMap<ScopedId<LeadId>, &'a SerializedLead<'a>>,
+    ) {
+        for case in cases {
+            let submission = &case.normalized.submission;
+            if let Some(lead) = lead_of(case).filter(|_| is_match(case)).and_then(|key| leads.get(&key)) {
+                let detail = EventDetail { outcome: Some(case.resolved.outcome), ..EventDetail::default() };
+                self.add(EventType::LeadDuplicate, &Subject::lead(lead, Some(submission.id)), detail);
+            }
+            if let Some(reason) = case.resolved.quarantine {
+                self.add_quarantined(submission, reason);
+            }
         }
     }
 
@@ -162,29 +211,27 @@ impl StoreTransaction<'_> {
         subscriptions: &Subscriptions,
         cases: &[ResolvedSubmission<'_>],
     ) -> Result<(), TransactionError> {
-        self.insert_leads(writes.created)?;
-        self.update_leads(writes.updated)?;
+        let (created, updated) = (serialized(writes.created)?, serialized(writes.updated)?);
+        self.insert_leads(&created)?;
+        self.update_leads(&updated)?;
         if subscriptions.is_empty() {
             return Ok(());
         }
         let mut events = NewEvents::new(subscriptions, self.now);
         let causes = causes(cases);
         let before: BTreeMap<_, _> = writes.before.iter().map(|lead| (lead_key(lead), lead)).collect();
-        for lead in writes.created {
-            events.add_change(None, lead, Some(lead.id.into()));
+        for lead in &created {
+            let cause = ChangeCause { submission: lead.lead.id.into(), is_correction: false };
+            events.add_change(None, lead, Some(cause));
         }
-        for lead in writes.updated {
-            let key = lead_key(lead);
+        for lead in &updated {
+            let key = lead.key();
             events.add_change(before.get(&key).copied(), lead, causes.get(&key).copied());
         }
-        let saved: BTreeMap<_, _> = writes
-            .before
-            .iter()
-            .chain(writes.created)
-            .chain(writes.updated)
-            .map(|lead| (lead_key(lead), lead))
-            .collect();
-        self.add_submission_events(&mut events, cases, &saved)?;
+        let matched = self.read_matched_leads(subscriptions, cases, writes)?;
+        let matched = serialized(&matched)?;
+        let saved = matched.iter().chain(&created).chain(&updated).map(|lead| (lead.key(), lead)).collect();
+        events.add_unchanged(cases, &saved);
         events.write(self)
     }
 
@@ -198,38 +245,24 @@ impl StoreTransaction<'_> {
         self.save_leads(LeadWrites { created: &[], updated, before }, &subscriptions, &[])
     }
 
-    /// Events about submissions that changed no lead.
-    fn add_submission_events(
+    /// The leads that submissions matched and did not change, if an endpoint wants to know of them.
+    fn read_matched_leads(
         &mut self,
-        events: &mut NewEvents<'_>,
+        subscriptions: &Subscriptions,
         cases: &[ResolvedSubmission<'_>],
-        saved: &BTreeMap<ScopedId<LeadId>, &Lead>,
-    ) -> Result<(), TransactionError> {
-        let matched = |case: &&ResolvedSubmission<'_>| {
-            matches!(case.resolved.outcome, Outcome::Duplicate | Outcome::Linked)
-        };
-        let wanted = events.subscriptions.any_wants(EventType::LeadDuplicate);
-        let duplicates: Vec<_> = cases.iter().filter(matched).filter(|_| wanted).collect();
-        let unread: BTreeSet<_> = duplicates
-            .iter()
-            .filter_map(|case| lead_of(case))
-            .filter(|key| !saved.contains_key(key))
-            .collect();
-        let read = self.read_leads(&unread)?;
-        let read: BTreeMap<_, _> = read.iter().map(|lead| (lead_key(lead), lead)).collect();
-        for case in duplicates {
-            let Some(lead) = lead_of(case).and_then(|key| saved.get(&key).or_else(|| read.get(&key))) else {
-                continue;
-            };
-            let detail = EventDetail { outcome: Some(case.resolved.outcome), ..EventDetail::default() };
-            let submission = Some(case.normalized.submission.id);
-            events.add(EventType::LeadDuplicate, &Subject::lead(lead, submission), detail);
+        writes: LeadWrites<'_>,
+    ) -> Result<Vec<Lead>, TransactionError> {
+        if !subscriptions.any_wants(EventType::LeadDuplicate) {
+            return Ok(Vec::new());
         }
-        for case in cases {
-            let Some(reason) = case.resolved.quarantine else { continue };
-            events.add_quarantined(&case.normalized.submission, reason);
+        let mut matched: BTreeSet<_> =
+            cases.iter().filter(|case| is_match(case)).filter_map(lead_of).collect();
+        for lead in writes.created.iter().chain(writes.updated) {
+            matched.remove(&lead_key(lead));
         }
-        Ok(())
+        let known: Vec<Lead> =
+            writes.before.iter().filter(|lead| matched.remove(&lead_key(lead))).cloned().collect();
+        Ok([known, self.read_leads(&matched)?].concat())
     }
 
     /// Writes the events of submissions that are quarantined apart from a commit.
@@ -259,7 +292,7 @@ impl StoreTransaction<'_> {
 
     fn insert_events(
         &mut self,
-        events: &[Event],
+        events: &[NewEvent<'_>],
         deliveries: &[NewDelivery],
     ) -> Result<(), TransactionError> {
         if events.is_empty() {
@@ -301,8 +334,7 @@ pub(crate) fn lead_deletion(
     let mut events = NewEvents::new(&subscriptions, tx.now);
     // Some may be deleted already.
     for lead in tx.read_leads(&leads.iter().map(|id| ScopedId { organization, id: *id }).collect())? {
-        let subject = Subject { lead: None, ..Subject::lead(&lead, None) };
-        events.add(EventType::LeadErased, &subject, EventDetail::default());
+        events.add(EventType::LeadErased, &Subject::deleted_lead(&lead), EventDetail::default());
     }
     events.write(&mut tx)
 }
@@ -322,6 +354,15 @@ pub(crate) fn endpoint_disabled(
     events.write(&mut tx)
 }
 
+fn serialized(leads: &[Lead]) -> Result<Vec<SerializedLead<'_>>, StoreError> {
+    leads.iter().map(SerializedLead::new).collect()
+}
+
+/// Whether a submission matched a lead and did not change it.
+fn is_match(case: &ResolvedSubmission<'_>) -> bool {
+    matches!(case.resolved.outcome, Outcome::Duplicate | Outcome::Linked)
+}
+
 fn lead_key(lead: &Lead) -> ScopedId<LeadId> {
     ScopedId { organization: lead.organization, id: lead.id }
 }
@@ -331,9 +372,21 @@ fn lead_of(case: &ResolvedSubmission<'_>) -> Option<ScopedId<LeadId>> {
     case.resolved.lead.map(|id| ScopedId { organization, id })
 }
 
+/// The submission that changed a lead.
+#[derive(Clone, Copy)]
+struct ChangeCause {
+    submission: SubmissionId,
+    /// Whether it is the change of an operator, which is stored as a submission, too.
+    is_correction: bool,
+}
+
 /// The last submission that changed each lead.
-fn causes(cases: &[ResolvedSubmission<'_>]) -> BTreeMap<ScopedId<LeadId>, SubmissionId> {
+fn causes(cases: &[ResolvedSubmission<'_>]) -> BTreeMap<ScopedId<LeadId>, ChangeCause> {
     let changed =
         cases.iter().filter(|case| matches!(case.resolved.outcome, Outcome::Created | Outcome::Updated));
-    changed.filter_map(|case| Some((lead_of(case)?, case.normalized.submission.id))).collect()
+    let cause = |case: &ResolvedSubmission<'_>| ChangeCause {
+        submission: case.normalized.submission.id,
+        is_correction: case.normalized.submission.fields.correction.is_some(),
+    };
+    changed.filter_map(|case| Some((lead_of(case)?, cause(case)))).collect()
 }

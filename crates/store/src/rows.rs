@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use leadgate_domain::{
-    BodyHash, LeadId, OrganizationId, Outcome, QuarantineReason, Submission, SubmissionId, SuppressionKind,
-    Timestamp, Trace,
+    BodyHash, Lead, LeadId, OrganizationId, Outcome, QuarantineReason, Submission, SubmissionId,
+    SuppressionKind, Timestamp, Trace,
 };
 use uuid::Uuid;
 
-use crate::values::{Id, reversed};
+use crate::error::StoreError;
+use crate::values::{Id, document, reversed};
 
 /// One thing of an organization, by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +22,22 @@ pub(crate) struct ScopedId<T> {
 impl<T: From<Id>> From<(Id, Id)> for ScopedId<T> {
     fn from((organization, id): (Id, Id)) -> Self {
         Self { organization: organization.into(), id: id.into() }
+    }
+}
+
+/// A lead and the text of its document, which is written to several tables and made once.
+pub(crate) struct SerializedLead<'a> {
+    pub(crate) lead: &'a Lead,
+    pub(crate) document: String,
+}
+
+impl<'a> SerializedLead<'a> {
+    pub(crate) fn new(lead: &'a Lead) -> Result<Self, StoreError> {
+        Ok(Self { lead, document: document(lead)? })
+    }
+
+    pub(crate) fn key(&self) -> ScopedId<LeadId> {
+        ScopedId { organization: self.lead.organization, id: self.lead.id }
     }
 }
 

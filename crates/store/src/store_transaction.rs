@@ -15,7 +15,7 @@ use crate::erasure::{self, ErasureCause};
 use crate::error::{StoreError, TransactionError};
 use crate::locks::{AdvisoryLock, LockMode};
 use crate::rebuild::Contributors;
-use crate::rows::{NewOutcome, NewQuarantineEntry, ScopedId, SubmissionToStore};
+use crate::rows::{NewOutcome, NewQuarantineEntry, ScopedId, SerializedLead, SubmissionToStore};
 use crate::submissions::wrap_submission;
 use crate::suppressions;
 
@@ -186,7 +186,7 @@ impl<'s> StoreTransaction<'s> {
     }
 
     /// For [`StoreTransaction::save_leads`], which also writes the events.
-    pub(crate) fn insert_leads(&mut self, leads: &[Lead]) -> Result<(), TransactionError> {
+    pub(crate) fn insert_leads(&mut self, leads: &[SerializedLead<'_>]) -> Result<(), TransactionError> {
         if leads.is_empty() {
             return Ok(());
         }
@@ -195,7 +195,7 @@ impl<'s> StoreTransaction<'s> {
     }
 
     /// The same for leads that exist: the caller has read them under lock.
-    pub(crate) fn update_leads(&mut self, leads: &[Lead]) -> Result<(), TransactionError> {
+    pub(crate) fn update_leads(&mut self, leads: &[SerializedLead<'_>]) -> Result<(), TransactionError> {
         if leads.is_empty() || query!(self.session, leads::update_leads(leads))? == leads.len() {
             return Ok(());
         }

@@ -423,6 +423,7 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_of_endpoint ON attempts (organization, endpoint, id);
 CREATE INDEX attempts_of_event ON attempts (organization, event, id);
+CREATE INDEX attempts_failed ON attempts (organization, result, id) WHERE result <> 'delivered';
 
 -- The audit log of reads and changes. `detail` contains counts, ids and names of settings, never a value of a
 -- lead. Entries cannot be updated. Old entries can be deleted.

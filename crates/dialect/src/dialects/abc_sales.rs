@@ -1,5 +1,7 @@
 //! ABC Sales AI: `POST /v1/webhooks/leads` (<https://developers.abcsales.ai>).
 
+mod subscription;
+
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
@@ -17,6 +19,10 @@ use crate::name_index::{
 use crate::problem::{Problem, render_flat_problem, render_flat_problem_with};
 use crate::protocol::{DefaultLimit, IntakePath, LimitScope, Protocol};
 use crate::response::{DialectResponse, PostedLead, SubmissionOutcome};
+
+pub use subscription::{
+    SubscriptionEvents, SubscriptionRequest, SubscriptionResponse, subscription_events, subscription_response,
+};
 
 const DOCUMENTED_NAMES: SlotNames = &[
     (Slot::Text(TextField::FullName), &["name"]),

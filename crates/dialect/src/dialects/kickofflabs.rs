@@ -2,6 +2,7 @@
 //! (<https://support.kickofflabs.com/developer>).
 
 mod lead;
+mod outbound_webhook;
 
 use std::sync::LazyLock;
 
@@ -21,7 +22,10 @@ use crate::protocol::{
     CredentialLocation, DefaultLimit, IntakeParameters, IntakePath, LimitScope, Protocol, SourceSelection,
 };
 use crate::response::{DialectResponse, Disclosure, PostedLead, SubmissionOutcome, render_queued};
-use lead::LeadPayload;
+pub(crate) use lead::LeadPayload;
+pub use outbound_webhook::{
+    OutboundWebhook, read_url, render_outbound_webhook, render_outbound_webhook_deleted,
+};
 
 const DOCUMENTED_NAMES: SlotNames = &[
     (Slot::Email, &["email"]),
@@ -106,6 +110,10 @@ const fn path_for_key(path: &'static str) -> IntakePath {
 pub const CREATE_WEBHOOK: IntakePath =
     IntakePath { allows_public_credentials: false, ..path_for_key("/v2/{campaign}/inbound-webhook") };
 
+/// The path where a client with a key creates and deletes endpoints for the events of its campaign.
+pub const OUTBOUND_WEBHOOK: IntakePath =
+    IntakePath { allows_public_credentials: false, ..path_for_key("/v2/{campaign}/outbound-webhook") };
+
 /// Members with the prefix `landing_page_` describe the origin of a signup. They are not custom fields.
 fn landing_page_slot(name: &str) -> Option<Slot> {
     let start = name.get(.."landing_page_".len())?;
@@ -155,9 +163,10 @@ fn render_outcome(submission: &SubmissionOutcome<'_>) -> DialectResponse {
     }
     let posted = &submission.posted;
     match (submission.lead, submission.disclosure) {
-        (Some(lead), Disclosure::Lead) => {
-            DialectResponse::json(submission.http_status(), &LeadPayload::from_lead(lead, posted.source))
-        }
+        (Some(lead), Disclosure::Lead) => DialectResponse::json(
+            submission.http_status(),
+            &LeadPayload::from_lead(lead, posted.source.campaign.as_deref()),
+        ),
         (Some(lead), Disclosure::Outcome) => {
             DialectResponse::json(submission.http_status(), &LeadPayload::from_posted(posted, lead.id))
         }

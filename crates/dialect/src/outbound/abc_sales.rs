@@ -3,9 +3,16 @@
 use leadgate_domain::{EndpointSecrets, Event, EventType, Lead, TextField, Timestamp};
 use serde_json::{Value, json};
 
-use super::OutboundRequest;
+use super::{OutboundContent, OutboundRequest};
 
 const USER_AGENT: &str = "Engagematic-Webhook-Dispatcher/1.0";
+
+/// The events of ABC Sales AI that Leadgate has.
+pub const ABC_SALES_EVENTS: &[(&str, EventType)] = &[
+    ("leads_created", EventType::LeadCreated),
+    ("leads_updated", EventType::LeadUpdated),
+    ("leads_deleted", EventType::LeadErased),
+];
 
 /// The signature covers the body only. Its key is the text of the secret.
 pub(super) fn request(
@@ -16,7 +23,7 @@ pub(super) fn request(
     let kind = event_type(event.kind);
     let lead = match &event.document {
         Some(document) => lead(document),
-        None => json!({ "id": event.lead }),
+        None => json!({ "id": event.lead, "leadgate_id": event.lead }),
     };
     let body = serde_json::to_vec(&json!({ "event_type": kind, "event_data": {}, "lead": lead }))?;
     let headers = vec![
@@ -26,24 +33,22 @@ pub(super) fn request(
         ("x-abcsalesai-delivery", event.id.to_string()),
         ("x-abcsalesai-timestamp", now.as_microseconds().div_euclid(1_000_000).to_string()),
     ];
-    Ok(OutboundRequest { headers, body })
+    Ok(OutboundRequest { headers, content: OutboundContent::Json(body) })
 }
 
 /// The documented name. Events that this system does not have get a name of the same form.
 fn event_type(kind: EventType) -> String {
-    match kind {
-        EventType::LeadCreated => "leads_created".to_owned(),
-        EventType::LeadUpdated => "leads_updated".to_owned(),
-        EventType::LeadErased => "leads_deleted".to_owned(),
-        other => other.as_str().replace("lead.", "leads_").replace('.', "_"),
+    match ABC_SALES_EVENTS.iter().find(|(_, known)| *known == kind) {
+        Some((name, _)) => (*name).to_owned(),
+        None => kind.as_str().replace("lead.", "leads_").replace('.', "_"),
     }
 }
 
-/// The documented members, and the client's own id. `id` is Leadgate's, as in the event of a deletion.
+/// The documented members. `id` is the client's, if it sent one. Only `leadgate_id` is also in the event of a deletion.
 fn lead(lead: &Lead) -> Value {
     json!({
-        "id": lead.id,
-        "external_id": lead.text(TextField::ExternalId),
+        "id": lead.text(TextField::ExternalId).map_or_else(|| lead.id.to_string(), str::to_owned),
+        "leadgate_id": lead.id,
         "name": lead.text(TextField::FullName),
         "email": lead.email_address(),
         "phone": lead.phone.as_ref().map(|phone| phone.identity()),

@@ -1,15 +1,15 @@
 //! The form `flat`: one object without nested objects, for receivers that show each member as a field.
 
-use leadgate_domain::Event;
+use leadgate_domain::{Event, EventSource};
 use serde_json::{Map, Value};
 
 use super::standard;
 
 /// The members of the form `standard`, with joined names: `lead_phone_e164`. A list of texts is one text, separated by
 /// commas.
-pub(super) fn payload(event: &Event) -> serde_json::Result<Map<String, Value>> {
+pub(super) fn payload(event: &Event, source: Option<&EventSource>) -> serde_json::Result<Map<String, Value>> {
     let mut members = Map::new();
-    if let Value::Object(nested) = serde_json::to_value(standard::payload(event))? {
+    if let Value::Object(nested) = serde_json::to_value(standard::event_response(event, source))? {
         for (name, value) in nested {
             // The members of `data` need no prefix.
             let name = if name == "data" { String::new() } else { name };
@@ -27,15 +27,20 @@ fn flatten(name: String, value: Value, members: &mut Map<String, Value>) {
                 flatten(joined, value, members);
             }
         }
-        Value::Array(items) => {
-            let texts = items.iter().map(|item| match item {
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            });
-            members.insert(name, texts.collect::<Vec<_>>().join(",").into());
+        list @ Value::Array(_) => {
+            members.insert(name, text(&list).into());
         }
         value => {
             members.insert(name, value);
         }
+    }
+}
+
+/// A value as one text. The parts of a list are separated by commas.
+pub(super) fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
     }
 }

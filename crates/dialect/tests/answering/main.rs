@@ -10,6 +10,7 @@
 
 mod accepted;
 mod lists;
+mod outbound;
 mod outcomes;
 mod refused;
 mod world;

@@ -3,5 +3,7 @@
 
 mod answers;
 mod limits;
+mod rebinding;
 mod requests;
+mod templates;
 mod world;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use leadgate_dispatcher::{AddressGuard, Dispatcher, DispatcherConfig};
 use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    AttemptId, DeliveryCounts, Endpoint, EndpointSecrets, EndpointSettings, EventId, Organization, Timestamp,
+    DeliveryCounts, Endpoint, EndpointSecrets, EndpointSettings, EventId, Organization, Timestamp,
 };
 use leadgate_store::{AttemptRecord, DeliveryFilter, Store, StoreConfig};
 use leadgate_testkit::SECRET;
@@ -71,8 +71,7 @@ impl World {
         let filter = DeliveryFilter { endpoint: Some(endpoint.id), ..DeliveryFilter::default() };
         let reading = async {
             loop {
-                let after: Option<AttemptId> = None;
-                let page = self.store.attempts(self.organization.id, filter, after, 1_000).await.unwrap();
+                let page = self.store.attempts(self.organization.id, filter, None, 1_000).await.unwrap();
                 if page.data.len() >= count {
                     return page.data.into_iter().rev().collect();
                 }

@@ -26,7 +26,7 @@ impl DeliveryState {
     }
 }
 
-/// The number of deliveries of an endpoint in each state.
+/// The number of deliveries of an endpoint in each state. Large numbers are not counted to their end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct DeliveryCounts {
     pub pending: u64,
@@ -40,8 +40,11 @@ pub struct DeliveryCounts {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum AttemptResult {
-    /// The status of the response was from 200 to 299. What follows the status does not matter.
+    /// The status of the response was from 200 to 299, whatever follows it; or the response is what a template names as a
+    /// success.
     Delivered,
+    /// A rule of the template cannot be applied to the event. It says nothing about the endpoint.
+    TemplateFailed,
     /// The request could not be made.
     NotSent,
     /// The host has no address.
@@ -62,7 +65,7 @@ pub enum AttemptResult {
     Gone,
     /// The receiver wants fewer events, or none at the moment (429, or 503 with `Retry-After`).
     Busy,
-    /// The receiver refused the event (any other status from 400 to 499).
+    /// The receiver refused the event: any other status from 400 to 499, or not the success that a template names.
     Refused,
     /// The receiver failed (any other status).
     ServerError,
@@ -101,6 +104,7 @@ pub struct Attempt {
     pub result: AttemptResult,
     /// The HTTP status of the response, if there was one.
     pub status: Option<u16>,
-    /// The beginning of the response body, at most 4 KiB. `None` if the event was delivered.
+    /// The beginning of the response body, at most 4 KiB, or the field for which a template failed. `None` if the event was
+    /// delivered.
     pub response: Option<String>,
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::health::EndpointHealth;
 use crate::scoring::Condition;
 use crate::{
-    Eligibility, EndpointId, EventType, Lead, OrganizationId, Rate, RetrySchedule, SourceId, Temperature,
-    Timestamp,
+    Eligibility, EndpointId, EventType, Lead, OrganizationId, Rate, RequestTemplate, RetrySchedule, SourceId,
+    Temperature, Timestamp,
 };
 
 const MAX_NAME_LENGTH: usize = 255;
@@ -112,6 +112,9 @@ impl EndpointSettings {
                 "an endpoint for lead.held gets nothing if its filter selects eligible leads".to_owned()
             );
         }
+        if let PayloadForm::Template(template) = &self.form {
+            template.check().map_err(|error| format!("`form`: {error}"))?;
+        }
         if self.filter.min_score.is_some_and(|score| score > 100) {
             return Err("a score is from 0 to 100".to_owned());
         }
@@ -120,7 +123,7 @@ impl EndpointSettings {
 }
 
 /// The form in which an endpoint gets its events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[derive(strum::IntoStaticStr, strum::Display, strum::EnumString, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
@@ -132,10 +135,16 @@ pub enum PayloadForm {
     Flat,
     /// As ABC Sales AI sends it.
     AbcSales,
+    /// As KickoffLabs sends it. Signed like `standard`.
+    #[strum(serialize = "kickofflabs")]
+    #[serde(rename = "kickofflabs")]
+    KickoffLabs,
+    /// As an operator designed it. Signed like `standard`.
+    Template(Box<RequestTemplate>),
 }
 
 impl PayloadForm {
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         self.into()
     }
 }

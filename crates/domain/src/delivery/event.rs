@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Eligibility, EndpointId, EventId, Lead, LeadId, OrganizationId, Outcome, QuarantineReason, SourceId,
-    SubmissionId, Timestamp,
+    Eligibility, EndpointId, EventId, Lead, LeadId, OrganizationId, Outcome, QuarantineReason, Source,
+    SourceId, SubmissionId, Timestamp,
 };
 
 /// The type of an event.
@@ -121,6 +121,27 @@ pub struct Event {
     pub detail: EventDetail,
 }
 
+impl Event {
+    /// Whether an erasure removed the lead from the event.
+    pub fn is_emptied(&self) -> bool {
+        self.lead.is_some() && self.document.is_none() && self.kind != EventType::LeadErased
+    }
+}
+
+/// The source of an event's lead as it is now, for its name in requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    pub name: String,
+    /// The campaign id for clients of KickoffLabs.
+    pub campaign: Option<String>,
+}
+
+impl From<&Source> for EventSource {
+    fn from(source: &Source) -> Self {
+        Self { name: source.display_name(), campaign: source.campaign.clone() }
+    }
+}
+
 /// What an event says apart from the lead.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -137,6 +158,9 @@ pub struct EventDetail {
     /// The endpoint that was disabled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<EndpointId>,
+    /// Whether an operator corrected the lead.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub corrected: bool,
     /// The status before a change of the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_status: Option<String>,

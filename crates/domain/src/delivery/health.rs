@@ -79,6 +79,7 @@ impl EndpointHealth {
     pub fn after(self, result: AttemptResult, retry_after: Option<Duration>, now: Timestamp) -> Self {
         match result {
             _ if self.state == EndpointState::Disabled => self,
+            AttemptResult::TemplateFailed => self,
             AttemptResult::Delivered => self.after_success(now),
             _ => self.after_failure(result, retry_after, now),
         }

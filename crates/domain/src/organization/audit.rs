@@ -135,6 +135,8 @@ pub enum AuditAction {
     EndpointUpdated,
     #[strum(serialize = "endpoint.secret_rotated")]
     EndpointSecretRotated,
+    #[strum(serialize = "endpoint.previewed")]
+    EndpointPreviewed,
     /// A test event was sent.
     #[strum(serialize = "endpoint.tested")]
     EndpointTested,
@@ -146,6 +148,10 @@ pub enum AuditAction {
     EndpointDeleted,
     #[strum(serialize = "deliveries.listed")]
     DeliveriesListed,
+    #[strum(serialize = "deliveries.exported")]
+    DeliveriesExported,
+    #[strum(serialize = "events.exported")]
+    EventsExported,
     #[strum(serialize = "deliveries.replayed")]
     DeliveriesReplayed,
     #[strum(serialize = "keys.listed")]

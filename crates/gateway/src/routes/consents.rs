@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data};
 use leadgate_domain::export_signature::PublicKey;
-use leadgate_operations::exports::{self as operations, ExportRequest};
+use leadgate_operations::exports::consents::{self as operations, ExportRequest};
 use serde::Serialize;
 
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
@@ -20,8 +20,7 @@ pub(crate) async fn export(
 ) -> Result<HttpResponse, Refusal> {
     let request = request.map(web::Json::into_inner).unwrap_or_default();
     request.check()?;
-    let permit =
-        call.state.export_permits.try_acquire(call.organization()).ok_or(Refusal::OperationRunning)?;
+    let permit = call.export_permit()?;
     let owner = call.state.keys.directory.organization(call.organization());
     let owner = owner.ok_or(Refusal::KeysUnavailable)?;
     let (state, store, log) = (Data::clone(&call.state), call.store(), call.log().clone());

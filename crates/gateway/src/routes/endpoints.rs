@@ -3,9 +3,12 @@
 use actix_web::web;
 use leadgate_dialect::native::{self, EndpointResponse};
 use leadgate_domain::{AuditAction, Endpoint, EndpointId, EventId};
-use leadgate_operations::endpoints::{self as operations, EndpointInput, EndpointWithSecret, ReplayRequest};
+use leadgate_operations::endpoints::{
+    self as operations, EndpointInput, EndpointWithSecret, PreviewedRequest, ReplayRequest,
+};
+use leadgate_operations::{ItemLimit, OperationError};
 use secrecy::ExposeSecret;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::long_operation::{LongOperation, OperationProgress};
@@ -32,7 +35,7 @@ pub(crate) async fn create(
     web::Json(input): web::Json<EndpointInput>,
 ) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
     let store = call.store();
-    let creating = operations::create(&store, call.organization(), input);
+    let creating = operations::create(&store, call.organization(), input, true);
     let EndpointWithSecret { endpoint, secret } = run_operation(&call.state, creating).await?;
     let (owner, secret) = (call.organization_name(), secret.expose_secret());
     Ok(JsonResponse::created(&native::endpoint_response(&endpoint, &owner, Some(secret))))
@@ -51,6 +54,24 @@ pub(crate) async fn show(
     Ok(JsonResponse::ok(&native::endpoint_response(&endpoint, &owner, None).with_deliveries(counts)))
 }
 
+#[derive(Deserialize)]
+pub(crate) struct PreviewQuery {
+    /// The number of leads.
+    #[serde(default)]
+    last: Option<ItemLimit>,
+}
+
+/// Shows the requests for the last leads that an endpoint with these settings would get. Sends and changes nothing.
+pub(crate) async fn preview(
+    call: &mut AuthorizedRequest<AdminAccess, (), PreviewQuery>,
+    web::Json(input): web::Json<EndpointInput>,
+) -> Result<JsonResponse<ListResponse<PreviewedRequest>>, Refusal> {
+    let (store, last) = (call.store(), call.query.last.unwrap_or(ItemLimit::DEFAULT_PREVIEW));
+    let previewing = operations::preview(&store, call.organization(), input, last, call.log());
+    let data = run_operation(&call.state, previewing).await?;
+    Ok(JsonResponse::ok(&ListResponse { data, next: None }))
+}
+
 /// Changes the given settings of an endpoint. Absent ones keep their values.
 pub(crate) async fn update(
     call: &mut EndpointRequest,
@@ -58,8 +79,7 @@ pub(crate) async fn update(
 ) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
     let store = call.store();
     let updating = operations::update(&store, call.organization(), call.id, input);
-    let updated = run_operation(&call.state, updating).await;
-    changed(call, updated, AuditAction::EndpointUpdated)
+    change(call, updating, AuditAction::EndpointUpdated).await
 }
 
 /// Creates a new signing secret, which is shown only in this response. The previous one also signs for a day.
@@ -79,17 +99,16 @@ pub(crate) async fn enable(
     call: &mut EndpointRequest,
 ) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
     let store = call.store();
-    let enabled = run_operation(&call.state, operations::enable(&store, call.organization(), call.id)).await;
-    changed(call, enabled, AuditAction::EndpointEnabled)
+    let enabling = operations::enable(&store, call.organization(), call.id);
+    change(call, enabling, AuditAction::EndpointEnabled).await
 }
 
 pub(crate) async fn disable(
     call: &mut EndpointRequest,
 ) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
     let store = call.store();
-    let disabled =
-        run_operation(&call.state, operations::disable(&store, call.organization(), call.id)).await;
-    changed(call, disabled, AuditAction::EndpointDisabled)
+    let disabling = operations::disable(&store, call.organization(), call.id);
+    change(call, disabling, AuditAction::EndpointDisabled).await
 }
 
 /// Deletes an endpoint. What it has not received is not sent.
@@ -97,8 +116,8 @@ pub(crate) async fn delete(
     call: &mut EndpointRequest,
 ) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
     let store = call.store();
-    let deleted = run_operation(&call.state, operations::delete(&store, call.organization(), call.id)).await;
-    changed(call, deleted, AuditAction::EndpointDeleted)
+    let deleting = operations::delete(&store, call.organization(), call.id);
+    change(call, deleting, AuditAction::EndpointDeleted).await
 }
 
 #[derive(Serialize)]
@@ -138,12 +157,14 @@ pub(crate) async fn replay(
     replayed.map_err(|refusal| call.audit_refusal(refusal, id, AuditAction::DeliveriesReplayed))
 }
 
-fn changed(
+/// Runs a change, and responds with the endpoint as it is then.
+async fn change(
     call: &EndpointRequest,
-    endpoint: Result<Endpoint, Refusal>,
+    changing: impl Future<Output = Result<Endpoint, OperationError>>,
     action: AuditAction,
 ) -> Result<JsonResponse<EndpointResponse<'static>>, Refusal> {
-    let endpoint = endpoint.map_err(|refusal| call.audit_refusal(refusal, call.id, action))?;
+    let changed = run_operation(&call.state, changing).await;
+    let endpoint = changed.map_err(|refusal| call.audit_refusal(refusal, call.id, action))?;
     let owner = call.organization_name();
     Ok(JsonResponse::ok(&native::endpoint_response(&endpoint, &owner, None)))
 }

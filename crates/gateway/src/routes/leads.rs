@@ -10,7 +10,7 @@ use leadgate_domain::{
     AuditAction, Eligibility, Email, LeadId, LeadStatus, Outcome, Phone, Scope, SourceId, SubmissionId,
     Temperature, Timestamp, past_moment,
 };
-use leadgate_operations::lead_exports::{self, LeadExportFormat, LeadExportRequest};
+use leadgate_operations::exports::{self, ExportFormat, TableOptions};
 use leadgate_operations::{ItemLimit, leads as operations};
 use leadgate_store::{ChangeCursor, LeadCursor, LeadFilter, SubmissionOrLead};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -244,7 +244,7 @@ leads_query! {
     /// All leads.
     LeadExportQuery {
         #[serde(default)]
-        format: LeadExportFormat,
+        format: ExportFormat,
         /// Whether it begins with a byte order mark.
         #[serde(default)]
         bom: bool,
@@ -309,13 +309,12 @@ pub(crate) async fn export(
 ) -> Result<HttpResponse, Refusal> {
     let LeadExportQuery { format, bom: byte_order_mark, .. } = call.query;
     let filter = restricted_filter(call, call.query.clone().into(), AuditAction::LeadsExported).await?;
-    let permit =
-        call.state.export_permits.try_acquire(call.organization()).ok_or(Refusal::OperationRunning)?;
-    let request = LeadExportRequest { filter, format, byte_order_mark };
+    let permit = call.export_permit()?;
+    let options = TableOptions { format, byte_order_mark };
     let (state, store, organization) = (Data::clone(&call.state), call.store(), call.organization());
     stream_export("lead export", permit, format.media_type(), |blocks| async move {
         let sources = |id| state.keys.source_title(id);
-        lead_exports::write(&store, organization, &request, sources, blocks).await
+        exports::leads::write(&store, organization, &filter, options, sources, blocks).await
     })
     .await
 }

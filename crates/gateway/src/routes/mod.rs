@@ -7,11 +7,13 @@ mod contacts;
 mod deliveries;
 mod endpoints;
 mod erasures;
+mod events;
 mod health;
 mod keys;
 mod leads;
 mod mappings;
 mod metrics;
+mod outbound_webhooks;
 mod quarantine;
 mod reports;
 mod reprocess;
@@ -19,6 +21,7 @@ mod retention;
 mod scoring;
 mod sources;
 mod submissions;
+mod subscriptions;
 mod suppression_import;
 mod suppressions;
 mod tags;
@@ -30,7 +33,7 @@ use std::sync::LazyLock;
 
 use actix_web::web::{ServiceConfig, to};
 use leadgate_dialect::{kickofflabs, protocol};
-use leadgate_domain::Dialect::{self, AskAd, KickoffLabs, Native};
+use leadgate_domain::Dialect::{self, AbcSales, AskAd, KickoffLabs, Native};
 
 use crate::http_route::{self, HttpRoute};
 use crate::problem::ProblemResponse;
@@ -53,7 +56,34 @@ pub fn routes() -> &'static [HttpRoute] {
 /// Routes other than the intake paths of the dialects.
 fn own_routes() -> Vec<HttpRoute> {
     vec![
-        HttpRoute::authenticated_post(&kickofflabs::CREATE_WEBHOOK, KickoffLabs, campaigns::create_webhook),
+        HttpRoute::authenticated_as_intake(
+            "POST",
+            &kickofflabs::CREATE_WEBHOOK,
+            KickoffLabs,
+            campaigns::create_webhook,
+        ),
+        HttpRoute::authenticated_as_intake(
+            "POST",
+            &kickofflabs::OUTBOUND_WEBHOOK,
+            KickoffLabs,
+            outbound_webhooks::create,
+        ),
+        HttpRoute::authenticated_as_intake(
+            "DELETE",
+            &kickofflabs::OUTBOUND_WEBHOOK,
+            KickoffLabs,
+            outbound_webhooks::delete,
+        ),
+        HttpRoute::new("GET", "/v1/webhook-subscriptions/events", Some(AbcSales), subscriptions::events),
+        HttpRoute::new("POST", "/v1/webhook-subscriptions", Some(AbcSales), subscriptions::create),
+        HttpRoute::new("PUT", "/v1/webhook-subscriptions/{id}", Some(AbcSales), subscriptions::update),
+        HttpRoute::new("DELETE", "/v1/webhook-subscriptions/{id}", Some(AbcSales), subscriptions::delete),
+        HttpRoute::new(
+            "POST",
+            "/v1/webhook-subscriptions/{id}/regenerate-secret",
+            Some(AbcSales),
+            subscriptions::regenerate_secret,
+        ),
         HttpRoute::new("GET", "/api/v1/contacts", Some(AskAd), contacts::contacts),
         HttpRoute::new("GET", "/api/v1/deals", Some(AskAd), contacts::deals),
         HttpRoute::post("/v1/leads/validate", validate::validate),
@@ -91,6 +121,7 @@ fn administration() -> Vec<HttpRoute> {
         HttpRoute::get("/v1/sources/{id}/mapping/suggestion", mappings::suggest),
         HttpRoute::get("/v1/endpoints", endpoints::list),
         HttpRoute::post("/v1/endpoints", endpoints::create),
+        HttpRoute::post("/v1/endpoints/preview", endpoints::preview),
         HttpRoute::get("/v1/endpoints/{id}", endpoints::show),
         HttpRoute::patch("/v1/endpoints/{id}", endpoints::update),
         HttpRoute::delete("/v1/endpoints/{id}", endpoints::delete),
@@ -100,7 +131,10 @@ fn administration() -> Vec<HttpRoute> {
         HttpRoute::post("/v1/endpoints/{id}/test", endpoints::test),
         HttpRoute::post("/v1/endpoints/{id}/replay", endpoints::replay),
         HttpRoute::get("/v1/deliveries", deliveries::list),
+        HttpRoute::get("/v1/deliveries/export", deliveries::export),
         HttpRoute::get("/v1/attempts", deliveries::attempts),
+        HttpRoute::get("/v1/attempts/export", deliveries::export_attempts),
+        HttpRoute::get("/v1/events/export", events::export),
         HttpRoute::get("/v1/keys", keys::list),
         HttpRoute::post("/v1/keys", keys::create),
         HttpRoute::patch("/v1/keys/{id}", keys::update),

@@ -1,6 +1,6 @@
 //! Operations that may take minutes: erasures, reprocessing, imports, exports.
 
-use leadgate_operations::exports;
+use leadgate_operations::exports::consents as exports;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

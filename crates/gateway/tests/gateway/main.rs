@@ -11,6 +11,7 @@ mod authentication;
 mod bad_input;
 mod bodies;
 mod credentials;
+mod endpoints;
 mod exports;
 mod heads;
 mod idempotency;

@@ -54,7 +54,7 @@ async fn every_route_refuses_a_parameter_that_it_does_not_declare() {
         let of_native = ["/v1/", "/healthz", "/readyz", "/metrics"].iter().any(|p| route.path.starts_with(p));
         assert_eq!(
             in_dialect,
-            !of_native || route.path == "/v1/webhooks/leads",
+            !of_native || route.path.starts_with("/v1/webhook"),
             "{}: {answer:?}",
             route.path
         );

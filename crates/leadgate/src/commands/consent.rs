@@ -7,7 +7,8 @@ use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 use leadgate_domain::export_signature::{ExportSignature, PublicKey};
 use leadgate_domain::{LeadId, SubmissionId, Timestamp};
-use leadgate_operations::exports::{self, ExportRequest, ExportSink, ExportVerification};
+use leadgate_operations::exports::ExportSink;
+use leadgate_operations::exports::consents::{self as exports, ExportRequest, ExportVerification};
 use serde_json::json;
 
 use super::arguments::moment;

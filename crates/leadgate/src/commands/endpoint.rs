@@ -6,15 +6,18 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::{
-    DeliveryCounts, Endpoint, EndpointId, EventId, EventType, Organization, PayloadForm, Rate, Timestamp,
-    WebUrl,
+    Endpoint, EndpointId, EventId, EventType, Organization, PayloadForm, Rate, Timestamp, WebUrl,
 };
-use leadgate_operations::endpoints::{self, EndpointInput, EndpointWithSecret, ReplayRequest};
+use leadgate_operations::endpoints::{
+    self, EndpointInput, EndpointWithSecret, PreviewedRequest, ReplayRequest,
+};
+use leadgate_operations::{ItemLimit, OperationError};
+use leadgate_store::Store;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
 use super::arguments::moment;
-use super::{Output, OwnerArguments, UsageError, open_store, organization, with_hint};
+use super::{Output, OwnerArguments, UsageError, details, files, open_store, organization, with_hint};
 use crate::config::Config;
 
 #[derive(Subcommand)]
@@ -23,7 +26,7 @@ pub(crate) enum EndpointCommand {
     Create {
         #[command(flatten)]
         owner: OwnerArguments,
-        /// URL to which events are posted
+        /// URL to which events are sent
         #[arg(long, value_name = "URL")]
         url: WebUrl,
         /// Types of events, such as lead.created,lead.eligible
@@ -31,6 +34,9 @@ pub(crate) enum EndpointCommand {
         events: Vec<EventType>,
         #[command(flatten)]
         settings: EndpointSettingArguments,
+        /// Keep events and send nothing until `endpoint enable`
+        #[arg(long)]
+        disabled: bool,
     },
     /// Change settings of an endpoint; what is not given stays as it is
     Update {
@@ -38,7 +44,7 @@ pub(crate) enum EndpointCommand {
         id: EndpointId,
         #[arg(long, value_name = "NAME")]
         organization: String,
-        /// URL to which events are posted
+        /// URL to which events are sent
         #[arg(long, value_name = "URL")]
         url: Option<WebUrl>,
         /// Types of events, such as lead.created,lead.eligible
@@ -56,6 +62,22 @@ pub(crate) enum EndpointCommand {
     Show(EndpointArguments),
     /// Create a new signing secret, and print it; the previous one also signs for a day
     RotateSecret(EndpointArguments),
+    /// Show the requests for the last leads that an endpoint with these settings would get; nothing is sent
+    Preview {
+        #[arg(long, value_name = "NAME")]
+        organization: String,
+        /// URL to which events are sent
+        #[arg(long, value_name = "URL")]
+        url: WebUrl,
+        /// Types of events [default: lead.created]
+        #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+        events: Option<Vec<EventType>>,
+        #[command(flatten)]
+        settings: EndpointSettingArguments,
+        /// Number of leads, at most 100
+        #[arg(long, value_name = "COUNT", default_value = "10")]
+        last: ItemLimit,
+    },
     /// Send an event of the type `test`
     Test(EndpointArguments),
     /// Send nothing until the endpoint is enabled; its events are kept
@@ -65,19 +87,22 @@ pub(crate) enum EndpointCommand {
     /// Delete an endpoint; what it has not received is not sent
     Delete(EndpointArguments),
     /// Send events again: by default those whose attempts all failed
-    Replay {
-        #[command(flatten)]
-        endpoint: EndpointArguments,
-        /// This event, also if it was received
-        #[arg(long, value_name = "ID", conflicts_with = "since")]
-        event: Option<EventId>,
-        /// All events from this time on that the endpoint wants now: 2026-01-31T00:00:00Z, 2026-01-31, or 2d
-        #[arg(long, value_name = "TIME", value_parser = moment)]
-        since: Option<Timestamp>,
-        /// Only count the events
-        #[arg(long)]
-        dry_run: bool,
-    },
+    Replay(EndpointReplayArguments),
+}
+
+#[derive(Args)]
+pub(crate) struct EndpointReplayArguments {
+    #[command(flatten)]
+    endpoint: EndpointArguments,
+    /// This event, also if it was received
+    #[arg(long, value_name = "ID", conflicts_with = "since")]
+    event: Option<EventId>,
+    /// All events from this time on that the endpoint wants now: 2026-01-31T00:00:00Z, 2026-01-31, or 2d
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Only count the events
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Args)]
@@ -93,9 +118,12 @@ pub(crate) struct EndpointSettingArguments {
     /// Display name of the endpoint
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Form of the payload: standard, flat, abc_sales [default: standard]
-    #[arg(long, value_name = "FORM")]
+    /// Form of the payload: standard, flat, abc_sales, kickofflabs [default: standard]
+    #[arg(long, value_name = "FORM", conflicts_with = "template")]
     form: Option<PayloadForm>,
+    /// File with the template of a form of your own: rules in TOML, or in JSON in a file named .json
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
     /// Which leads, as JSON: {"eligibility","sources","tags","temperature","min_score","when"}
     #[arg(long, value_name = "JSON", value_parser = json_object)]
     filter: Option<Value>,
@@ -115,6 +143,8 @@ pub(crate) struct EndpointSettingArguments {
     #[arg(long, value_name = "FILE")]
     headers: Option<PathBuf>,
 }
+
+const TEMPLATE: &str = "a template: rules in TOML, or in JSON in a file named .json";
 
 fn json_object(text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
@@ -136,11 +166,15 @@ impl EndpointSettingArguments {
                 Some(headers)
             }
         };
+        let form = match &self.template {
+            Some(file) => Some(PayloadForm::Template(files::document(file, "template", TEMPLATE)?)),
+            None => self.form,
+        };
         let members = [
             ("name", self.name.map(Value::from)),
             ("url", url.map(|url| json!(url))),
             ("events", events.map(|events| json!(events))),
-            ("form", self.form.map(|form| json!(form))),
+            ("form", form.map(|form| json!(form))),
             ("filter", self.filter),
             ("rate", self.rate.map(|rate| json!(rate))),
             ("concurrency", self.concurrency.map(Value::from)),
@@ -157,18 +191,18 @@ pub(crate) async fn run(command: EndpointCommand, config: &Config, output: &Outp
     let store = open_store(config).await?;
     let find = async |arguments: &EndpointArguments| organization(&store, &arguments.organization).await;
     match command {
-        EndpointCommand::Create { owner, url, events, settings } => {
+        EndpointCommand::Create { owner, url, events, settings, disabled } => {
             let input = settings.read(Some(url), Some(events))?;
             // Checked first, so that an invalid setting creates no organization.
             input.check()?;
             let owner = owner.find_or_create(&store).await?;
-            let created = endpoints::create(&store, owner.id, input).await.map_err(with_hint(&owner))?;
+            let created =
+                endpoints::create(&store, owner.id, input, !disabled).await.map_err(with_hint(&owner))?;
             print_with_secret(&created, &owner, output);
         }
         EndpointCommand::Update { id, organization: name, url, events, settings } => {
             let (owner, input) = (organization(&store, &name).await?, settings.read(url, events)?);
-            let updated = endpoints::update(&store, owner.id, id, input).await;
-            print(&updated.map_err(with_hint(&owner))?, &owner, None, output);
+            print(endpoints::update(&store, owner.id, id, input).await, &owner, output)?;
         }
         EndpointCommand::List { organization: name } => {
             let owner = organization(&store, &name).await?;
@@ -178,49 +212,70 @@ pub(crate) async fn run(command: EndpointCommand, config: &Config, output: &Outp
             let owner = find(&arguments).await?;
             let shown = endpoints::show(&store, owner.id, arguments.id, &store).await;
             let (endpoint, counts) = shown.map_err(with_hint(&owner))?;
-            print(&endpoint, &owner, Some(counts), output);
+            let response = native::endpoint_response(&endpoint, &owner.name, None);
+            output.details(&response.with_deliveries(counts));
         }
         EndpointCommand::RotateSecret(arguments) => {
             let owner = find(&arguments).await?;
             let rotated = endpoints::rotate_secret(&store, owner.id, arguments.id).await;
             print_with_secret(&rotated.map_err(with_hint(&owner))?, &owner, output);
         }
-        EndpointCommand::Test(arguments) => {
-            let owner = find(&arguments).await?;
-            let event = endpoints::test(&store, owner.id, arguments.id).await.map_err(with_hint(&owner))?;
-            output.print(&json!({ "event": event }), |line| {
-                line(&format!(
-                    "the event {event} will be sent; `leadgate delivery attempts` shows its attempts"
-                ));
-            });
+        EndpointCommand::Preview { organization: name, url, events, settings, last } => {
+            let (owner, input) = (organization(&store, &name).await?, settings.read(Some(url), events)?);
+            print_preview(&endpoints::preview(&store, owner.id, input, last, &store).await?, output);
         }
+        EndpointCommand::Test(arguments) => test(&store, &arguments, output).await?,
         EndpointCommand::Disable(arguments) => {
             let owner = find(&arguments).await?;
-            let disabled = endpoints::disable(&store, owner.id, arguments.id).await;
-            print(&disabled.map_err(with_hint(&owner))?, &owner, None, output);
+            print(endpoints::disable(&store, owner.id, arguments.id).await, &owner, output)?;
         }
         EndpointCommand::Enable(arguments) => {
             let owner = find(&arguments).await?;
-            let enabled = endpoints::enable(&store, owner.id, arguments.id).await;
-            print(&enabled.map_err(with_hint(&owner))?, &owner, None, output);
+            print(endpoints::enable(&store, owner.id, arguments.id).await, &owner, output)?;
         }
         EndpointCommand::Delete(arguments) => {
             let owner = find(&arguments).await?;
-            let deleted = endpoints::delete(&store, owner.id, arguments.id).await;
-            print(&deleted.map_err(with_hint(&owner))?, &owner, None, output);
+            print(endpoints::delete(&store, owner.id, arguments.id).await, &owner, output)?;
         }
-        EndpointCommand::Replay { endpoint, event, since, dry_run } => {
-            let owner = find(&endpoint).await?;
-            let request = ReplayRequest { event, since, dry_run };
-            let replayed = endpoints::replay(&store, owner.id, endpoint.id, request).await;
-            let events = replayed.map_err(with_hint(&owner))?;
-            let would = if dry_run { "would be" } else { "will be" };
-            output.print(&json!({ "events": events }), |line| {
-                line(&format!("{events} events {would} sent again"));
-            });
-        }
+        EndpointCommand::Replay(arguments) => replay(&store, arguments, output).await?,
     }
     Ok(())
+}
+
+async fn test(store: &Store, arguments: &EndpointArguments, output: &Output) -> anyhow::Result<()> {
+    let owner = organization(store, &arguments.organization).await?;
+    let event = endpoints::test(store, owner.id, arguments.id).await.map_err(with_hint(&owner))?;
+    output.print(&json!({ "event": event }), |line| {
+        line(&format!("the event {event} will be sent; `leadgate delivery attempts` shows its attempts"));
+    });
+    Ok(())
+}
+
+async fn replay(store: &Store, arguments: EndpointReplayArguments, output: &Output) -> anyhow::Result<()> {
+    let EndpointReplayArguments { endpoint, event, since, dry_run } = arguments;
+    let owner = organization(store, &endpoint.organization).await?;
+    let request = ReplayRequest { event, since, dry_run };
+    let replayed = endpoints::replay(store, owner.id, endpoint.id, request).await;
+    let events = replayed.map_err(with_hint(&owner))?;
+    let would = if dry_run { "would be" } else { "will be" };
+    output.print(&json!({ "events": events }), |line| {
+        line(&format!("{events} events {would} sent again"));
+    });
+    Ok(())
+}
+
+fn print_preview(all: &[PreviewedRequest], output: &Output) {
+    if all.is_empty() {
+        output.note("the endpoint wants none of the last leads");
+    }
+    output.print(&all, |line| {
+        for (index, previewed) in all.iter().enumerate() {
+            if index > 0 {
+                line("");
+            }
+            details(previewed, line);
+        }
+    });
 }
 
 fn list(all: &[Endpoint], owner: &Organization, output: &Output) {
@@ -245,10 +300,12 @@ fn print_with_secret(created: &EndpointWithSecret, owner: &Organization, output:
     output.details(&native::endpoint_response(&created.endpoint, &owner.name, Some(secret)));
 }
 
-fn print(endpoint: &Endpoint, owner: &Organization, counts: Option<DeliveryCounts>, output: &Output) {
-    let response = native::endpoint_response(endpoint, &owner.name, None);
-    match counts {
-        Some(counts) => output.details(&response.with_deliveries(counts)),
-        None => output.details(&response),
-    }
+fn print(
+    changed: Result<Endpoint, OperationError>,
+    owner: &Organization,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let endpoint = changed.map_err(with_hint(owner))?;
+    output.details(&native::endpoint_response(&endpoint, &owner.name, None));
+    Ok(())
 }

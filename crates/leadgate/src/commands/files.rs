@@ -4,14 +4,38 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
 use super::UsageError;
+use crate::error_wording::plain_message;
 use crate::secret;
 
 /// Reads a text file. `expected` describes the file in errors.
 pub(crate) fn text(file: &Path, expected: &str) -> Result<String, UsageError> {
     fs::read_to_string(file).map_err(|error| unreadable(file, expected, &error))
+}
+
+/// Reads a document in TOML, or in JSON if the name of the file ends with `.json`. `kind` is its name in errors.
+pub(crate) fn document<T: DeserializeOwned>(file: &Path, kind: &str, expected: &str) -> anyhow::Result<T> {
+    let text = text(file, expected)?;
+    let parsed = match file.extension().is_some_and(|extension| extension == "json") {
+        true => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        false => toml::from_str(&text).map_err(|error| message_with_line(&text, &error)),
+    };
+    let invalid = |problem: String| {
+        let problem = plain_message(&problem);
+        UsageError::invalid_arguments(format!("invalid {kind} in {}: {problem}", file.display()))
+    };
+    Ok(parsed.map_err(invalid)?)
+}
+
+/// The message with the number of the line. The line itself is not printed, because the file may be a wrong
+/// one.
+fn message_with_line(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+    format!("{}{}", line.unwrap_or_default(), error.message())
 }
 
 pub(crate) fn bytes(file: &Path, expected: &str) -> Result<Vec<u8>, UsageError> {

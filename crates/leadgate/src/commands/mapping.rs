@@ -10,9 +10,8 @@ use leadgate_operations::{ItemLimit, mappings};
 use serde_json::json;
 
 use super::arguments::version;
-use super::{Output, UsageError, details, files, open_store, organization, with_hint};
+use super::{Output, details, files, open_store, organization, with_hint};
 use crate::config::Config;
-use crate::error_wording::plain_message;
 
 #[derive(Args)]
 pub(crate) struct MappingArguments {
@@ -125,25 +124,5 @@ pub(crate) async fn run(command: MappingCommand, config: &Config, output: &Outpu
 }
 
 fn read(file: &Path) -> anyhow::Result<Mapping> {
-    let text = files::text(file, "a mapping: rules in TOML, or in JSON in a file named .json")?;
-    let parsed = match file.extension().is_some_and(|extension| extension == "json") {
-        true => serde_json::from_str(&text).map_err(|error| error.to_string()),
-        false => toml::from_str(&text).map_err(|error| message_with_line(&text, &error)),
-    };
-    let invalid = |problem: String| {
-        UsageError::invalid_arguments(format!(
-            "invalid mapping in {}: {}",
-            file.display(),
-            plain_message(&problem)
-        ))
-    };
-    Ok(parsed.map_err(invalid)?)
-}
-
-/// The message with the number of the line. The line itself is not printed, because the file may be a wrong
-/// one.
-fn message_with_line(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
-    format!("{}{}", line.unwrap_or_default(), error.message())
+    files::document(file, "mapping", "a mapping: rules in TOML, or in JSON in a file named .json")
 }

@@ -9,6 +9,7 @@ pub(crate) mod consent;
 pub(crate) mod delivery;
 pub(crate) mod endpoint;
 pub(crate) mod erase;
+pub(crate) mod event;
 mod files;
 pub(crate) mod key;
 pub(crate) mod lead;
@@ -25,6 +26,7 @@ pub(crate) mod retention;
 pub(crate) mod score;
 pub(crate) mod source;
 pub(crate) mod suppression;
+mod table_export;
 pub(crate) mod tag;
 mod value_reader;
 

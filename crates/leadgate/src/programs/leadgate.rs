@@ -56,6 +56,9 @@ enum LeadgateCommand {
     /// List events that endpoints have not received, and attempts
     #[command(subcommand)]
     Delivery(commands::delivery::DeliveryCommand),
+    /// Events about leads
+    #[command(subcommand)]
+    Event(commands::event::EventCommand),
     /// Manage the field mapping of a source
     #[command(subcommand)]
     Mapping(commands::mapping::MappingCommand),
@@ -183,6 +186,7 @@ async fn dispatch(arguments: LeadgateArguments, output: &Output) -> anyhow::Resu
         LeadgateCommand::Source(command) => commands::source::run(command, &config, output).await,
         LeadgateCommand::Endpoint(command) => commands::endpoint::run(command, &config, output).await,
         LeadgateCommand::Delivery(command) => commands::delivery::run(command, &config, output).await,
+        LeadgateCommand::Event(command) => commands::event::run(command, &config, output).await,
         LeadgateCommand::Mapping(command) => commands::mapping::run(command, &config, output).await,
         LeadgateCommand::Tag(command) => commands::tag::run(command, &config, output).await,
         LeadgateCommand::Quarantine(command) => commands::quarantine::run(command, &config, output).await,

@@ -42,6 +42,10 @@ pub(crate) async fn all_in_one(config: Config) -> anyhow::Result<()> {
     let worker =
         components::worker(&config, geolocation, &queue, directory, &worker_store, match_key, &worker_stop);
 
+    // The lock of the data folder is held: no other `serve` has a lease.
+    if config.is_embedded() {
+        store.end_all_endpoint_leases().await.context("ending the leases of a crashed dispatcher")?;
+    }
     let dispatcher_stop = tokio_util::sync::CancellationToken::new();
     let dispatcher = components::dispatcher(&config, &store, dispatcher_stop.clone())?;
 

@@ -7,7 +7,7 @@ use leadgate_domain::suppression::SuppressionRequest;
 use leadgate_domain::{Judge, Reason};
 use leadgate_operations::OperationError;
 use leadgate_operations::erasure::{self, ErasureRequest};
-use leadgate_operations::exports::{self, ExportRequest};
+use leadgate_operations::exports::consents::{self as exports, ExportRequest};
 use leadgate_operations::suppressions::{self, CsvColumns, ImportCounts, ImportDefaults, SuppressionImport};
 use leadgate_store::AddOutcome;
 use leadgate_testkit::SECRET;

@@ -1,23 +1,24 @@
 //! Events, deliveries and attempts: new ones by COPY.
 
 use diesel::prelude::*;
-use leadgate_domain::{Attempt, Event, EventId, Timestamp};
+use leadgate_domain::{Attempt, EventId, Timestamp};
 
 use super::insert::insert_rows;
 pub(crate) use super::queries::deliveries::*;
-use super::queries::events::EventRow;
+use super::queries::events::NewEventRow;
 use super::schema::{attempts, deliveries, events};
 use super::statement::{Column, Statement};
 use crate::connection::InsertMode;
 use crate::dispatch::{EndpointLease, NewDelivery};
 use crate::error::TransactionError;
+use crate::events::NewEvent;
 
 pub(crate) fn insert_events(
     connection: &mut PgConnection,
     mode: InsertMode,
-    new: &[Event],
+    new: &[NewEvent<'_>],
 ) -> Result<(), TransactionError> {
-    let rows = new.iter().map(EventRow::new).collect::<Result<Vec<_>, _>>()?;
+    let rows = new.iter().map(NewEventRow::new).collect::<Result<Vec<_>, _>>()?;
     insert_rows!(
         connection,
         mode,

@@ -12,13 +12,13 @@ use super::schema::leads;
 use super::statement::{Column, Statement};
 use crate::connection::InsertMode;
 use crate::error::TransactionError;
-use crate::rows::ScopedId;
+use crate::rows::{ScopedId, SerializedLead};
 use crate::values::Json;
 
 pub(crate) fn insert_leads(
     connection: &mut PgConnection,
     mode: InsertMode,
-    new: &[Lead],
+    new: &[SerializedLead<'_>],
 ) -> Result<(), TransactionError> {
     let rows = new.iter().map(LeadRow::new).collect::<Result<Vec<_>, _>>()?;
     insert_rows!(
@@ -46,7 +46,7 @@ pub(crate) fn insert_leads(
 /// Changes leads that exist. Returns how many.
 pub(crate) fn update_leads(
     connection: &mut PgConnection,
-    changed: &[Lead],
+    changed: &[SerializedLead<'_>],
 ) -> Result<usize, TransactionError> {
     const TEXT: &str = "
         UPDATE leads AS l
@@ -72,7 +72,7 @@ pub(crate) fn update_leads(
         Column::texts(rows.iter().map(|row| row.reasons.as_str())),
         Column::texts(rows.iter().map(|row| row.tags.as_str())),
         Column::times(rows.iter().map(|row| row.updated_at)),
-        Column::texts(rows.iter().map(|row| row.document.as_str())),
+        Column::texts(rows.iter().map(|row| row.document)),
     ];
     Statement::<()>::new(TEXT, columns).execute(connection)
 }

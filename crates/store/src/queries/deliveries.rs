@@ -1,14 +1,21 @@
 //! Deliveries and their attempts.
+//!
+//! The conditions of partial indexes are literal text: SQLite uses such an index only for a condition without parameters.
 
 use std::time::Duration;
 
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use leadgate_domain::{Attempt, AttemptId, DeliveryState, EndpointId, EventId, OrganizationId, Timestamp};
+use diesel::sql_types::Bool;
+use leadgate_domain::{
+    Attempt, AttemptId, AttemptResult, DeliveryState, EndpointId, EventId, OrganizationId, Timestamp,
+};
 use serde::Serialize;
 
-use super::schema::{attempts, deliveries};
+use super::schema::{attempts, deliveries, events};
 use super::{Connection, Database};
-use crate::deliveries::{AttemptRecord, DeliveryCursor, DeliveryFilter, DeliveryRecord};
+use crate::deliveries::{AttemptRecord, DeliveryCursor, DeliveryFilter, DeliveryRecord, EventSummary};
 use crate::dispatch::{EndpointLease, NewDelivery};
 use crate::page::Page;
 use crate::values::{Id, Time};
@@ -69,26 +76,64 @@ impl<'a> From<&'a Attempt> for AttemptRow<'a> {
     }
 }
 
-/// Deliveries that were not attempted yet and are due, the longest due first, without these events.
+/// Whether a delivery was not attempted yet, for the index `deliveries_new`.
+pub(crate) fn is_new() -> SqlLiteral<Bool> {
+    sql("(deliveries.state = 'pending' AND deliveries.attempts = 0)")
+}
+
+/// Whether a delivery waits for its next attempt, for the index `deliveries_to_retry`.
+pub(crate) fn is_to_retry() -> SqlLiteral<Bool> {
+    sql("(deliveries.state = 'pending' AND deliveries.attempts > 0)")
+}
+
+/// Whether a delivery is not attempted any more, for the index `deliveries_ended`.
+fn is_ended() -> SqlLiteral<Bool> {
+    sql("deliveries.state <> 'pending'")
+}
+
+/// Deliveries to one endpoint.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn to_endpoint(organization: Id, endpoint: Id) -> _ {
+    deliveries::table
+        .filter(deliveries::organization.eq(organization))
+        .filter(deliveries::endpoint.eq(endpoint))
+}
+
+/// The events of a lead.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn of_lead(organization: Id, lead: Id) -> _ {
+    events::table
+        .filter(events::organization.eq(organization))
+        .filter(events::lead.eq(lead))
+        .select(events::id)
+}
+
+/// Deliveries of some events to the endpoint of a lease.
+macro_rules! leased {
+    ($lease:expr, $events:expr) => {
+        to_endpoint($lease.organization.into(), $lease.endpoint.into())
+            .filter(deliveries::event.eq_any($events.iter().map(|id| Id::from(*id))))
+    };
+}
+
+/// Deliveries that were not attempted yet and are due since `from` or later, the longest due first, without these
+/// events. Each with the time at which it became due.
 pub(crate) fn new_deliveries(
     connection: &mut Connection,
     lease: EndpointLease,
     without: &[EventId],
-    now: Timestamp,
+    (from, now): (Timestamp, Timestamp),
     limit: u32,
-) -> QueryResult<Vec<(EventId, u32)>> {
-    let rows: Vec<Id> = deliveries::table
-        .filter(deliveries::organization.eq(Id::from(lease.organization)))
-        .filter(deliveries::endpoint.eq(Id::from(lease.endpoint)))
-        .filter(deliveries::state.eq("pending"))
-        .filter(deliveries::attempts.eq(0))
-        .filter(deliveries::next_attempt_at.le(Time(now)))
+) -> QueryResult<Vec<(EventId, Timestamp)>> {
+    let rows: Vec<(Id, Time)> = to_endpoint(lease.organization.into(), lease.endpoint.into())
+        .filter(is_new())
+        .filter(deliveries::next_attempt_at.between(Time(from), Time(now)))
         .filter(deliveries::event.ne_all(without.iter().map(|id| Id::from(*id))))
         .order((deliveries::next_attempt_at, deliveries::event))
         .limit(limit.into())
-        .select(deliveries::event)
+        .select((deliveries::event, deliveries::next_attempt_at))
         .load(connection)?;
-    Ok(rows.into_iter().map(|event| (event.into(), 0)).collect())
+    Ok(rows.into_iter().map(|(event, due_at)| (event.into(), due_at.into())).collect())
 }
 
 /// Deliveries whose next attempt is due, the longest due first, without these events.
@@ -99,11 +144,8 @@ pub(crate) fn due_retries(
     now: Timestamp,
     limit: u32,
 ) -> QueryResult<Vec<(EventId, u32)>> {
-    let rows: Vec<(Id, i32)> = deliveries::table
-        .filter(deliveries::organization.eq(Id::from(lease.organization)))
-        .filter(deliveries::endpoint.eq(Id::from(lease.endpoint)))
-        .filter(deliveries::state.eq("pending"))
-        .filter(deliveries::attempts.gt(0))
+    let rows: Vec<(Id, i32)> = to_endpoint(lease.organization.into(), lease.endpoint.into())
+        .filter(is_to_retry())
         .filter(deliveries::next_attempt_at.le(Time(now)))
         .filter(deliveries::event.ne_all(without.iter().map(|id| Id::from(*id))))
         .order(deliveries::next_attempt_at)
@@ -119,27 +161,21 @@ pub(crate) fn delete_deliveries(
     lease: EndpointLease,
     events: &[EventId],
 ) -> QueryResult<usize> {
-    let delivered = deliveries::table
-        .filter(deliveries::organization.eq(Id::from(lease.organization)))
-        .filter(deliveries::endpoint.eq(Id::from(lease.endpoint)))
-        .filter(deliveries::event.eq_any(events.iter().map(|id| Id::from(*id))));
-    diesel::delete(delivered).execute(connection)
+    diesel::delete(leased!(lease, events)).execute(connection)
 }
 
-/// These deliveries of an endpoint are not attempted any more.
+/// These deliveries of an endpoint are not attempted any more. `failed` is the number of attempts that failed now.
 pub(crate) fn end_deliveries(
     connection: &mut Connection,
     lease: EndpointLease,
     events: &[EventId],
-    state: DeliveryState,
+    (state, failed): (DeliveryState, i32),
 ) -> QueryResult<usize> {
-    let ended = deliveries::table
-        .filter(deliveries::organization.eq(Id::from(lease.organization)))
-        .filter(deliveries::endpoint.eq(Id::from(lease.endpoint)))
-        .filter(deliveries::event.eq_any(events.iter().map(|id| Id::from(*id))));
     // One that was withdrawn meanwhile stays withdrawn.
-    let pending = ended.filter(deliveries::state.eq(DeliveryState::Pending.as_str()));
-    diesel::update(pending).set(deliveries::state.eq(state.as_str())).execute(connection)
+    let pending = leased!(lease, events).filter(deliveries::state.eq(DeliveryState::Pending.as_str()));
+    let ended =
+        (deliveries::state.eq(state.as_str()), deliveries::attempts.eq(deliveries::attempts + failed));
+    diesel::update(pending).set(ended).execute(connection)
 }
 
 /// These deliveries are attempted later.
@@ -149,11 +185,9 @@ pub(crate) fn postpone_deliveries(
     events: &[EventId],
     until: Timestamp,
 ) -> QueryResult<usize> {
-    let postponed = deliveries::table
-        .filter(deliveries::organization.eq(Id::from(lease.organization)))
-        .filter(deliveries::endpoint.eq(Id::from(lease.endpoint)))
-        .filter(deliveries::event.eq_any(events.iter().map(|id| Id::from(*id))));
-    diesel::update(postponed).set(deliveries::next_attempt_at.eq(Time(until))).execute(connection)
+    diesel::update(leased!(lease, events))
+        .set(deliveries::next_attempt_at.eq(Time(until)))
+        .execute(connection)
 }
 
 /// Deletes some deliveries of an endpoint. Returns how many.
@@ -163,9 +197,7 @@ pub(crate) fn delete_some_deliveries(
     endpoint: EndpointId,
     limit: u32,
 ) -> QueryResult<usize> {
-    let own = deliveries::table
-        .filter(deliveries::organization.eq(Id::from(organization)))
-        .filter(deliveries::endpoint.eq(Id::from(endpoint)));
+    let own = to_endpoint(organization.into(), endpoint.into());
     let some: Vec<Id> =
         own.order(deliveries::event).limit(limit.into()).select(deliveries::event).load(connection)?;
     diesel::delete(own.filter(deliveries::event.eq_any(some))).execute(connection)
@@ -181,18 +213,41 @@ pub(crate) fn has_attempt(
     diesel::select(diesel::dsl::exists(attempt)).get_result(connection)
 }
 
-/// The number of deliveries of an endpoint in each state.
+/// The number of deliveries of an endpoint whose attempts all failed.
+pub(crate) fn count_exhausted(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    endpoint: EndpointId,
+) -> QueryResult<u64> {
+    to_endpoint(organization.into(), endpoint.into())
+        .filter(is_ended())
+        .filter(deliveries::state.eq(DeliveryState::Exhausted.as_str()))
+        .count()
+        .get_result(connection)
+        .map(i64::unsigned_abs)
+}
+
+/// The number of deliveries of an endpoint in a state, counted up to `most`.
 pub(crate) fn count_deliveries(
     connection: &mut Connection,
     organization: OrganizationId,
     endpoint: EndpointId,
-) -> QueryResult<Vec<(String, i64)>> {
-    deliveries::table
-        .filter(deliveries::organization.eq(Id::from(organization)))
-        .filter(deliveries::endpoint.eq(Id::from(endpoint)))
-        .group_by(deliveries::state)
-        .select((deliveries::state, diesel::dsl::count_star()))
-        .load(connection)
+    state: DeliveryState,
+    most: u32,
+) -> QueryResult<u64> {
+    let own = to_endpoint(organization.into(), endpoint.into()).select(deliveries::event);
+    let count = |found: Vec<Id>| u64::try_from(found.len()).unwrap_or(u64::MAX);
+    Ok(match state {
+        DeliveryState::Pending => {
+            let new = count(own.filter(is_new()).limit(most.into()).load(connection)?);
+            let to_retry = count(own.filter(is_to_retry()).limit(most.into()).load(connection)?);
+            (new + to_retry).min(most.into())
+        }
+        DeliveryState::Exhausted | DeliveryState::Withdrawn => {
+            let ended = own.filter(is_ended()).filter(deliveries::state.eq(state.as_str()));
+            count(ended.limit(most.into()).load(connection)?)
+        }
+    })
 }
 
 #[derive(Queryable, Selectable)]
@@ -215,6 +270,7 @@ impl From<StoredAttempt> for AttemptRecord {
             id: row.id.into(),
             endpoint: row.endpoint.into(),
             event: row.event.into(),
+            summary: EventSummary::default(),
             number: row.number.unsigned_abs(),
             at: row.at.into(),
             duration_seconds: Duration::from_micros(row.duration_micros.unsigned_abs()).as_secs_f64(),
@@ -229,7 +285,7 @@ impl From<StoredAttempt> for AttemptRecord {
 pub(crate) fn attempts_page(
     connection: &mut Connection,
     organization: OrganizationId,
-    filter: &DeliveryFilter,
+    filter: DeliveryFilter,
     before: AttemptId,
     limit: u32,
 ) -> QueryResult<Page<AttemptRecord, AttemptId>> {
@@ -246,6 +302,18 @@ pub(crate) fn attempts_page(
     if let Some(event) = filter.event {
         found = found.filter(attempts::event.eq(Id::from(event)));
     }
+    if let Some(lead) = filter.lead {
+        found = found.filter(attempts::event.eq_any(of_lead(organization.into(), lead.into())));
+    }
+    match filter.result {
+        // For the index `attempts_failed`.
+        Some(result) if result != AttemptResult::Delivered => {
+            let failed = sql::<Bool>("attempts.result <> 'delivered'");
+            found = found.filter(failed).filter(attempts::result.eq(result.as_str()));
+        }
+        Some(result) => found = found.filter(attempts::result.eq(result.as_str())),
+        None => {}
+    }
     let rows: Vec<AttemptRecord> = found.load(connection)?.into_iter().map(AttemptRecord::from).collect();
     let size = |attempt: &AttemptRecord| 300 + attempt.response.as_ref().map_or(0, String::len);
     Ok(Page::fit(rows, limit, size, |attempt| attempt.id))
@@ -255,17 +323,12 @@ pub(crate) fn attempts_page(
 pub(crate) fn deliveries_page(
     connection: &mut Connection,
     organization: OrganizationId,
-    filter: &DeliveryFilter,
+    filter: DeliveryFilter,
     after: DeliveryCursor,
     limit: u32,
 ) -> QueryResult<Page<DeliveryRecord, DeliveryCursor>> {
-    let (endpoint, event) = (Id::from(after.endpoint), Id::from(after.event));
     let mut found = deliveries::table
         .filter(deliveries::organization.eq(Id::from(organization)))
-        .filter(deliveries::endpoint.ge(endpoint))
-        .filter(deliveries::endpoint.gt(endpoint).or(deliveries::event.gt(event)))
-        .order((deliveries::endpoint, deliveries::event))
-        .limit(i64::from(limit) + 1)
         .select((
             deliveries::endpoint,
             deliveries::event,
@@ -280,22 +343,41 @@ pub(crate) fn deliveries_page(
     if let Some(event) = filter.event {
         found = found.filter(deliveries::event.eq(Id::from(event)));
     }
+    if let Some(lead) = filter.lead {
+        found = found.filter(deliveries::event.eq_any(of_lead(organization.into(), lead.into())));
+    }
     if let Some(state) = filter.state {
         found = found.filter(deliveries::state.eq(state.as_str()));
+        if state != DeliveryState::Pending {
+            found = found.filter(is_ended());
+        }
+    }
+    let of_few_events = filter.event.is_some() || filter.lead.is_some();
+    if !of_few_events {
+        let (endpoint, event) = (Id::from(after.endpoint), Id::from(after.event));
+        found = found
+            .filter(deliveries::endpoint.ge(endpoint))
+            .filter(deliveries::endpoint.gt(endpoint).or(deliveries::event.gt(event)))
+            .order((deliveries::endpoint, deliveries::event))
+            .limit(i64::from(limit) + 1);
     }
     let rows: Vec<(Id, Id, String, i32, Time)> = found.load(connection)?;
     let record = |(endpoint, event, state, attempts, next): (Id, Id, String, i32, Time)| DeliveryRecord {
         endpoint: endpoint.into(),
         event: event.into(),
+        summary: EventSummary::default(),
         failed_attempts: attempts.unsigned_abs(),
         next_attempt_at: (state == DeliveryState::Pending.as_str()).then(|| next.into()),
         state,
     };
-    let rows = rows.into_iter().map(record).collect();
-    Ok(Page::cut(rows, limit, |record: &DeliveryRecord| DeliveryCursor {
-        endpoint: record.endpoint,
-        event: record.event,
-    }))
+    let cursor = |record: &DeliveryRecord| DeliveryCursor { endpoint: record.endpoint, event: record.event };
+    let mut rows: Vec<DeliveryRecord> = rows.into_iter().map(record).collect();
+    if of_few_events {
+        // In the database, the order would make it read all deliveries and not those of the events.
+        rows.retain(|record| cursor(record) > after);
+        rows.sort_by_key(cursor);
+    }
+    Ok(Page::cut(rows, limit, cursor))
 }
 
 /// Attempts exhausted deliveries of events after this one again, from the first attempt on. Returns their events.
@@ -307,9 +389,8 @@ pub(crate) fn restart_exhausted(
     now: Timestamp,
     limit: u32,
 ) -> QueryResult<Vec<EventId>> {
-    let exhausted = deliveries::table
-        .filter(deliveries::organization.eq(Id::from(organization)))
-        .filter(deliveries::endpoint.eq(Id::from(endpoint)))
+    let exhausted = to_endpoint(organization.into(), endpoint.into())
+        .filter(is_ended())
         .filter(deliveries::state.eq(DeliveryState::Exhausted.as_str()));
     let some = exhausted.filter(deliveries::event.gt(Id::from(after))).order(deliveries::event);
     let some: Vec<Id> = some.limit(limit.into()).select(deliveries::event).load(connection)?;
@@ -318,7 +399,10 @@ pub(crate) fn restart_exhausted(
         deliveries::attempts.eq(0),
         deliveries::next_attempt_at.eq(Time(now)),
     );
-    diesel::update(exhausted.filter(deliveries::event.eq_any(&some))).set(restarted).execute(connection)?;
+    let restarting = to_endpoint(organization.into(), endpoint.into())
+        .filter(deliveries::event.eq_any(&some))
+        .filter(deliveries::state.eq(DeliveryState::Exhausted.as_str()));
+    diesel::update(restarting).set(restarted).execute(connection)?;
     Ok(some.into_iter().map(EventId::from).collect())
 }
 

@@ -1,9 +1,12 @@
 //! Endpoints.
 
+use std::time::Duration;
+
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use leadgate_domain::{Endpoint, EndpointHealth, EndpointId, OrganizationId, Timestamp};
 
+use super::deliveries::{is_new, is_to_retry};
 use super::schema::{deliveries, endpoints};
 use super::{Connection, Database};
 use crate::endpoints::{StoredEndpoint, UnreadableEndpoint};
@@ -233,13 +236,11 @@ pub(crate) fn endpoints_with_due_deliveries(
     limit: u32,
 ) -> QueryResult<Vec<EndpointId>> {
     let now = Time(now);
-    let pending = deliveries::table
+    let due = deliveries::table
         .filter(deliveries::organization.eq(endpoints::organization))
         .filter(deliveries::endpoint.eq(endpoints::id))
-        .filter(deliveries::state.eq("pending"));
-    let due = pending.filter(deliveries::next_attempt_at.le(now));
-    let (is_new, is_due) =
-        (exists(due.filter(deliveries::attempts.eq(0))), exists(due.filter(deliveries::attempts.gt(0))));
+        .filter(deliveries::next_attempt_at.le(now));
+    let (is_new, is_due) = (exists(due.filter(is_new())), exists(due.filter(is_to_retry())));
     let ids: Vec<Id> = endpoints::table
         .filter(endpoints::deleted_at.is_null())
         .filter(endpoints::state.ne("disabled"))
@@ -251,6 +252,30 @@ pub(crate) fn endpoints_with_due_deliveries(
         .select(endpoints::id)
         .load(connection)?;
     Ok(ids.into_iter().map(EndpointId::from).collect())
+}
+
+/// The due time of the oldest due delivery. Endpoints that are disabled or paused do not count.
+pub(crate) fn oldest_due_delivery(
+    connection: &mut Connection,
+    now: Timestamp,
+) -> QueryResult<Option<Timestamp>> {
+    let of_endpoint = deliveries::table
+        .filter(deliveries::organization.eq(endpoints::organization))
+        .filter(deliveries::endpoint.eq(endpoints::id))
+        .filter(deliveries::next_attempt_at.le(Time(now)))
+        .order(deliveries::next_attempt_at)
+        .limit(1)
+        .select(deliveries::next_attempt_at);
+    let first =
+        (of_endpoint.filter(is_new()).single_value(), of_endpoint.filter(is_to_retry()).single_value());
+    let firsts: Vec<(Option<Time>, Option<Time>)> = endpoints::table
+        .filter(endpoints::deleted_at.is_null())
+        .filter(endpoints::state.ne("disabled"))
+        .filter(endpoints::paused_until.is_null().or(endpoints::paused_until.le(Time(now))))
+        .select(first)
+        .load(connection)?;
+    let firsts = firsts.into_iter().flat_map(|(new, to_retry)| [new, to_retry]).flatten();
+    Ok(firsts.map(Timestamp::from).min())
 }
 
 /// Takes the lease of each that still has none.
@@ -271,6 +296,13 @@ pub(crate) fn take_leases(
         .returning(EndpointRow::as_returning())
         .get_results(connection)?;
     Ok(read_all(rows))
+}
+
+/// Ends all leases.
+pub(crate) fn end_leases(connection: &mut Connection, now: Timestamp) -> QueryResult<usize> {
+    let leased = endpoints::table.filter(endpoints::lease_until.ge(Time(now)));
+    let ended = now.minus(Duration::from_micros(1));
+    diesel::update(leased).set(endpoints::lease_until.eq(Time(ended))).execute(connection)
 }
 
 /// Prolongs or ends a lease. `None` if another dispatcher has taken it.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Connection;
 use super::schema::leads;
 use crate::error::StoreError;
+use crate::rows::SerializedLead;
 use crate::values::{Id, Json, Time, document, reversed};
 
 /// A lead with what queries filter by. Only [`LeadRow::new`] makes one: columns and document agree.
@@ -30,11 +31,12 @@ pub(crate) struct LeadRow<'a> {
     pub(crate) reasons: String,
     pub(crate) tags: String,
     pub(crate) updated_at: Time,
-    pub(crate) document: String,
+    pub(crate) document: &'a str,
 }
 
 impl<'a> LeadRow<'a> {
-    pub(crate) fn new(lead: &'a Lead) -> Result<Self, StoreError> {
+    pub(crate) fn new(serialized: &'a SerializedLead<'_>) -> Result<Self, StoreError> {
+        let lead = serialized.lead;
         let email = lead.email_address().and_then(Email::from_stored).map(|email| email.comparison_form());
         let reasons: Vec<&str> = lead.reasons.iter().map(|reason| reason.as_str()).collect();
         let tags: BTreeSet<&str> = lead.all_tags();
@@ -51,7 +53,7 @@ impl<'a> LeadRow<'a> {
             reasons: document(&reasons)?,
             tags: document(&tags)?,
             updated_at: lead.updated_at.into(),
-            document: document(lead)?,
+            document: &serialized.document,
         })
     }
 }

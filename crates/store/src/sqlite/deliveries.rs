@@ -1,23 +1,24 @@
 //! Events, deliveries and attempts, one row after the other.
 
 use diesel::prelude::*;
-use leadgate_domain::{Attempt, Event, EventId, Timestamp};
+use leadgate_domain::{Attempt, EventId, Timestamp};
 
 pub(crate) use super::queries::deliveries::*;
-use super::queries::events::EventRow;
+use super::queries::events::NewEventRow;
 use super::schema::{attempts, deliveries, events};
 use crate::connection::InsertMode;
 use crate::dispatch::{EndpointLease, NewDelivery};
 use crate::error::TransactionError;
+use crate::events::NewEvent;
 use crate::values::{Id, Time};
 
 pub(crate) fn insert_events(
     connection: &mut SqliteConnection,
     _mode: InsertMode,
-    new: &[Event],
+    new: &[NewEvent<'_>],
 ) -> Result<(), TransactionError> {
     for event in new {
-        diesel::insert_into(events::table).values(EventRow::new(event)?).execute(connection)?;
+        diesel::insert_into(events::table).values(NewEventRow::new(event)?).execute(connection)?;
     }
     Ok(())
 }
@@ -85,4 +86,59 @@ pub(crate) fn add_or_restart_deliveries(
             .execute(connection)?;
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use leadgate_domain::{AttemptId, AttemptResult, DeliveryState, EndpointId, LeadId, OrganizationId};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::deliveries::{DeliveryCursor, DeliveryFilter};
+    use crate::sqlite::plans::plan_of;
+    use crate::sqlite::queries::endpoints::endpoints_with_due_deliveries;
+
+    /// The indexes of the tables of deliveries and attempts that a query uses.
+    fn indexes(plan: &[String]) -> Vec<&str> {
+        let steps = plan.iter().filter(|step| step.contains("deliveries") || step.contains("attempts"));
+        steps.filter_map(|step| step.split(" (").next()?.split(' ').next_back()).collect()
+    }
+
+    /// However many deliveries wait at an endpoint, those that are due are found by an index.
+    #[test]
+    fn deliveries_are_found_by_their_partial_indexes() {
+        let (organization, endpoint) = (OrganizationId::generate(), EndpointId::generate());
+        let (lease, now) = (EndpointLease::for_test(organization, endpoint), Timestamp::now());
+        let new = plan_of(|connection| new_deliveries(connection, lease, &[], (now, now), 10));
+        assert_eq!(indexes(&new), ["deliveries_new"], "{new:?}");
+        let retries = plan_of(|connection| due_retries(connection, lease, &[], now, 10));
+        assert_eq!(indexes(&retries), ["deliveries_to_retry"], "{retries:?}");
+        let due = plan_of(|connection| endpoints_with_due_deliveries(connection, now, 10));
+        assert_eq!(indexes(&due), ["deliveries_new", "deliveries_to_retry"], "{due:?}");
+        let count =
+            |state| plan_of(|connection| count_deliveries(connection, organization, endpoint, state, 10));
+        let counted = count(DeliveryState::Pending);
+        assert_eq!(indexes(&counted), ["deliveries_new", "deliveries_to_retry"], "{counted:?}");
+        let counted = count(DeliveryState::Exhausted);
+        assert_eq!(indexes(&counted), ["deliveries_ended"], "{counted:?}");
+        let page = |state| {
+            let filter = DeliveryFilter { state: Some(state), ..DeliveryFilter::default() };
+            plan_of(|connection| {
+                deliveries_page(connection, organization, filter, DeliveryCursor::start(), 10)
+            })
+        };
+        let ended = page(DeliveryState::Withdrawn);
+        assert_eq!(indexes(&ended), ["deliveries_ended"], "{ended:?}");
+        let pending = page(DeliveryState::Pending);
+        assert_eq!(indexes(&pending), ["sqlite_autoindex_deliveries_1"], "{pending:?}");
+        let of_lead =
+            DeliveryFilter { lead: Some(LeadId::from_uuid(Uuid::max())), ..DeliveryFilter::default() };
+        let start = DeliveryCursor::start();
+        let of_lead = plan_of(|connection| deliveries_page(connection, organization, of_lead, start, 10));
+        assert_eq!(indexes(&of_lead), ["deliveries_of_event"], "{of_lead:?}");
+        let timed_out = DeliveryFilter { result: Some(AttemptResult::TimedOut), ..DeliveryFilter::default() };
+        let last = AttemptId::from_uuid(Uuid::max());
+        let failed = plan_of(|connection| attempts_page(connection, organization, timed_out, last, 10));
+        assert_eq!(indexes(&failed), ["attempts_failed"], "{failed:?}");
+    }
 }

@@ -9,13 +9,13 @@ pub(crate) use super::queries::leads::*;
 use super::schema::{installation, leads};
 use crate::connection::InsertMode;
 use crate::error::TransactionError;
-use crate::rows::ScopedId;
+use crate::rows::{ScopedId, SerializedLead};
 use crate::values::{Id, Json};
 
 pub(crate) fn insert_leads(
     connection: &mut SqliteConnection,
     _mode: InsertMode,
-    new: &[Lead],
+    new: &[SerializedLead<'_>],
 ) -> Result<(), TransactionError> {
     if new.is_empty() {
         return Ok(());
@@ -30,7 +30,7 @@ pub(crate) fn insert_leads(
 /// Changes leads that exist. Returns how many.
 pub(crate) fn update_leads(
     connection: &mut SqliteConnection,
-    updated: &[Lead],
+    updated: &[SerializedLead<'_>],
 ) -> Result<usize, TransactionError> {
     if updated.is_empty() {
         return Ok(0);

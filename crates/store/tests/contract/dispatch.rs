@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use leadgate_domain::{AttemptResult, DeliveryCounts, EndpointState, Timestamp};
-use leadgate_store::{DeliveryFilter, FinishedAttempt, ReplaySelection};
+use leadgate_domain::{AttemptResult, DeliveryCounts, EndpointId, EndpointState, EventId, LeadId, Timestamp};
+use leadgate_store::{DeliveryFilter, DuePosition, EventFilter, FinishedAttempt, ReplaySelection};
 use serde_json::json;
 
 use crate::erasure::PHONE;
@@ -12,6 +12,9 @@ use crate::world::{World, over_both};
 
 over_both!(
     an_endpoint_is_leased_once,
+    no_due_delivery_is_overlooked,
+    deliveries_are_listed_by_lead_and_result,
+    all_leases_can_be_ended,
     a_lost_lease_records_nothing,
     attempts_decide_what_becomes_of_a_delivery,
     a_failing_endpoint_is_paused_until_a_success,
@@ -31,8 +34,89 @@ async fn an_endpoint_is_leased_once(world: World) {
     assert_ne!(again.lease, leased.lease);
     let due = world.due(&again).await;
     let in_flight = vec![due[0].event.id];
-    let others = world.store.due_deliveries(&again, in_flight, 1_000).await.unwrap().unwrap();
+    let mut position = DuePosition::default();
+    let others = world.store.due_deliveries(&again, in_flight, 1_000, &mut position).await.unwrap().unwrap();
     assert_eq!(others, due[1..]);
+}
+
+/// Also those that became due before the position of the dispatcher, after all later ones.
+async fn no_due_delivery_is_overlooked(world: World) {
+    let endpoint = world.endpoint(json!({ "events": ["test"] })).await;
+    let mut events = Vec::new();
+    for age in [0, 20, 10] {
+        let event = world.store.add_test_event(&endpoint).await.unwrap();
+        let at = world.time_literal(Timestamp::now().minus(Duration::from_secs(age)));
+        world
+            .sql(&format!(
+                "UPDATE deliveries SET next_attempt_at = {at} WHERE event = {}",
+                world.id_literal(event.as_uuid())
+            ))
+            .await;
+        events.push(event);
+    }
+    let age = world.store.oldest_due_delivery_age().await.unwrap().as_secs();
+    assert!((20..120).contains(&age), "{age}");
+    let (leased, mut position, mut taken) = (world.lease().await, DuePosition::default(), Vec::new());
+    let mut next = async |in_flight: &[EventId]| {
+        let due = world.store.due_deliveries(&leased, in_flight.to_vec(), 1, &mut position).await.unwrap();
+        due.unwrap()[0].event.id
+    };
+    taken.push(next(&taken).await);
+    taken.push(next(&taken).await);
+    let late = world.store.add_test_event(&endpoint).await.unwrap();
+    let past = world.time_literal(Timestamp::now().minus(Duration::from_secs(60)));
+    world
+        .sql(&format!(
+            "UPDATE deliveries SET next_attempt_at = {past} WHERE event = {}",
+            world.id_literal(late.as_uuid())
+        ))
+        .await;
+    taken.push(next(&taken).await);
+    taken.push(next(&taken).await);
+    assert_eq!(taken, [events[1], events[2], events[0], late]);
+}
+
+async fn deliveries_are_listed_by_lead_and_result(world: World) {
+    let endpoint = world.endpoint(json!({ "events": ["lead.created"] })).await;
+    let (first, second) = (world.phone(PHONE), world.phone("+14155550133"));
+    world.commit(&[first.clone(), second.clone()]).await;
+    let list = async |filter: DeliveryFilter| {
+        let page = world.store.deliveries(world.organization.id, filter, None, 10).await.unwrap();
+        page.data.into_iter().map(|one| (one.summary.kind, one.summary.lead.unwrap())).collect::<Vec<_>>()
+    };
+    let of_lead = |lead: LeadId| DeliveryFilter { lead: Some(lead), ..DeliveryFilter::default() };
+    let created = |lead: LeadId| ("lead.created".to_owned(), lead);
+    assert_eq!(list(of_lead(first.id.into())).await, [created(first.id.into())]);
+    assert_eq!(list(of_lead(LeadId::from_uuid(endpoint.id.as_uuid()))).await, []);
+    let of_other_endpoint =
+        DeliveryFilter { endpoint: Some(EndpointId::generate()), ..of_lead(first.id.into()) };
+    assert_eq!(list(of_other_endpoint).await, []);
+    let leased = world.lease().await;
+    let due = world.due(&leased).await;
+    let results = [AttemptResult::Delivered, AttemptResult::TimedOut];
+    let finished = due.iter().zip(results).map(|(due, result)| finished(due, result)).collect();
+    world.store.record_attempts(leased.lease, finished, false).await.unwrap().unwrap();
+    for (result, due) in results.into_iter().zip(&due) {
+        let filter = DeliveryFilter { result: Some(result), ..DeliveryFilter::default() };
+        let attempts = world.store.attempts(world.organization.id, filter, None, 10).await.unwrap().data;
+        let found: Vec<_> = attempts.iter().map(|one| (one.event, one.summary.lead)).collect();
+        assert_eq!(found, [(due.event.id, due.event.lead)], "{result:?}");
+    }
+    let events = world.store.events(world.organization.id, EventFilter::default(), None, 1).await.unwrap();
+    let rest =
+        world.store.events(world.organization.id, EventFilter::default(), events.next, 10).await.unwrap();
+    assert_eq!((events.data.len(), rest.data.len()), (1, 1));
+    assert_ne!(events.data[0].id, rest.data[0].id);
+}
+
+/// After a crash of the only program.
+async fn all_leases_can_be_ended(world: World) {
+    world.endpoint(json!({})).await;
+    world.commit(&[world.phone(PHONE)]).await;
+    let lost = world.lease().await;
+    assert!(world.store.lease_endpoints(10).await.unwrap().is_empty());
+    world.store.end_all_endpoint_leases().await.unwrap();
+    assert_ne!(world.lease().await.lease, lost.lease);
 }
 
 async fn a_lost_lease_records_nothing(world: World) {
@@ -80,6 +164,9 @@ async fn attempts_decide_what_becomes_of_a_delivery(world: World) {
     let numbers: Vec<_> = attempts.iter().map(|attempt| (attempt.number, attempt.result.as_str())).collect();
     assert_eq!(numbers, [(2, "refused"), (1, "timed_out")]);
 
+    let page = world.store.deliveries(world.organization.id, all, None, 10).await.unwrap();
+    assert_eq!((page.data[0].state.as_str(), page.data[0].failed_attempts), ("exhausted", 2));
+    assert_eq!(world.store.count_exhausted(world.organization.id, endpoint.id).await.unwrap(), 1);
     let restart = async || world.store.replay_exhausted(world.organization.id, endpoint.id).await.unwrap();
     assert_eq!((restart().await, restart().await), (1, 0));
     assert_eq!(world.due(&leased).await[0].attempts, 0);
@@ -121,6 +208,8 @@ async fn a_busy_receiver_costs_no_attempt(world: World) {
     world.store.end_endpoint_lease(leased.lease, Duration::ZERO).await.unwrap();
     assert_eq!(world.counts(&endpoint).await.pending, 1);
     assert!(world.store.lease_endpoints(10).await.unwrap().is_empty(), "it asked for ten minutes");
+    world.store.set_endpoint_enabled(world.organization.id, endpoint.id, true).await.unwrap().unwrap();
+    assert_eq!(world.due(&world.lease().await).await, due, "an operator who enables it does not wait");
 }
 
 async fn a_disabled_endpoint_keeps_its_events(world: World) {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
     Attempt, AttemptId, AttemptResult, AuditAction, DeliveryCounts, Eligibility, Endpoint, EndpointSecrets,
-    EndpointSettings, EndpointState, EventType, Fields, Patch, Retention, Submission, SuppressionKind,
-    Timestamp,
+    EndpointSettings, EndpointState, EventType, Fields, Outcome, Patch, Retention, Submission,
+    SuppressionKind, Timestamp,
 };
-use leadgate_store::{DueDelivery, FinishedAttempt, LeasedEndpoint, Store, StoreError};
+use leadgate_store::{DueDelivery, DuePosition, FinishedAttempt, LeasedEndpoint, Store, StoreError};
 use leadgate_testkit::SECRET;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ use crate::world::{World, over_both};
 over_both!(
     every_change_of_a_lead_is_an_event,
     submissions_that_change_no_lead_are_events,
+    a_repeated_submission_is_an_event,
     an_endpoint_gets_only_what_it_wants,
     without_an_endpoint_nothing_is_written,
     deliveries_of_a_deleted_endpoint_are_deleted,
@@ -56,7 +57,11 @@ impl World {
     }
 
     pub(crate) async fn due(&self, leased: &LeasedEndpoint) -> Vec<DueDelivery> {
-        self.store.due_deliveries(leased, Vec::new(), 1_000).await.unwrap().unwrap_or_default()
+        self.store
+            .due_deliveries(leased, Vec::new(), 1_000, &mut DuePosition::default())
+            .await
+            .unwrap()
+            .unwrap_or_default()
     }
 
     /// Takes all due events of the only endpoint with some, as a dispatcher that delivers them.
@@ -162,6 +167,23 @@ async fn submissions_that_change_no_lead_are_events(world: World) {
     assert_eq!(due[0].event.document.as_ref().unwrap().e164(), Some(PHONE));
     assert_eq!((due[1].event.lead, due[1].event.submission), (None, Some(gone.id)));
     assert_eq!(due[1].event.detail.quarantine.unwrap().as_str(), "source_gone");
+}
+
+/// An update that repeats the values of its lead.
+async fn a_repeated_submission_is_an_event(world: World) {
+    world.endpoint(json!({ "events": ["lead.updated", "lead.duplicate"] })).await;
+    let updating = world.updating_source().await;
+    let commit = async |submission: &Submission| {
+        let batch = vec![world.normalize_by(&updating, submission.clone())];
+        world.store.commit(batch, world.judge()).await.unwrap();
+    };
+    let (first, again) = (world.phone(PHONE), world.phone(PHONE));
+    commit(&first).await;
+    commit(&again).await;
+    let due = world.deliver().await;
+    assert_eq!(kinds(&due), ["lead.duplicate"]);
+    assert_eq!((due[0].event.lead, due[0].event.submission), (Some(first.id.into()), Some(again.id)));
+    assert_eq!(due[0].event.detail.outcome, Some(Outcome::Updated));
 }
 
 async fn an_endpoint_gets_only_what_it_wants(world: World) {

@@ -13,7 +13,7 @@ static QUERIES: Mutex<(BTreeSet<String>, BTreeSet<String>)> = Mutex::new((BTreeS
 /// Tables that may be read whole: they have one row, or one for each migration, crash, organization with settings,
 /// endpoint or periodic task. Of suppressions it is the index of pending entries.
 const MAY_BE_READ_WHOLE: [&str; 8] = [
-    "SCAN endpoints USING INDEX endpoints_by_organization",
+    "SCAN endpoints",
     "SCAN installation",
     "SCAN __diesel_schema_migrations",
     "SCAN crash_attempts",

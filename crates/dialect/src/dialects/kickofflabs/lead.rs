@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use leadgate_domain::{Lead, LeadId, Phone, Source, TextField, Timestamp};
+use leadgate_domain::{Lead, LeadId, Phone, TextField, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ type AlwaysNull = Option<()>;
 
 /// The members and their order are documented.
 #[derive(Default, Serialize)]
-pub(super) struct LeadPayload<'l> {
+pub(crate) struct LeadPayload<'l> {
     id: Option<LeadId>,
     social_id: AlwaysNull,
     rank: AlwaysNull,
@@ -76,7 +76,7 @@ struct UnverifiedLeads {
 
 impl<'l> LeadPayload<'l> {
     /// The payload of a stored lead.
-    pub(super) fn from_lead(lead: &'l Lead, source: &Source) -> Self {
+    pub(crate) fn from_lead(lead: &'l Lead, campaign: Option<&str>) -> Self {
         let phone = lead.phone.as_ref().map(|phone| phone.e164.as_deref().unwrap_or(&phone.raw));
         Self {
             when: Some(lead.received_at),
@@ -86,7 +86,7 @@ impl<'l> LeadPayload<'l> {
             tags: lead.all_tags(),
             ..Self::shared(
                 lead.id,
-                source,
+                campaign,
                 |field| lead.text(field),
                 &lead.custom_fields,
                 lead.attribution.as_ref(),
@@ -109,20 +109,26 @@ impl<'l> LeadPayload<'l> {
             phone_number: phone,
             opted_out: fields.opt_out,
             tags: tags.iter().map(String::as_str).collect(),
-            ..Self::shared(id, source, |field| fields.text(field), &fields.custom_fields, attribution)
+            ..Self::shared(
+                id,
+                source.campaign.as_deref(),
+                |field| fields.text(field),
+                &fields.custom_fields,
+                attribution,
+            )
         }
     }
 
     fn shared(
         id: LeadId,
-        source: &Source,
+        campaign: Option<&str>,
         text: impl Fn(TextField) -> Option<&'l str>,
         custom_fields: &Map<String, Value>,
         attribution: Option<&'l Map<String, Value>>,
     ) -> Self {
         let attribution_part = |name| attribution?.get(name);
         let first_name = text(TextField::FirstName);
-        let campaign = source.campaign.as_deref().map(campaign);
+        let campaign = campaign.map(campaign_id);
         let is_shown = |(name, _): &(&String, &Value)| !COMMANDS.contains(&name.as_str());
         let utm = attribution.into_iter().flatten().filter(|(name, _)| name.starts_with("utm_"));
         let owned = |(name, value): (&String, &Value)| (name.clone(), value.clone());
@@ -145,6 +151,6 @@ impl<'l> LeadPayload<'l> {
 }
 
 /// The campaign id as a number, if it is one.
-fn campaign(text: &str) -> Value {
+fn campaign_id(text: &str) -> Value {
     text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from)
 }

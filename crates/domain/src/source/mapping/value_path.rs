@@ -43,7 +43,7 @@ impl ValuePath {
     /// builders send all their fields as one JSON text.
     pub(super) fn find<'m>(&self, members: &'m Map<String, Value>) -> Option<Cow<'m, Value>> {
         let Some(path) = self.0.strip_prefix('/') else { return members.get(&self.0).map(Cow::Borrowed) };
-        let segments: Vec<String> = path.split('/').map(unescape).collect();
+        let segments: Vec<String> = path.split('/').map(unescape_segment).collect();
         let (first, rest) = segments.split_first()?;
         match members.get(first)? {
             Value::String(text) if !rest.is_empty() => {
@@ -60,7 +60,7 @@ impl ValuePath {
             members.remove(&self.0);
             return;
         };
-        let segments: Vec<String> = path.split('/').map(unescape).collect();
+        let segments: Vec<String> = path.split('/').map(unescape_segment).collect();
         remove_at(members, &segments);
     }
 }
@@ -131,6 +131,7 @@ pub fn path_segment(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-fn unescape(segment: &str) -> String {
+/// Reads a segment of a path (RFC 6901).
+pub(crate) fn unescape_segment(segment: &str) -> String {
     segment.replace("~1", "/").replace("~0", "~")
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, SqliteConnection};
 use leadgate_store::ENDPOINT_LEASE;
 use leadgate_testkit::logs::TestProcess;
 use leadgate_testkit::servers::PostgresServer;
@@ -40,12 +38,12 @@ impl FaultInjector {
         injector
     }
 
-    /// Kills a dispatcher and starts another one. Leases end, as if a minute had passed.
+    /// Kills a dispatcher and starts another one. Leases end: the embedded program ends them when it starts, and for the
+    /// others it is as if a minute had passed.
     pub(super) async fn kill(&mut self, world: &mut World) {
         match world.shape {
             Shape::Embedded => {
                 world.server.kill9().unwrap();
-                end_leases(world);
                 world.start_server().await;
             }
             Shape::Distributed => {
@@ -92,11 +90,4 @@ impl FaultInjector {
     async fn sql(&self, world: &World, sql: &str) {
         self.postgres.as_ref().unwrap().sql(world.store_url(), sql).await.unwrap();
     }
-}
-
-/// SQLite has no clock that could be stepped.
-fn end_leases(world: &World) {
-    let data = &world.environment().iter().find(|(name, _)| name == "LEADGATE_DATA").unwrap().1;
-    let mut store = SqliteConnection::establish(&format!("{data}/store.db")).unwrap();
-    store.batch_execute("PRAGMA busy_timeout = 60000; UPDATE endpoints SET lease_until = 0").unwrap();
 }
