@@ -63,6 +63,14 @@ pub struct DeliveryFilter {
     pub result: Option<AttemptResult>,
 }
 
+impl DeliveryFilter {
+    /// Whether the rows are found by their events. Then they are put in order here: with an order, a database would rather
+    /// read all rows in this order.
+    pub(crate) fn is_of_few_events(&self) -> bool {
+        self.event.is_some() || self.lead.is_some()
+    }
+}
+
 /// Selects events. What is not set selects all.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EventFilter {

@@ -2,6 +2,7 @@
 //!
 //! The conditions of partial indexes are literal text: SQLite uses such an index only for a condition without parameters.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use diesel::dsl::sql;
@@ -293,9 +294,10 @@ pub(crate) fn attempts_page(
         .filter(attempts::organization.eq(Id::from(organization)))
         .filter(attempts::id.lt(Id::from(before)))
         .select(StoredAttempt::as_select())
-        .order(attempts::id.desc())
-        .limit(i64::from(limit) + 1)
         .into_boxed::<Database>();
+    if !filter.is_of_few_events() {
+        found = found.order(attempts::id.desc()).limit(i64::from(limit) + 1);
+    }
     if let Some(endpoint) = filter.endpoint {
         found = found.filter(attempts::endpoint.eq(Id::from(endpoint)));
     }
@@ -314,7 +316,8 @@ pub(crate) fn attempts_page(
         Some(result) => found = found.filter(attempts::result.eq(result.as_str())),
         None => {}
     }
-    let rows: Vec<AttemptRecord> = found.load(connection)?.into_iter().map(AttemptRecord::from).collect();
+    let mut rows: Vec<AttemptRecord> = found.load(connection)?.into_iter().map(AttemptRecord::from).collect();
+    rows.sort_by_key(|attempt| Reverse(attempt.id));
     let size = |attempt: &AttemptRecord| 300 + attempt.response.as_ref().map_or(0, String::len);
     Ok(Page::fit(rows, limit, size, |attempt| attempt.id))
 }
@@ -352,8 +355,7 @@ pub(crate) fn deliveries_page(
             found = found.filter(is_ended());
         }
     }
-    let of_few_events = filter.event.is_some() || filter.lead.is_some();
-    if !of_few_events {
+    if !filter.is_of_few_events() {
         let (endpoint, event) = (Id::from(after.endpoint), Id::from(after.event));
         found = found
             .filter(deliveries::endpoint.ge(endpoint))
@@ -372,11 +374,8 @@ pub(crate) fn deliveries_page(
     };
     let cursor = |record: &DeliveryRecord| DeliveryCursor { endpoint: record.endpoint, event: record.event };
     let mut rows: Vec<DeliveryRecord> = rows.into_iter().map(record).collect();
-    if of_few_events {
-        // In the database, the order would make it read all deliveries and not those of the events.
-        rows.retain(|record| cursor(record) > after);
-        rows.sort_by_key(cursor);
-    }
+    rows.retain(|record| cursor(record) > after);
+    rows.sort_by_key(cursor);
     Ok(Page::cut(rows, limit, cursor))
 }
 

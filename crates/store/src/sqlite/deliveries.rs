@@ -133,11 +133,12 @@ mod tests {
         assert_eq!(indexes(&pending), ["sqlite_autoindex_deliveries_1"], "{pending:?}");
         let of_lead =
             DeliveryFilter { lead: Some(LeadId::from_uuid(Uuid::max())), ..DeliveryFilter::default() };
-        let start = DeliveryCursor::start();
-        let of_lead = plan_of(|connection| deliveries_page(connection, organization, of_lead, start, 10));
-        assert_eq!(indexes(&of_lead), ["deliveries_of_event"], "{of_lead:?}");
+        let (start, last) = (DeliveryCursor::start(), AttemptId::from_uuid(Uuid::max()));
+        let page = plan_of(|connection| deliveries_page(connection, organization, of_lead, start, 10));
+        assert_eq!(indexes(&page), ["deliveries_of_event"], "{page:?}");
+        let page = plan_of(|connection| attempts_page(connection, organization, of_lead, last, 10));
+        assert_eq!(indexes(&page), ["attempts_of_event"], "{page:?}");
         let timed_out = DeliveryFilter { result: Some(AttemptResult::TimedOut), ..DeliveryFilter::default() };
-        let last = AttemptId::from_uuid(Uuid::max());
         let failed = plan_of(|connection| attempts_page(connection, organization, timed_out, last, 10));
         assert_eq!(indexes(&failed), ["attempts_failed"], "{failed:?}");
     }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use leadgate_domain::secret::RootSecret;
 use leadgate_domain::{
-    Attempt, AttemptId, AttemptResult, AuditAction, DeliveryCounts, Eligibility, Endpoint, EndpointSecrets,
-    EndpointSettings, EndpointState, EventType, Fields, Outcome, Patch, Retention, Submission,
-    SuppressionKind, Timestamp,
+    Attempt, AttemptId, AttemptResult, AuditAction, Correction, DeliveryCounts, Eligibility, Endpoint,
+    EndpointSecrets, EndpointSettings, EndpointState, EventType, Fields, Outcome, Patch, Retention,
+    Submission, SuppressionKind, Timestamp,
 };
 use leadgate_store::{DueDelivery, DuePosition, FinishedAttempt, LeasedEndpoint, Store, StoreError};
 use leadgate_testkit::SECRET;
@@ -22,6 +22,7 @@ over_both!(
     every_change_of_a_lead_is_an_event,
     submissions_that_change_no_lead_are_events,
     a_repeated_submission_is_an_event,
+    a_correction_is_no_repeated_submission,
     an_endpoint_gets_only_what_it_wants,
     without_an_endpoint_nothing_is_written,
     deliveries_of_a_deleted_endpoint_are_deleted,
@@ -184,6 +185,25 @@ async fn a_repeated_submission_is_an_event(world: World) {
     assert_eq!(kinds(&due), ["lead.duplicate"]);
     assert_eq!((due[0].event.lead, due[0].event.submission), (Some(first.id.into()), Some(again.id)));
     assert_eq!(due[0].event.detail.outcome, Some(Outcome::Updated));
+}
+
+/// An operator's correction is stored as a submission, but the person did not sign up again.
+async fn a_correction_is_no_repeated_submission(world: World) {
+    world.endpoint(json!({ "events": ["lead.updated", "lead.duplicate"] })).await;
+    let first = world.phone(PHONE);
+    world.commit(std::slice::from_ref(&first)).await;
+    let correct = async || {
+        let correction =
+            Correction { lead: first.id.into(), by: "ann".to_owned(), reason: "asked by phone".to_owned() };
+        let texts = [(leadgate_domain::TextField::Company, Some("Acme".to_owned()))].into_iter().collect();
+        let fields = Fields { correction: Some(correction), texts, ..Fields::default() };
+        world.commit(&[world.submission(fields)]).await;
+    };
+    correct().await;
+    let due = world.deliver().await;
+    assert_eq!((kinds(&due), due[0].event.detail.corrected), (vec!["lead.updated"], true));
+    correct().await;
+    assert!(world.store.lease_endpoints(10).await.unwrap().is_empty(), "the same correction again");
 }
 
 async fn an_endpoint_gets_only_what_it_wants(world: World) {
