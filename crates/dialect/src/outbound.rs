@@ -86,6 +86,9 @@ pub enum OutboundError {
     /// The template has a rule that cannot be applied to the event.
     #[error("the template failed for `{}`: {}", .0.to, .0.code.as_str())]
     Template(MappingFault),
+    /// The fields of a template are too long.
+    #[error("the request of the template is too long: {length} bytes, at most {most}")]
+    TooLong { length: usize, most: usize },
 }
 
 /// The request for an event. Each attempt has a new timestamp and signature. `source` is that of the event's lead.

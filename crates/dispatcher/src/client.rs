@@ -100,7 +100,7 @@ impl WebhookClient {
         let request = match outbound_request(&due.event, due.source.as_ref(), form, &leased.secrets, now) {
             Ok(request) => request,
             // It names a field and has no value of the lead.
-            Err(error @ OutboundError::Template(_)) => {
+            Err(error @ (OutboundError::Template(_) | OutboundError::TooLong { .. })) => {
                 let response = Some(error.to_string());
                 return Outcome { response, ..Outcome::none(AttemptResult::TemplateFailed) };
             }
@@ -166,12 +166,13 @@ async fn read(mut response: Response, success: Option<&SuccessRule>, deadline: I
     let read_until = if needs_body { deadline } else { Instant::now() + BODY_TIMEOUT };
     let ended = timeout_at(read_until, reading).await;
     let result = match (named, success) {
+        // A pattern may match the beginning of a body that means something else.
+        (Some(_), _) if needs_body && ended.is_err() => AttemptResult::TimedOut,
+        (Some(_), _) if needs_body && matches!(ended, Ok(Err(_))) => AttemptResult::ConnectionLost,
         (Some(rule), _) if rule.matches_body(&String::from_utf8_lossy(&body)) => AttemptResult::Delivered,
-        // The rest of the body may say that the receiver has the event.
-        (Some(_), _) => match ended {
-            Err(_) => AttemptResult::TimedOut,
-            Ok(Err(_)) => AttemptResult::ConnectionLost,
-            Ok(Ok(())) => AttemptResult::Refused,
+        (Some(_), _) => match of_status {
+            AttemptResult::Delivered | AttemptResult::Redirect => AttemptResult::Refused,
+            other => other,
         },
         (None, Some(_)) if of_status == AttemptResult::Delivered => AttemptResult::Refused,
         // What follows the status does not change the result.

@@ -7,6 +7,12 @@ use url::form_urlencoded;
 use super::flat::text;
 use super::{OutboundContent, OutboundError, standard};
 
+/// Rules can repeat a long value. In bytes.
+const MAX_BODY_LENGTH: usize = 1024 * 1024;
+
+/// Many servers refuse longer URLs. In bytes.
+const MAX_QUERY_LENGTH: usize = 8_000;
+
 /// The fields of the template, in its encoding.
 pub(super) fn content(
     event: &Event,
@@ -15,14 +21,19 @@ pub(super) fn content(
 ) -> Result<OutboundContent, OutboundError> {
     let document = document(event, source)?;
     let urlencoded = || template.values(&document).map(urlencoded).map_err(OutboundError::Template);
-    Ok(match template.encoding {
+    let content = match template.encoding {
         TemplateEncoding::Json => {
             let object = template.object(&document).map_err(OutboundError::Template)?;
             OutboundContent::Json(serde_json::to_vec(&object)?)
         }
         TemplateEncoding::Form => OutboundContent::Form(urlencoded()?),
         TemplateEncoding::Query => OutboundContent::Query(urlencoded()?),
-    })
+    };
+    let (length, most) = match &content {
+        OutboundContent::Query(query) => (query.len(), MAX_QUERY_LENGTH),
+        OutboundContent::Json(_) | OutboundContent::Form(_) => (content.body().len(), MAX_BODY_LENGTH),
+    };
+    if length > most { Err(OutboundError::TooLong { length, most }) } else { Ok(content) }
 }
 
 /// What rules read: the lead as `GET /v1/leads/{id}` shows it, and under `event` the event without the lead.

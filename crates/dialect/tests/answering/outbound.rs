@@ -120,6 +120,21 @@ fn a_template_is_sent_as_json_as_a_form_or_in_the_query() {
 }
 
 #[test]
+fn a_request_that_is_too_long_is_not_made() {
+    let mut long = lead();
+    long.texts.insert(TextField::FullName, "x".repeat(10_000));
+    let created = event(EventType::LeadCreated, Some(long));
+    let rules: Vec<_> = (0..110).map(|n| json!({ "to": n.to_string(), "from": ["full_name"] })).collect();
+    let template = |encoding: &str, rules: &[Value]| {
+        render(&created, json!({ "template": { "encoding": encoding, "rules": rules } }))
+    };
+    assert!(template("form", &rules[..90]).is_ok());
+    for refused in [template("query", &rules[..1]), template("form", &rules), template("json", &rules)] {
+        assert!(matches!(refused, Err(OutboundError::TooLong { .. })), "{refused:?}");
+    }
+}
+
+#[test]
 fn a_template_that_needs_a_missing_value_says_which() {
     let erased = event(EventType::LeadErased, None);
     let template =

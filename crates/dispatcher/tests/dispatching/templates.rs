@@ -37,7 +37,7 @@ async fn fields_are_sent_in_the_body_or_in_the_query() {
 #[tokio::test]
 async fn a_success_is_what_the_template_says() {
     let world = World::with(DispatcherConfig { timeout: Duration::from_secs(5), ..config() }).await;
-    let success = json!({ "statuses": ["200", "302"], "body": "(?i)\"result\": *\"accepted\"" });
+    let success = json!({ "statuses": ["200", "302", "410-429"], "body": "(?i)\"result\": *\"accepted\"" });
     let answer = |status, body: &str| Answer::Response(status, Vec::new(), body.to_owned());
     let accepted = r#"{"result": "Accepted"}"#;
     for (answer, result) in [
@@ -49,6 +49,7 @@ async fn a_success_is_what_the_template_says() {
         (answer(500, accepted), "server_error"),
         (answer(301, accepted), "redirect"),
         (Answer::status(410), "gone"),
+        (Answer::status(429), "busy"),
         (Answer::CloseAfterStatus, "connection_lost"),
         (Answer::Drip, "timed_out"),
     ] {
@@ -58,7 +59,7 @@ async fn a_success_is_what_the_template_says() {
         world.event(&endpoint).await;
         let attempt = world.attempts(&endpoint, 1).await.remove(0);
         assert_eq!(attempt.result, result, "{answer:?}");
-        let has_response = !matches!(result, "delivered" | "gone" | "connection_lost" | "timed_out");
+        let has_response = !matches!(result, "delivered" | "gone" | "busy" | "connection_lost" | "timed_out");
         assert!(attempt.response.is_some() || !has_response, "{answer:?}");
     }
     world.stop().await;

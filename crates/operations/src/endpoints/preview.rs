@@ -3,7 +3,7 @@
 use leadgate_dialect::{OutboundRequest, outbound_request};
 use leadgate_domain::{
     AuditAction, EndpointSecrets, EndpointSettings, Event, EventDetail, EventId, EventSource, EventType,
-    Lead, LeadId, OrganizationId, SourceId, Timestamp,
+    Lead, LeadId, LeadStatus, OrganizationId, Outcome, SourceId, Timestamp,
 };
 use leadgate_store::{LeadFilter, Store};
 use serde::Serialize;
@@ -29,8 +29,21 @@ pub enum PreviewResult {
     Fault { fault: String },
 }
 
+/// No further request is shown when the ones before are longer together. In bytes.
+const MAX_LENGTH: usize = 2 * 1024 * 1024;
+
+impl PreviewResult {
+    fn length(&self) -> usize {
+        match self {
+            Self::Request { url, body, .. } => url.len() + body.len(),
+            Self::Fault { fault } => fault.len(),
+        }
+    }
+}
+
 /// The requests for the newest leads that an endpoint with these settings wants. Sends and changes nothing. Of the last
-/// hundred leads at most `last` are shown. The requests are those of the first type of `events`, or of `lead.created`.
+/// hundred leads at most `last` are shown. The requests are those of the first type of `events` in the order of
+/// [`EventType`], or of `lead.created`.
 ///
 /// # Errors
 /// [`OperationError::Invalid`] for an invalid setting or header.
@@ -45,7 +58,33 @@ pub async fn preview(
     let defaults = defaults.as_object().map_or_else(Map::new, Clone::clone);
     let (settings, _) = input.read(defaults)?;
     let kind = settings.events.first().copied().unwrap_or(EventType::LeadCreated);
-    let page = store.leads(organization, &LeadFilter::default(), None, ItemLimit::MAX.get()).await?;
+    let leads = wanted_leads(store, organization, &settings, kind, last).await?;
+    let entry = store.entry(organization, AuditAction::EndpointPreviewed);
+    log.note_read(entry.with_detail("count", leads.len())).await?;
+    let sources = store.sources(organization).await?;
+    let source = |id: SourceId| sources.iter().find(|source| source.id == id).map(EventSource::from);
+    // A request needs one; its signature is not shown.
+    let secrets = EndpointSecrets::new(Default::default()).map_err(OperationError::Invalid)?;
+    let (mut all, mut length) = (Vec::new(), 0);
+    for lead in &leads {
+        let result = render(&settings, &event(lead, kind), source(lead.source).as_ref(), &secrets);
+        length += result.length();
+        all.push(PreviewedRequest { lead: lead.id, result });
+        if length > MAX_LENGTH {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// Of the last hundred leads, the newest that an endpoint with these settings wants.
+async fn wanted_leads(
+    store: &Store,
+    organization: OrganizationId,
+    settings: &EndpointSettings,
+    kind: EventType,
+    last: ItemLimit,
+) -> Result<Vec<Lead>, OperationError> {
     let now = Timestamp::now();
     let has_event = |lead: &Lead| match kind {
         EventType::LeadEligible => lead.is_eligible_at(now),
@@ -53,31 +92,41 @@ pub async fn preview(
         _ => true,
     };
     let wants = |lead: &Lead| settings.wants(kind, Some(lead.source), Some(lead)) && has_event(lead);
-    let wanted = page.data.iter().filter(|lead| wants(lead));
-    let leads: Vec<&Lead> = wanted.take(last.get().try_into().unwrap_or(usize::MAX)).collect();
-    let entry = store.entry(organization, AuditAction::EndpointPreviewed);
-    log.note_read(entry.with_detail("count", leads.len())).await?;
-    let sources = store.sources(organization).await?;
-    let source = |id: SourceId| sources.iter().find(|source| source.id == id).map(EventSource::from);
-    // A request needs one; its signature is not shown.
-    let secrets = EndpointSecrets::new(Default::default()).map_err(OperationError::Invalid)?;
-    let previewed = |lead: &Lead| PreviewedRequest {
-        lead: lead.id,
-        result: render(&settings, &event(lead, kind), source(lead.source).as_ref(), &secrets),
-    };
-    Ok(leads.into_iter().map(previewed).collect())
+    let (mut wanted, mut after, mut unread) = (Vec::new(), None, ItemLimit::MAX.get());
+    let most = usize::try_from(last.get()).unwrap_or(usize::MAX);
+    // A page with large leads is short.
+    while unread > 0 && wanted.len() < most {
+        let page = store.leads(organization, &LeadFilter::default(), after, unread).await?;
+        unread = unread.saturating_sub(u32::try_from(page.data.len()).unwrap_or(u32::MAX));
+        wanted.extend(page.data.into_iter().filter(|lead| wants(lead)));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    wanted.truncate(most);
+    Ok(wanted)
 }
 
 fn event(lead: &Lead, kind: EventType) -> Event {
+    use EventType::{
+        EndpointDisabled, LeadDuplicate, LeadErased, LeadStatusChanged, SubmissionQuarantined, Test,
+    };
+    let has_lead = !matches!(kind, LeadErased | SubmissionQuarantined | EndpointDisabled | Test);
+    let detail = EventDetail {
+        outcome: (kind == LeadDuplicate).then_some(Outcome::Duplicate),
+        previous_status: (kind == LeadStatusChanged).then(|| LeadStatus::default().to_string()),
+        ..EventDetail::default()
+    };
     Event {
         organization: lead.organization,
         id: EventId::generate(),
         kind,
-        lead: Some(lead.id),
-        submission: Some(lead.id.into()),
+        lead: Some(lead.id).filter(|_| has_lead || kind == LeadErased),
+        submission: Some(lead.id.into()).filter(|_| has_lead || kind == SubmissionQuarantined),
         at: lead.updated_at,
-        document: Some(lead.clone()).filter(|_| kind != EventType::LeadErased),
-        detail: EventDetail::default(),
+        document: Some(lead.clone()).filter(|_| has_lead),
+        detail,
     }
 }
 

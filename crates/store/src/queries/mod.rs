@@ -42,6 +42,7 @@ macro_rules! is_superseded {
     }};
 }
 
+pub(crate) mod attempts;
 pub(crate) mod audit;
 pub(crate) mod claims;
 pub(crate) mod consents;

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use leadgate_domain::{Attempt, EventId, Timestamp};
 
+pub(crate) use super::queries::attempts::*;
 pub(crate) use super::queries::deliveries::*;
 use super::queries::events::NewEventRow;
 use super::schema::{attempts, deliveries, events};
