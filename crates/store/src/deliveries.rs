@@ -64,8 +64,8 @@ pub struct DeliveryFilter {
 }
 
 impl DeliveryFilter {
-    /// Whether the rows are found by their events. Then they are put in order here: with an order, a database would rather
-    /// read all rows in this order.
+    /// Whether the rows are found by their events. Then the query has no order, and its rows are sorted afterwards: with an
+    /// order, a database would rather read all rows in this order.
     pub(crate) fn is_of_few_events(&self) -> bool {
         self.event.is_some() || self.lead.is_some()
     }
@@ -124,7 +124,7 @@ pub struct AttemptRecord {
     pub duration_seconds: f64,
     pub result: String,
     pub status: Option<u16>,
-    /// The beginning of the response body. `None` if the event was delivered.
+    /// The beginning of the response body, or why a template could not be applied. `None` if the event was delivered.
     pub response: Option<String>,
 }
 

@@ -38,7 +38,8 @@ pub struct DueDelivery {
 impl Store {
     /// At most `limit` deliveries of an endpoint to attempt now, first attempts first. `in_flight` are left out. `position`
     /// is where the last call ended: what became due before is looked at only if there is not enough after it, because
-    /// an index keeps the entries of deleted rows for a while.
+    /// an index keeps the entries of deleted rows for a while. A new turn begins at the start, so nothing waits for longer
+    /// than a turn.
     ///
     /// Withdrawn are events that an erasure emptied. So is `lead.eligible`, and for an endpoint that wants eligible leads
     /// only every event, if the lead is not eligible now. There may be fewer deliveries than are due because others were

@@ -48,7 +48,7 @@ pub fn routes() -> &'static [HttpRoute] {
         });
         // Clients of several systems read this list, on the path of the native intake.
         let list = HttpRoute::new("GET", "/v1/leads", None, leads::list);
-        iter::once(list).chain(intake).chain(own_routes()).chain(administration()).collect()
+        iter::once(list).chain(intake).chain(own_routes()).chain(administration()).chain(outbound()).collect()
     });
     &ROUTES
 }
@@ -119,22 +119,6 @@ fn administration() -> Vec<HttpRoute> {
         HttpRoute::put("/v1/sources/{id}/mapping/version", mappings::activate),
         HttpRoute::post("/v1/sources/{id}/mapping/preview", mappings::preview),
         HttpRoute::get("/v1/sources/{id}/mapping/suggestion", mappings::suggest),
-        HttpRoute::get("/v1/endpoints", endpoints::list),
-        HttpRoute::post("/v1/endpoints", endpoints::create),
-        HttpRoute::post("/v1/endpoints/preview", endpoints::preview),
-        HttpRoute::get("/v1/endpoints/{id}", endpoints::show),
-        HttpRoute::patch("/v1/endpoints/{id}", endpoints::update),
-        HttpRoute::delete("/v1/endpoints/{id}", endpoints::delete),
-        HttpRoute::post("/v1/endpoints/{id}/secret", endpoints::rotate_secret),
-        HttpRoute::post("/v1/endpoints/{id}/enable", endpoints::enable),
-        HttpRoute::post("/v1/endpoints/{id}/disable", endpoints::disable),
-        HttpRoute::post("/v1/endpoints/{id}/test", endpoints::test),
-        HttpRoute::post("/v1/endpoints/{id}/replay", endpoints::replay),
-        HttpRoute::get("/v1/deliveries", deliveries::list),
-        HttpRoute::get("/v1/deliveries/export", deliveries::export),
-        HttpRoute::get("/v1/attempts", deliveries::attempts),
-        HttpRoute::get("/v1/attempts/export", deliveries::export_attempts),
-        HttpRoute::get("/v1/events/export", events::export),
         HttpRoute::get("/v1/keys", keys::list),
         HttpRoute::post("/v1/keys", keys::create),
         HttpRoute::patch("/v1/keys/{id}", keys::update),
@@ -163,6 +147,28 @@ fn administration() -> Vec<HttpRoute> {
         HttpRoute::post("/v1/quarantine/{id}/release", quarantine::release),
         HttpRoute::post("/v1/quarantine/{id}/repair", quarantine::repair),
         HttpRoute::post("/v1/quarantine/{id}/discard", quarantine::discard),
+    ]
+}
+
+/// Routes for how leads go out. They require the scope `admin`.
+fn outbound() -> Vec<HttpRoute> {
+    vec![
+        HttpRoute::get("/v1/endpoints", endpoints::list),
+        HttpRoute::post("/v1/endpoints", endpoints::create),
+        HttpRoute::post("/v1/endpoints/preview", endpoints::preview),
+        HttpRoute::get("/v1/endpoints/{id}", endpoints::show),
+        HttpRoute::patch("/v1/endpoints/{id}", endpoints::update),
+        HttpRoute::delete("/v1/endpoints/{id}", endpoints::delete),
+        HttpRoute::post("/v1/endpoints/{id}/secret", endpoints::rotate_secret),
+        HttpRoute::post("/v1/endpoints/{id}/enable", endpoints::enable),
+        HttpRoute::post("/v1/endpoints/{id}/disable", endpoints::disable),
+        HttpRoute::post("/v1/endpoints/{id}/test", endpoints::test),
+        HttpRoute::post("/v1/endpoints/{id}/replay", endpoints::replay),
+        HttpRoute::get("/v1/deliveries", deliveries::list),
+        HttpRoute::get("/v1/deliveries/export", deliveries::export),
+        HttpRoute::get("/v1/attempts", deliveries::attempts),
+        HttpRoute::get("/v1/attempts/export", deliveries::export_attempts),
+        HttpRoute::get("/v1/events/export", events::export),
     ]
 }
 
