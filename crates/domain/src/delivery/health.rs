@@ -11,6 +11,8 @@ const DEGRADED_AFTER: u32 = 5;
 /// After so many failures in a row, and for at least this long, the endpoint is suspended.
 const SUSPENDED_AFTER: u32 = 10;
 const SUSPENDED_AFTER_TIME: Duration = Duration::from_secs(60);
+/// The pause of a degraded endpoint after a failure.
+const DEGRADED_PAUSE: Duration = Duration::from_millis(200);
 /// The time between two attempts at a suspended endpoint: as long as it is suspended already, within these limits.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const MAX_PAUSE: Duration = Duration::from_secs(10 * 60);
@@ -29,7 +31,7 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = crate::unknown_code::<Self>)]
 pub enum EndpointState {
     Healthy,
-    /// Its last attempts failed.
+    /// Its last attempts failed. It is attempted a few times a second.
     Degraded,
     /// It fails for longer. It is attempted once per pause.
     Suspended,
@@ -89,7 +91,9 @@ impl EndpointHealth {
         match self.state {
             // Another request may have been answered with a request for time.
             EndpointState::Healthy => Self { failures: 0, failing_since: None, ..self },
-            EndpointState::Degraded => Self { paused_until: self.paused_until, ..Self::new(now) },
+            EndpointState::Degraded => {
+                Self { paused_until: self.paused_until.filter(|until| *until > now), ..Self::new(now) }
+            }
             EndpointState::Suspended | EndpointState::Disabled => Self::new(now),
         }
     }
@@ -110,8 +114,11 @@ impl EndpointHealth {
         let since = if state == self.state { self.since } else { now };
         let asked = (result == AttemptResult::Busy)
             .then(|| retry_after.unwrap_or(DEFAULT_RETRY_AFTER).clamp(MIN_RETRY_AFTER, MAX_RETRY_AFTER));
-        let pause =
-            (state == EndpointState::Suspended).then(|| now.since(since).clamp(FIRST_PAUSE, MAX_PAUSE));
+        let pause = match state {
+            EndpointState::Healthy | EndpointState::Disabled => None,
+            EndpointState::Degraded => Some(DEGRADED_PAUSE),
+            EndpointState::Suspended => Some(now.since(since).clamp(FIRST_PAUSE, MAX_PAUSE)),
+        };
         let paused_until = self.paused_until.max(pause.max(asked).map(|pause| now.plus(pause)));
         Self { state, since, failures, failing_since: Some(failing_since), paused_until }
     }
@@ -138,7 +145,8 @@ mod tests {
     fn an_endpoint_that_fails_is_degraded_then_suspended_then_disabled() {
         assert_eq!(failing(4).state, EndpointState::Healthy);
         assert_eq!(failing(5).state, EndpointState::Degraded);
-        assert_eq!((failing(9).state, failing(9).paused_until), (EndpointState::Degraded, None));
+        let paused = start().plus(MINUTE * 8).plus(DEGRADED_PAUSE);
+        assert_eq!((failing(9).state, failing(9).paused_until), (EndpointState::Degraded, Some(paused)));
         let suspended = failing(10);
         let now = start().plus(MINUTE * 9);
         assert_eq!((suspended.state, suspended.since), (EndpointState::Suspended, now));
@@ -159,6 +167,7 @@ mod tests {
             health.after(AttemptResult::ConnectFailed, None, start())
         });
         assert_eq!(health.state, EndpointState::Degraded);
+        assert_eq!(health.paused_until, Some(start().plus(DEGRADED_PAUSE)));
     }
 
     #[test]
