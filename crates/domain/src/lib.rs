@@ -52,5 +52,5 @@ pub use trace::{Stage, Trace};
 pub use value::{
     AttemptId, BodyHash, Day, EndpointId, EventId, ExportHash, KeyHash, LeadId, MonotonicClock, NOT_AN_ID,
     OrganizationId, ParsedDuration, PersonDigest, PhoneDigest, Salt, Sha256Digest, SourceId, SubmissionId,
-    TimeProblem, Timestamp, Zone, id, json, past_moment, standard_codes, text, unknown_code,
+    TimeProblem, Timestamp, Zone, id, json, past_moment, read_toml, standard_codes, text, unknown_code,
 };

@@ -20,7 +20,7 @@ pub use operand::Operand;
 
 use facts::Facts;
 
-use crate::{Lead, Temperature};
+use crate::{Lead, Temperature, read_toml};
 
 /// The TOML text of the standard scoring, for organizations without a custom one.
 pub const STANDARD: &str = include_str!("scoring/standard.toml");
@@ -81,7 +81,7 @@ impl Scoring {
     /// # Errors
     /// All faults of the scoring.
     pub fn from_toml(text: &str) -> Result<Self, ScoringFaults> {
-        let document = toml::from_str(text).map_err(|error| ScoringFaults(vec![error.to_string()]))?;
+        let document = read_toml(text).map_err(|error| ScoringFaults(vec![error.to_string()]))?;
         Self::read(&document)
     }
 

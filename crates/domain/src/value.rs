@@ -10,6 +10,7 @@ mod monotonic_clock;
 pub mod standard_codes;
 pub mod text;
 mod time;
+mod toml_document;
 
 pub use code::unknown_code;
 pub use day::{Day, Zone};
@@ -18,3 +19,4 @@ pub use id::{AttemptId, EndpointId, EventId, LeadId, NOT_AN_ID, OrganizationId, 
 pub use moment::{ParsedDuration, past_moment};
 pub use monotonic_clock::MonotonicClock;
 pub use time::{TimeProblem, Timestamp};
+pub use toml_document::read_toml;

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use leadgate_domain::read_toml;
 use serde::de::DeserializeOwned;
 use tempfile::NamedTempFile;
 
@@ -21,7 +22,7 @@ pub(crate) fn document<T: DeserializeOwned>(file: &Path, kind: &str, expected: &
     let text = text(file, expected)?;
     let parsed = match file.extension().is_some_and(|extension| extension == "json") {
         true => serde_json::from_str(&text).map_err(|error| error.to_string()),
-        false => toml::from_str(&text).map_err(|error| message_with_line(&text, &error)),
+        false => read_toml(&text).map_err(|error| message_with_line(&text, &error)),
     };
     let invalid = |problem: String| {
         let problem = plain_message(&problem);
