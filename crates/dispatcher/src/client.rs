@@ -8,11 +8,12 @@ use leadgate_domain::{Attempt, AttemptId, AttemptResult, PayloadForm, SuccessRul
 use leadgate_store::{DueDelivery, FinishedAttempt, LeasedEndpoint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, Proxy, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
 use crate::address_guard::{AddressGuard, AddressRefused, UnknownHost};
+use crate::proxy_url::ProxyUrl;
 
 /// Time limit of the rest of a response whose status decides.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,7 +25,7 @@ const STORED_RESPONSE: usize = 4 * 1024;
 /// connection.
 const READ_RESPONSE: usize = 64 * 1024;
 
-/// Opens connections only where the guard allows it. Follows no redirect, and uses no proxy.
+/// Opens connections only where the guard allows it, or leaves this to a proxy. Follows no redirect.
 #[derive(Clone)]
 pub(crate) struct WebhookClient {
     client: Client,
@@ -51,11 +52,20 @@ impl Outcome {
 impl WebhookClient {
     /// # Errors
     /// When TLS cannot be initialized.
-    pub(crate) fn new(guard: AddressGuard, timeout: Duration) -> reqwest::Result<Self> {
-        let client = Client::builder()
-            .no_proxy()
+    pub(crate) fn new(
+        guard: AddressGuard,
+        proxy: Option<&ProxyUrl>,
+        timeout: Duration,
+    ) -> reqwest::Result<Self> {
+        // A proxy of the environment is meant for other programs.
+        let builder = Client::builder().no_proxy();
+        let builder = match proxy {
+            // Only the address of the proxy is looked up here, and the operator chose it.
+            Some(proxy) => builder.proxy(Proxy::all(proxy.as_str())?),
+            None => builder.dns_resolver(guard.clone()),
+        };
+        let client = builder
             .redirect(Policy::none())
-            .dns_resolver(guard.clone())
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(100)
             .tcp_nodelay(true)

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address_guard::AddressGuard;
 use crate::client::WebhookClient;
 use crate::drain::{Drain, DrainContext};
+use crate::proxy_url::ProxyUrl;
 
 /// How often a dispatcher looks for endpoints.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -32,6 +33,8 @@ pub struct DispatcherConfig {
     pub timeout: Duration,
     /// Where connections may be opened.
     pub guard: AddressGuard,
+    /// Opens the connections to endpoints, if there is one. Then the proxy decides to which addresses.
+    pub proxy: Option<ProxyUrl>,
 }
 
 impl Default for DispatcherConfig {
@@ -41,6 +44,7 @@ impl Default for DispatcherConfig {
             endpoints: 256,
             timeout: Duration::from_secs(15),
             guard: AddressGuard::default(),
+            proxy: None,
         }
     }
 }
@@ -61,7 +65,7 @@ impl Dispatcher {
     /// # Errors
     /// When TLS cannot be initialized.
     pub fn new(store: Store, config: DispatcherConfig, stop: CancellationToken) -> reqwest::Result<Self> {
-        let client = WebhookClient::new(config.guard.clone(), config.timeout)?;
+        let client = WebhookClient::new(config.guard.clone(), config.proxy.as_ref(), config.timeout)?;
         let connections = Arc::new(Semaphore::new(config.connections));
         Ok(Self { store, client, config, connections, stop })
     }

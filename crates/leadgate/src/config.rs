@@ -239,13 +239,16 @@ pub(crate) struct DispatcherSection {
     pub connections: usize,
     /// Private networks with endpoints, such as `10.1.0.0/16`. Otherwise only public addresses are connected to.
     pub allowed_networks: Vec<String>,
+    /// HTTP proxy for all requests to endpoints, such as `http://proxy.example:3128`; empty is none. The proxy looks
+    /// hosts up and opens the connections, so it must refuse private addresses itself.
+    pub proxy: String,
     /// Address on which a dispatcher process serves `/healthz`, `/readyz` and `/metrics`; empty is none.
     pub listen: String,
 }
 
 impl Default for DispatcherSection {
     fn default() -> Self {
-        Self { connections: 512, allowed_networks: Vec::new(), listen: String::new() }
+        Self { connections: 512, allowed_networks: Vec::new(), proxy: String::new(), listen: String::new() }
     }
 }
 
@@ -306,7 +309,8 @@ impl Config {
     pub(crate) fn redacted(&self) -> Self {
         let mut shown = self.clone();
         let QueueSection { url, management_url, .. } = &mut shown.queue;
-        for url in [&mut shown.store.url, url, management_url, &mut shown.limiter.url] {
+        let proxy = &mut shown.dispatcher.proxy;
+        for url in [&mut shown.store.url, url, management_url, &mut shown.limiter.url, proxy] {
             *url = without_password(url);
         }
         shown
@@ -336,6 +340,7 @@ mod tests {
         let mut config = Config { secret: Some("hidden".parse().unwrap()), ..Config::default() };
         config.store.url = "postgres://leadgate:hidden@db/leadgate".to_owned();
         config.queue.management_url = "http://leadgate:hidden@broker:15672".to_owned();
+        config.dispatcher.proxy = "http://leadgate:hidden@proxy:3128".to_owned();
         let shown = serde_json::to_string(&config.redacted()).unwrap();
         assert!(!shown.contains("hidden"), "{shown}");
         assert!(!format!("{:?}", config.secret).contains("hidden"));

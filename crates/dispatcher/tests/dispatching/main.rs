@@ -3,6 +3,7 @@
 
 mod answers;
 mod limits;
+mod proxy;
 mod rebinding;
 mod requests;
 mod templates;

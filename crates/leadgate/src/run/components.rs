@@ -155,9 +155,12 @@ pub(super) fn dispatcher(
     stop: CancellationToken,
 ) -> anyhow::Result<Dispatcher> {
     let allowed = networks("dispatcher.allowed_networks", &config.dispatcher.allowed_networks)?;
+    let proxy = config.dispatcher.proxy.trim();
+    let proxy = (!proxy.is_empty()).then(|| proxy.parse()).transpose().context("dispatcher.proxy")?;
     let settings = DispatcherConfig {
         connections: config.dispatcher.connections.max(1),
         guard: AddressGuard::new(allowed),
+        proxy,
         ..DispatcherConfig::default()
     };
     Dispatcher::new(store.clone(), settings, stop).context("starting the HTTP client of the dispatcher")

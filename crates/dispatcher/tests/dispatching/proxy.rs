@@ -1,0 +1,45 @@
+//! Requests through a proxy.
+
+use leadgate_dispatcher::DispatcherConfig;
+use leadgate_testkit::receiver::{Answer, Receiver};
+use serde_json::json;
+
+use crate::world::World;
+
+/// A receiver as the proxy: it gets the whole URL, or `CONNECT` with the host.
+async fn world() -> (World, Receiver) {
+    let proxy = Receiver::start().await.unwrap();
+    let url = format!("http://user:secret@127.0.0.1:{}", proxy.port()).parse().unwrap();
+    let config = DispatcherConfig { proxy: Some(url), ..DispatcherConfig::default() };
+    (World::with(config).await, proxy)
+}
+
+#[tokio::test]
+async fn a_proxy_gets_all_requests() {
+    let (world, proxy) = world().await;
+    let endpoint = world.endpoint("http://crm.example/hook?list=1", json!({})).await;
+    world.event(&endpoint).await;
+    assert_eq!(world.attempts(&endpoint, 1).await[0].result, "delivered");
+    proxy.answer(Answer::status(502));
+    let endpoint = world.endpoint("https://crm.example/hook", json!({})).await;
+    world.event(&endpoint).await;
+    assert_eq!(world.attempts(&endpoint, 1).await[0].result, "connect_failed");
+    let received = proxy.received();
+    let paths: Vec<_> = received.iter().map(|request| request.path.as_str()).collect();
+    assert_eq!(paths, ["http://crm.example/hook?list=1", "crm.example:443"]);
+    assert!(received.iter().all(|request| request.header("proxy-authorization") == "Basic dXNlcjpzZWNyZXQ="));
+    assert_eq!(received[1].header("x-api-key"), "", "headers of the endpoint are not for the proxy");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn private_addresses_in_urls_are_refused_before_the_proxy() {
+    let (world, proxy) = world().await;
+    for host in ["127.0.0.1", "10.0.0.1", "[::1]", "2130706433"] {
+        let endpoint = world.endpoint(&format!("http://{host}/"), json!({})).await;
+        world.event(&endpoint).await;
+        assert_eq!(world.attempts(&endpoint, 1).await[0].result, "address_refused", "{host}");
+    }
+    assert_eq!(proxy.received(), []);
+    world.stop().await;
+}
