@@ -147,8 +147,8 @@ pub(crate) enum Refusal {
     /// `{}` is a document, but it contains no lead.
     #[error("The lead is empty. Send at least one field.")]
     EmptyLead,
-    /// A document, but not a lead. `errors` names every fault.
-    #[error("Fields of the lead are not valid; see `errors`.")]
+    /// A document, but for example not a lead. `errors` names every fault.
+    #[error("Some fields are not valid; see `errors`.")]
     #[strum(serialize = "invalid_lead")]
     InvalidFields(Vec<FieldFault>),
     #[error("The mapping of the source cannot be applied to the body: {0}.")]

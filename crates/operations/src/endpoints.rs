@@ -2,21 +2,25 @@
 
 mod of_source;
 mod preview;
+mod replay;
+mod subscriptions;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leadgate_domain::{
     AuditAction, DeliveryCounts, Endpoint, EndpointHealth, EndpointId, EndpointSecrets, EndpointSettings,
-    EventId, OrganizationId, Timestamp, past_moment,
+    EventId, OrganizationId, Timestamp,
 };
-use leadgate_store::{ReplaySelection, Store};
+use leadgate_store::Store;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use of_source::{create_for_source, delete_for_source};
 pub use preview::{PreviewResult, PreviewedRequest, preview};
+pub use replay::{ReplayRequest, replay};
+pub use subscriptions::{delete_subscription, rotate_subscription_secret, update_subscription};
 
 use crate::error::ResourceKind;
 use crate::{OperationError, ReadLog, read_document};
@@ -49,24 +53,45 @@ impl EndpointInput {
         self.clone().read(Map::new()).map(drop)
     }
 
+    /// Whether nothing is given.
+    fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.headers.is_none()
+    }
+
     /// The settings over `defaults`, and the headers, if any were given.
     fn read(
         self,
         mut defaults: Map<String, Value>,
     ) -> Result<(EndpointSettings, Option<BTreeMap<String, SecretString>>), OperationError> {
         defaults.extend(self.settings);
+        if defaults.get("form").and_then(Value::as_str) == Some("template") {
+            return Err(OperationError::invalid(
+                "`form`: a template is an object with its rules: {\"template\": {…}}",
+            ));
+        }
         let settings: EndpointSettings =
             read_document(Value::Object(defaults)).map_err(OperationError::Invalid)?;
         settings.check().map_err(OperationError::Invalid)?;
         let headers = self.headers.map(read_document::<BTreeMap<String, SecretString>>).transpose();
         let headers = headers.map_err(|error| OperationError::Invalid(format!("`headers`: {error}")))?;
-        let lower = |(name, value): (String, SecretString)| (name.to_ascii_lowercase(), value);
-        let headers = headers.map(|headers| headers.into_iter().map(lower).collect());
+        let headers = headers.map(lower_case).transpose().map_err(OperationError::Invalid)?;
         if let Some(headers) = &headers {
             EndpointSecrets::check_headers(headers).map_err(OperationError::Invalid)?;
         }
         Ok((settings, headers))
     }
+}
+
+/// Names of headers in lower case, each once.
+fn lower_case(headers: BTreeMap<String, SecretString>) -> Result<BTreeMap<String, SecretString>, String> {
+    let mut lower = BTreeMap::new();
+    for (name, value) in headers {
+        let name = name.to_ascii_lowercase();
+        if lower.insert(name.clone(), value).is_some() {
+            return Err(format!("`headers`: the header `{name}` is given more than once"));
+        }
+    }
+    Ok(lower)
 }
 
 /// An endpoint, and its signing secret, which is shown once.
@@ -87,6 +112,7 @@ pub async fn create(
     enabled: bool,
 ) -> Result<EndpointWithSecret, OperationError> {
     let (settings, headers) = input.read(Map::new())?;
+    check_sources(store, organization, &settings).await?;
     let now = Timestamp::now();
     let health = if enabled { EndpointHealth::new(now) } else { EndpointHealth::disabled(now) };
     let endpoint = Endpoint { health, ..Endpoint::new(organization, settings, now) };
@@ -106,7 +132,7 @@ pub async fn update(
     input: EndpointInput,
 ) -> Result<Endpoint, OperationError> {
     let (endpoint, secrets) = with_secrets(store, organization, id).await?;
-    if input.settings.is_empty() && input.headers.is_none() {
+    if input.is_empty() {
         return Err(OperationError::invalid(
             "nothing to change: expected a setting, such as a URL or events",
         ));
@@ -117,6 +143,10 @@ pub async fn update(
     let names: Vec<_> =
         input.settings.keys().cloned().chain(input.headers.iter().map(|_| "headers".to_owned())).collect();
     let (settings, headers) = input.read(before)?;
+    // A source can be deleted later, and then the endpoint can still be changed.
+    if settings.filter.sources != endpoint.settings.filter.sources {
+        check_sources(store, organization, &settings).await?;
+    }
     let secrets = match headers {
         Some(headers) => Some(secrets.with_headers(headers).map_err(OperationError::Invalid)?),
         None => None,
@@ -209,48 +239,23 @@ pub async fn test(
     Ok(store.add_test_event(&endpoint).await?)
 }
 
-/// Which events to send to an endpoint again. Without `event` and `since`: those whose attempts all failed.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ReplayRequest {
-    /// Also if it was received.
-    pub event: Option<EventId>,
-    /// All from this time on that the endpoint wants by its present settings, also those that it has received.
-    #[serde(deserialize_with = "past_moment")]
-    pub since: Option<Timestamp>,
-    /// Only counts them.
-    pub dry_run: bool,
-}
-
-/// Sends events to an endpoint again. Returns their number.
-///
-/// # Errors
-/// [`OperationError::Invalid`] for both an event and a time, and for an event that is not sent again.
-pub async fn replay(
+/// The sources of a filter must exist.
+async fn check_sources(
     store: &Store,
     organization: OrganizationId,
-    id: EndpointId,
-    ReplayRequest { event, since, dry_run }: ReplayRequest,
-) -> Result<usize, OperationError> {
-    let endpoint = find(store, organization, id).await?;
-    let which = match (event, since) {
-        (Some(event), None) => ReplaySelection::One(event),
-        (None, Some(since)) => ReplaySelection::Since(since),
-        (Some(_), Some(_)) => {
-            return Err(OperationError::invalid("select one event, or all since a time, but not both"));
-        }
-        (None, None) if dry_run => {
-            let exhausted = store.count_exhausted(organization, id).await?;
-            return Ok(usize::try_from(exhausted).unwrap_or(usize::MAX));
-        }
-        (None, None) => return Ok(store.replay_exhausted(organization, id).await?),
-    };
-    match (store.replay_events(&endpoint, which, dry_run).await?, event) {
-        (0, Some(event)) => Err(OperationError::Invalid(format!(
-            "the event {event} is not sent again: it does not exist, still waits for an attempt, or is about a lead that \
-             was erased or is not eligible any more"
+    settings: &EndpointSettings,
+) -> Result<(), OperationError> {
+    let wanted = &settings.filter.sources;
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let sources = store.sources(organization).await?;
+    let own = sources.iter().filter(|source| source.deleted_at.is_none()).map(|source| source.id).collect();
+    match wanted.difference(&own).next() {
+        Some(unknown) => Err(OperationError::Invalid(format!(
+            "`filter.sources`: the organization has no source {unknown}; `leadgate source list` shows its sources"
         ))),
-        (count, _) => Ok(count),
+        None => Ok(()),
     }
 }
 

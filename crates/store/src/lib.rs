@@ -73,7 +73,7 @@ pub use page::{LeadCursor, Page};
 pub use preview::SubmissionPreview;
 pub use quarantine_entries::{QuarantineEntry, QuarantineState};
 pub use rebuild::{Contribution, Contributor, LeadRebuild, RebuildResult};
-pub use replay::ReplaySelection;
+pub use replay::{ReplayFilter, ReplaySelection};
 pub use reports::{IntakeCounts, IntakeReport, RecentLeads, SourceIntakeCounts};
 pub use retention::{RETENTION_SWEEP, SweepResult};
 pub use scorings::ScoringRecord;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use leadgate_domain::{
-    AuditAction, Eligibility, Endpoint, EndpointId, Event, EventId, EventType, OrganizationId, Timestamp,
+    AttemptResult, AuditAction, Eligibility, Endpoint, EndpointId, Event, EventId, EventType, LeadId,
+    OrganizationId, Timestamp,
 };
 use uuid::Uuid;
 
@@ -20,8 +21,20 @@ use crate::store::Store;
 #[derive(Debug, Clone, Copy)]
 pub enum ReplaySelection {
     One(EventId),
-    /// All since this time that the endpoint wants by its present settings, with a precision of a millisecond.
-    Since(Timestamp),
+    /// Those that the endpoint wants by its present settings.
+    Wanted(ReplayFilter),
+}
+
+/// Selects events that an endpoint wants. What is not set selects all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReplayFilter {
+    pub lead: Option<LeadId>,
+    /// From this time on, with a precision of a millisecond.
+    pub since: Option<Timestamp>,
+    /// Before this time, with a precision of a millisecond.
+    pub until: Option<Timestamp>,
+    /// The result of the last attempt to send the event to the endpoint.
+    pub result: Option<AttemptResult>,
 }
 
 /// Events or deliveries per transaction.
@@ -35,10 +48,22 @@ fn read_replayed(
     (after, end): (EventId, EventId),
 ) -> Result<(Option<EventId>, Vec<EventId>), TransactionError> {
     let organization = endpoint.organization;
+    let filter = match selection {
+        ReplaySelection::One(_) => None,
+        ReplaySelection::Wanted(filter) => Some(filter),
+    };
+    let lead = filter.and_then(|filter| filter.lead);
     let (mut events, last) =
-        query!(session, events::events_after(organization, None, (after, end), REPLAYED_AT_ONCE))?;
-    if let ReplaySelection::Since(_) = selection {
+        query!(session, events::events_after(organization, lead, (after, end), REPLAYED_AT_ONCE))?;
+    if filter.is_some() {
         events.retain(|event| is_wanted(endpoint, event));
+    }
+    let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+    let new = query!(session, deliveries::new_among(organization, endpoint.id, &ids))?;
+    events.retain(|event| !new.contains(&event.id));
+    if let Some(result) = filter.and_then(|filter| filter.result) {
+        let last_results = query!(session, deliveries::last_results(organization, endpoint.id, &ids))?;
+        events.retain(|event| last_results.get(&event.id).is_some_and(|last| last == result.as_str()));
     }
     let says_eligible =
         |event: &Event| event.document.as_ref().is_some_and(|lead| lead.eligibility == Eligibility::Eligible);
@@ -87,9 +112,9 @@ impl Store {
         }
     }
 
-    /// Sends the selected events to an endpoint again, also those that it has received. Left out are events about erased
-    /// leads, and events that say that a lead is eligible that is not eligible now. Returns their number; with `dry_run` it
-    /// only counts.
+    /// Sends the selected events to an endpoint again, also those that it has received, and at once those that wait for
+    /// another attempt. Left out are events that wait for their first attempt, events about erased leads, and events that
+    /// say that a lead is eligible that is not eligible now. Returns their number; with `dry_run` it only counts.
     pub async fn replay_events(
         &self,
         endpoint: &Endpoint,
@@ -98,10 +123,12 @@ impl Store {
     ) -> Result<usize, StoreError> {
         let (mut after, end) = match selection {
             ReplaySelection::One(event) => (before(event), event),
-            // Later ones are new, and sent anyway.
-            ReplaySelection::Since(at) => {
+            ReplaySelection::Wanted(filter) => {
+                // Later ones are new, and sent anyway.
                 let now = self.now().await?;
-                (EventId::from_uuid(first_id_at(at)), EventId::from_uuid(first_id_at(now)))
+                let end = filter.until.map_or(now, |until| until.min(now));
+                let first = filter.since.map_or(Uuid::nil(), first_id_at);
+                (EventId::from_uuid(first), EventId::from_uuid(first_id_at(end)))
             }
         };
         let (organization, id) = (endpoint.organization, endpoint.id);

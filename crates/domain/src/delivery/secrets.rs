@@ -21,11 +21,12 @@ const MAX_HEADER_NAME: usize = 100;
 const MAX_HEADER_VALUE: usize = 4_096;
 
 /// Headers that a request has from its transport, its body or its signature.
-const RESERVED_HEADERS: [&str; 10] = [
+const RESERVED_HEADERS: [&str; 11] = [
     "connection",
     "content-encoding",
     "content-length",
     "content-type",
+    "expect",
     "host",
     "te",
     "trailer",
@@ -188,7 +189,9 @@ fn check_headers(headers: &BTreeMap<String, SecretString>) -> Result<(), String>
         if RESERVED_HEADERS.contains(&name.as_str())
             || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         {
-            return Err(format!("the header `{name}` is set by Leadgate"));
+            return Err(format!(
+                "the header `{name}` cannot be set: it belongs to the connection or to Leadgate"
+            ));
         }
         let value = value.expose_secret();
         let is_visible = |c: char| c.is_ascii_graphic() || c == ' ';

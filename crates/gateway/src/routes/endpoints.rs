@@ -140,7 +140,7 @@ pub(crate) struct ReplayResponse {
     events: usize,
 }
 
-/// Sends events again: those whose attempts all failed, one event, or all since a time.
+/// Sends events again: those whose attempts all failed, one event, or those of a lead, a time or a result.
 pub(crate) async fn replay(
     call: &mut EndpointRequest,
     request: Option<web::Json<ReplayRequest>>,

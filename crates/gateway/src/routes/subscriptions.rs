@@ -4,7 +4,7 @@ use actix_web::web;
 use leadgate_dialect::abc_sales::{
     SubscriptionEvents, SubscriptionRequest, SubscriptionResponse, subscription_events, subscription_response,
 };
-use leadgate_domain::{AuditAction, Endpoint, EndpointId, EndpointState, PayloadForm};
+use leadgate_domain::{AuditAction, EndpointId, PayloadForm};
 use leadgate_operations::endpoints::{self as operations, EndpointInput, EndpointWithSecret};
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::authorized_request::{AdminAccess, AuthorizedRequest};
 use crate::refusal::Refusal;
 use crate::route_response::JsonResponse;
-use crate::store_timeout::{run_operation, with_store_timeout};
+use crate::store_timeout::run_operation;
 
 type SubscriptionCall = AuthorizedRequest<AdminAccess, EndpointId>;
 
@@ -42,35 +42,13 @@ pub(crate) async fn update(
     call: &mut SubscriptionCall,
     web::Json(request): web::Json<SubscriptionRequest>,
 ) -> Result<JsonResponse<SubscriptionResponse>, Refusal> {
-    let endpoint = change(call, &request).await;
+    let (store, input) = (call.store(), EndpointInput::from(settings(&request)));
+    let updating =
+        operations::update_subscription(&store, call.organization(), call.id, input, request.active);
+    let updated = run_operation(&call.state, updating).await;
     let endpoint =
-        endpoint.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::EndpointUpdated))?;
+        updated.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::EndpointUpdated))?;
     Ok(JsonResponse::ok(&subscription_response(&endpoint, None)))
-}
-
-async fn change(call: &SubscriptionCall, request: &SubscriptionRequest) -> Result<Endpoint, Refusal> {
-    let mut endpoint = subscription(call).await?;
-    let (store, organization, id) = (call.store(), call.organization(), call.id);
-    let settings = settings(request);
-    // Without any member it is refused, as for other endpoints.
-    if !settings.is_empty() || request.active.is_none() {
-        let updating = operations::update(&store, organization, id, EndpointInput::from(settings));
-        endpoint = run_operation(&call.state, updating).await?;
-    }
-    // A client that sends the whole subscription back does not end a pause that the receiver asked for.
-    match (request.active, endpoint.health.state == EndpointState::Disabled) {
-        (Some(true), true) => run_operation(&call.state, operations::enable(&store, organization, id)).await,
-        (Some(false), false) => {
-            run_operation(&call.state, operations::disable(&store, organization, id)).await
-        }
-        _ => Ok(endpoint),
-    }
-}
-
-/// The endpoint, if it has the form of ABC Sales AI.
-async fn subscription(call: &SubscriptionCall) -> Result<Endpoint, Refusal> {
-    let found = with_store_timeout(&call.state, call.store().endpoint(call.organization(), call.id)).await?;
-    found.filter(|endpoint| endpoint.settings.form == PayloadForm::AbcSales).ok_or(Refusal::NotFound)
 }
 
 #[derive(Serialize)]
@@ -80,12 +58,10 @@ pub(crate) struct DeletedResponse {
 }
 
 pub(crate) async fn delete(call: &mut SubscriptionCall) -> Result<JsonResponse<DeletedResponse>, Refusal> {
-    let deleting = async {
-        subscription(call).await?;
-        let store = call.store();
-        run_operation(&call.state, operations::delete(&store, call.organization(), call.id)).await
-    };
-    deleting.await.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::EndpointDeleted))?;
+    let store = call.store();
+    let deleting = operations::delete_subscription(&store, call.organization(), call.id);
+    let deleted = run_operation(&call.state, deleting).await;
+    deleted.map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::EndpointDeleted))?;
     Ok(JsonResponse::ok(&DeletedResponse { id: call.id, deleted: true }))
 }
 
@@ -93,13 +69,10 @@ pub(crate) async fn delete(call: &mut SubscriptionCall) -> Result<JsonResponse<D
 pub(crate) async fn regenerate_secret(
     call: &mut SubscriptionCall,
 ) -> Result<JsonResponse<SubscriptionResponse>, Refusal> {
-    let rotating = async {
-        subscription(call).await?;
-        let store = call.store();
-        run_operation(&call.state, operations::rotate_secret(&store, call.organization(), call.id)).await
-    };
-    let EndpointWithSecret { endpoint, secret } = rotating
-        .await
+    let store = call.store();
+    let rotating = operations::rotate_subscription_secret(&store, call.organization(), call.id);
+    let rotated = run_operation(&call.state, rotating).await;
+    let EndpointWithSecret { endpoint, secret } = rotated
         .map_err(|refusal| call.audit_refusal(refusal, call.id, AuditAction::EndpointSecretRotated))?;
     Ok(JsonResponse::ok(&subscription_response(&endpoint, Some(secret.expose_secret()))))
 }

@@ -116,7 +116,7 @@ async fn all_faults_are_reported_at_once_without_values() {
     assert_snapshot!(serde_json::to_string_pretty(&answer.body).unwrap(), @r#"
     {
       "code": "invalid_lead",
-      "detail": "Fields of the lead are not valid; see `errors`.",
+      "detail": "Some fields are not valid; see `errors`.",
       "errors": [
         {
           "code": "wrong_type",

@@ -219,6 +219,15 @@ async fn events_and_deliveries_are_exported() {
         let refused = send(world.request(Method::POST, &replay, &json!({ "event": event }))).await;
         assert_eq!(refused.status, 422, "one that waits, and one that does not exist: {}", refused.body);
     }
+    for conditions in [
+        json!({ "event": lead, "lead": lead }),
+        json!({ "since": "1h", "until": "2h" }),
+        json!({ "result": "odd" }),
+        json!({ "leads": lead }),
+    ] {
+        let refused = send(world.request(Method::POST, &replay, &conditions)).await;
+        assert!([400, 422].contains(&refused.status), "{conditions}: {}", refused.body);
+    }
     let counted = send(world.request(Method::POST, &replay, &json!({ "dry_run": true }))).await;
     assert_eq!(counted.body, json!({ "events": 0 }));
     let audit = send(world.get("/v1/audit?action=deliveries.exported")).await.body;

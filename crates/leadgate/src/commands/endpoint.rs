@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use leadgate_dialect::native;
 use leadgate_domain::{
-    Endpoint, EndpointId, EventId, EventType, Organization, PayloadForm, Rate, Timestamp, WebUrl,
+    AttemptResult, Endpoint, EndpointId, EventId, EventType, LeadId, Organization, PayloadForm, Rate,
+    Timestamp, WebUrl,
 };
 use leadgate_operations::endpoints::{
     self, EndpointInput, EndpointWithSecret, PreviewedRequest, ReplayRequest,
@@ -95,11 +96,20 @@ pub(crate) struct EndpointReplayArguments {
     #[command(flatten)]
     endpoint: EndpointArguments,
     /// This event, also if it was received
-    #[arg(long, value_name = "ID", conflicts_with = "since")]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["lead", "since", "until", "result"])]
     event: Option<EventId>,
-    /// All events from this time on that the endpoint wants now: 2026-01-31T00:00:00Z, 2026-01-31, or 2d
+    /// Events about this lead that the endpoint wants now, also received ones
+    #[arg(long, value_name = "ID")]
+    lead: Option<LeadId>,
+    /// Events from this time on that the endpoint wants now, also received ones: 2026-01-31T00:00:00Z, 2026-01-31, or 2d
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Timestamp>,
+    /// Events before this time that the endpoint wants now, also received ones
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Events whose last attempt had this result, such as server_error
+    #[arg(long, value_name = "RESULT")]
+    result: Option<AttemptResult>,
     /// Only count the events
     #[arg(long)]
     dry_run: bool,
@@ -118,8 +128,8 @@ pub(crate) struct EndpointSettingArguments {
     /// Display name of the endpoint
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Form of the payload: standard, flat, abc_sales, kickofflabs [default: standard]
-    #[arg(long, value_name = "FORM", conflicts_with = "template")]
+    /// Form of the payload: standard, flat, abc_sales, kickofflabs; a new endpoint has standard
+    #[arg(long, value_name = "FORM", conflicts_with = "template", value_parser = payload_form)]
     form: Option<PayloadForm>,
     /// File with the template of a form of your own: rules in TOML, or in JSON in a file named .json
     #[arg(long, value_name = "FILE")]
@@ -130,7 +140,7 @@ pub(crate) struct EndpointSettingArguments {
     /// Maximum rate of requests, such as 600/min
     #[arg(long, value_name = "N/min")]
     rate: Option<Rate>,
-    /// Maximum number of concurrent requests [default: 10]
+    /// Maximum number of concurrent requests; a new endpoint has 10
     #[arg(long, value_name = "COUNT")]
     concurrency: Option<u16>,
     /// Delays before the attempts, such as 0s,5s,1m
@@ -145,6 +155,13 @@ pub(crate) struct EndpointSettingArguments {
 }
 
 const TEMPLATE: &str = "a template: rules in TOML, or in JSON in a file named .json";
+
+fn payload_form(text: &str) -> Result<PayloadForm, String> {
+    match text.parse() {
+        Ok(PayloadForm::Template(_)) => Err("give the rules of a template with --template FILE".to_owned()),
+        other => other,
+    }
+}
 
 fn json_object(text: &str) -> Result<Value, String> {
     match serde_json::from_str(text) {
@@ -252,9 +269,9 @@ async fn test(store: &Store, arguments: &EndpointArguments, output: &Output) -> 
 }
 
 async fn replay(store: &Store, arguments: EndpointReplayArguments, output: &Output) -> anyhow::Result<()> {
-    let EndpointReplayArguments { endpoint, event, since, dry_run } = arguments;
+    let EndpointReplayArguments { endpoint, event, lead, since, until, result, dry_run } = arguments;
     let owner = organization(store, &endpoint.organization).await?;
-    let request = ReplayRequest { event, since, dry_run };
+    let request = ReplayRequest { event, lead, since, until, result, dry_run };
     let replayed = endpoints::replay(store, owner.id, endpoint.id, request).await;
     let events = replayed.map_err(with_hint(&owner))?;
     let would = if dry_run { "would be" } else { "will be" };

@@ -78,7 +78,7 @@ pub(crate) fn reschedule_deliveries(
     Statement::<()>::new(TEXT, columns).execute(connection).map(drop)
 }
 
-/// Adds deliveries, and starts those again that are not pending. Returns how many.
+/// Adds deliveries, and starts those again that do not wait for their first attempt. Returns how many.
 pub(crate) fn add_or_restart_deliveries(
     connection: &mut PgConnection,
     all: &[NewDelivery],
@@ -90,7 +90,7 @@ pub(crate) fn add_or_restart_deliveries(
             AS r (organization, endpoint, event, next_attempt_at)
         ON CONFLICT (organization, endpoint, event) DO UPDATE
         SET state = 'pending', attempts = 0, next_attempt_at = excluded.next_attempt_at
-        WHERE d.state <> 'pending'";
+        WHERE d.state <> 'pending' OR d.attempts > 0";
     let columns = [
         Column::ids(all.iter().map(|one| one.organization)),
         Column::ids(all.iter().map(|one| one.endpoint)),

@@ -1,12 +1,13 @@
 //! Attempts of deliveries.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
-use leadgate_domain::{Attempt, AttemptId, AttemptResult, EventId, OrganizationId};
+use leadgate_domain::{Attempt, AttemptId, AttemptResult, EndpointId, EventId, OrganizationId};
 use serde::Serialize;
 
 use super::deliveries::of_lead;
@@ -127,6 +128,23 @@ pub(crate) fn attempts_page(
     rows.sort_by_key(|attempt| Reverse(attempt.id));
     let size = |attempt: &AttemptRecord| 300 + attempt.response.as_ref().map_or(0, String::len);
     Ok(Page::fit(rows, limit, size, |attempt| attempt.id))
+}
+
+/// The results of the last attempts to send these events to an endpoint.
+pub(crate) fn last_results(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    endpoint: EndpointId,
+    events: &[EventId],
+) -> QueryResult<BTreeMap<EventId, String>> {
+    let rows: Vec<(Id, String)> = attempts::table
+        .filter(among!(attempts::event, organization, events.iter().copied().map(Id::from)))
+        .filter(attempts::endpoint.eq(Id::from(endpoint)))
+        .order(attempts::id)
+        .select((attempts::event, attempts::result))
+        .load(connection)?;
+    // The last one of an event replaces the others.
+    Ok(rows.into_iter().map(|(event, result)| (event.into(), result)).collect())
 }
 
 /// Removes the responses to events.

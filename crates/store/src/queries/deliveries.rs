@@ -2,6 +2,8 @@
 //!
 //! The conditions of partial indexes are literal text: SQLite uses such an index only for a condition without parameters.
 
+use std::collections::BTreeSet;
+
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
@@ -152,6 +154,21 @@ pub(crate) fn postpone_deliveries(
     diesel::update(leased!(lease, events))
         .set(deliveries::next_attempt_at.eq(Time(until)))
         .execute(connection)
+}
+
+/// Those of these events that wait for their first attempt at an endpoint.
+pub(crate) fn new_among(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    endpoint: EndpointId,
+    events: &[EventId],
+) -> QueryResult<BTreeSet<EventId>> {
+    let new: Vec<Id> = to_endpoint(organization.into(), endpoint.into())
+        .filter(deliveries::event.eq_any(events.iter().map(|id| Id::from(*id))))
+        .filter(is_new())
+        .select(deliveries::event)
+        .load(connection)?;
+    Ok(new.into_iter().map(EventId::from).collect())
 }
 
 /// Deletes some deliveries of an endpoint. Returns how many.

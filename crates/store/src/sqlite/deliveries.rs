@@ -64,7 +64,7 @@ pub(crate) fn reschedule_deliveries(
     Ok(())
 }
 
-/// Adds deliveries, and starts those again that are not pending. Returns how many.
+/// Adds deliveries, and starts those again that do not wait for their first attempt. Returns how many.
 pub(crate) fn add_or_restart_deliveries(
     connection: &mut SqliteConnection,
     all: &[NewDelivery],
@@ -83,7 +83,7 @@ pub(crate) fn add_or_restart_deliveries(
                 deliveries::attempts.eq(0),
                 deliveries::next_attempt_at.eq(Time(one.due_at)),
             ))
-            .filter(deliveries::state.ne("pending"))
+            .filter(deliveries::state.ne("pending").or(deliveries::attempts.gt(0)))
             .execute(connection)?;
     }
     Ok(count)

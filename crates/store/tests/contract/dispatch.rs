@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use leadgate_domain::{AttemptResult, DeliveryCounts, EndpointId, EndpointState, EventId, LeadId, Timestamp};
-use leadgate_store::{DeliveryFilter, DuePosition, EventFilter, FinishedAttempt, ReplaySelection};
+use leadgate_store::{
+    DeliveryFilter, DuePosition, EventFilter, FinishedAttempt, ReplayFilter, ReplaySelection,
+};
 use serde_json::json;
 
 use crate::erasure::PHONE;
@@ -21,6 +23,7 @@ over_both!(
     a_busy_receiver_costs_no_attempt,
     a_disabled_endpoint_keeps_its_events,
     events_are_sent_again,
+    events_are_sent_again_by_lead_and_result,
 );
 
 async fn an_endpoint_is_leased_once(world: World) {
@@ -94,7 +97,7 @@ async fn deliveries_are_listed_by_lead_and_result(world: World) {
     let leased = world.lease().await;
     let due = world.due(&leased).await;
     let results = [AttemptResult::Delivered, AttemptResult::TimedOut];
-    let finished = due.iter().zip(results).map(|(due, result)| finished(due, result)).collect();
+    let finished = due.iter().zip(results).map(|(due, result)| finished(&leased, due, result)).collect();
     world.store.record_attempts(leased.lease, finished, false).await.unwrap().unwrap();
     for (result, due) in results.into_iter().zip(&due) {
         let filter = DeliveryFilter { result: Some(result), ..DeliveryFilter::default() };
@@ -127,7 +130,7 @@ async fn a_lost_lease_records_nothing(world: World) {
     let past = world.time_literal(Timestamp::now().minus(Duration::from_secs(1)));
     world.sql(&format!("UPDATE endpoints SET lease_until = {past}")).await;
     let taken = world.lease().await;
-    let delivered = vec![finished(&due[0], AttemptResult::Delivered)];
+    let delivered = vec![finished(&lost, &due[0], AttemptResult::Delivered)];
     assert!(world.store.record_attempts(lost.lease, delivered.clone(), false).await.unwrap().is_none());
     world.store.end_endpoint_lease(lost.lease, Duration::ZERO).await.unwrap();
     assert!(world.store.lease_endpoints(10).await.unwrap().is_empty(), "the lease of the other one holds");
@@ -141,8 +144,10 @@ async fn attempts_decide_what_becomes_of_a_delivery(world: World) {
     world.commit(&[world.phone(PHONE), world.phone("+14155550133")]).await;
     let leased = world.lease().await;
     let due = world.due(&leased).await;
-    let results =
-        vec![finished(&due[0], AttemptResult::Delivered), finished(&due[1], AttemptResult::TimedOut)];
+    let results = vec![
+        finished(&leased, &due[0], AttemptResult::Delivered),
+        finished(&leased, &due[1], AttemptResult::TimedOut),
+    ];
     world.store.record_attempts(leased.lease, results, false).await.unwrap().unwrap();
     assert_eq!(world.counts(&endpoint).await.pending, 1);
     assert_eq!(world.due(&leased).await, [], "the next attempt is in an hour");
@@ -156,7 +161,7 @@ async fn attempts_decide_what_becomes_of_a_delivery(world: World) {
     world.sql(&format!("UPDATE deliveries SET next_attempt_at = {now}")).await;
     let again = world.due(&leased).await;
     assert_eq!((again.len(), again[0].attempts, again[0].event.id), (1, 1, due[1].event.id));
-    let refused = vec![finished(&again[0], AttemptResult::Refused)];
+    let refused = vec![finished(&leased, &again[0], AttemptResult::Refused)];
     world.store.record_attempts(leased.lease, refused, false).await.unwrap().unwrap();
     assert_eq!(world.counts(&endpoint).await, DeliveryCounts { exhausted: 1, ..DeliveryCounts::default() });
     let of_event = DeliveryFilter { event: Some(due[1].event.id), ..all };
@@ -180,7 +185,8 @@ async fn a_failing_endpoint_is_paused_until_a_success(world: World) {
     let leased = world.lease().await;
     let due = world.due(&leased).await;
     let fail = async |range: std::ops::Range<usize>| {
-        let failed = due[range].iter().map(|due| finished(due, AttemptResult::ServerError)).collect();
+        let failed =
+            due[range].iter().map(|due| finished(&leased, due, AttemptResult::ServerError)).collect();
         world.store.record_attempts(leased.lease, failed, false).await.unwrap().unwrap().endpoint.health
     };
     assert_eq!(fail(0..9).await.state, EndpointState::Degraded);
@@ -192,7 +198,7 @@ async fn a_failing_endpoint_is_paused_until_a_success(world: World) {
     assert!(world.store.lease_endpoints(10).await.unwrap().is_empty(), "it is paused");
     world.sql(&format!("UPDATE endpoints SET paused_until = {past}")).await;
     let leased = world.lease().await;
-    let delivered = vec![finished(&due[10], AttemptResult::Delivered)];
+    let delivered = vec![finished(&leased, &due[10], AttemptResult::Delivered)];
     world.store.record_attempts(leased.lease, delivered, false).await.unwrap().unwrap();
     assert_eq!(world.health(&endpoint).await, EndpointState::Healthy);
 }
@@ -202,7 +208,7 @@ async fn a_busy_receiver_costs_no_attempt(world: World) {
     world.store.add_test_event(&endpoint).await.unwrap();
     let leased = world.lease().await;
     let due = world.due(&leased).await;
-    let busy = finished(&due[0], AttemptResult::Busy);
+    let busy = finished(&leased, &due[0], AttemptResult::Busy);
     let busy = FinishedAttempt { retry_after: Some(Duration::from_secs(600)), ..busy };
     world.store.record_attempts(leased.lease, vec![busy], false).await.unwrap().unwrap();
     world.store.end_endpoint_lease(leased.lease, Duration::ZERO).await.unwrap();
@@ -227,7 +233,7 @@ async fn a_disabled_endpoint_keeps_its_events(world: World) {
     world.endpoint(json!({ "events": ["endpoint.disabled"] })).await;
     world.store.add_test_event(&endpoint).await.unwrap();
     let leased = world.lease().await;
-    let gone = finished(&world.due(&leased).await[0], AttemptResult::Gone);
+    let gone = finished(&leased, &world.due(&leased).await[0], AttemptResult::Gone);
     world.store.record_attempts(leased.lease, vec![gone], false).await.unwrap().unwrap();
     assert_eq!(world.health(&endpoint).await, EndpointState::Disabled);
     let due = world.deliver().await;
@@ -251,12 +257,64 @@ async fn events_are_sent_again(world: World) {
     assert_eq!(replay(&endpoint, unknown, false).await, 0);
 
     world.erase(World::subject(&[PHONE], &[])).await;
-    let since = ReplaySelection::Since(start);
+    let from =
+        |since| ReplaySelection::Wanted(ReplayFilter { since: Some(since), ..ReplayFilter::default() });
+    let since = from(start);
     assert_eq!(replay(&endpoint, since, false).await, 2, "without the erased lead");
-    let later = ReplaySelection::Since(Timestamp::now().plus(Duration::from_secs(60)));
+    let later = from(Timestamp::now().plus(Duration::from_secs(60)));
     assert_eq!(replay(&endpoint, later, false).await, 0);
     let other = world.endpoint(json!({ "events": ["lead.held"] })).await;
     assert_eq!(replay(&other, since, false).await, 0, "it does not want these events");
     let new = world.endpoint(json!({ "events": ["lead.created"] })).await;
     assert_eq!((replay(&new, since, false).await, world.counts(&new).await.pending), (2, 2));
+}
+
+async fn events_are_sent_again_by_lead_and_result(world: World) {
+    let endpoint = world.endpoint(json!({ "events": ["lead.created"], "retry": ["0s", "0s", "14h"] })).await;
+    let leads = [world.phone(PHONE), world.phone("+14155550133"), world.phone("+14155550134")];
+    world.commit(&leads).await;
+    world.deliver().await;
+    let count = async |filter: ReplayFilter| {
+        world.store.replay_events(&endpoint, ReplaySelection::Wanted(filter), true).await.unwrap()
+    };
+    let of_lead = |lead| ReplayFilter { lead: Some(lead), ..ReplayFilter::default() };
+    let with_result = |result| ReplayFilter { result: Some(result), ..ReplayFilter::default() };
+    assert_eq!(count(ReplayFilter::default()).await, 3);
+    assert_eq!(count(of_lead(leads[1].id.into())).await, 1);
+    assert_eq!(count(of_lead(LeadId::from_uuid(endpoint.id.as_uuid()))).await, 0);
+    assert_eq!(count(with_result(AttemptResult::Delivered)).await, 3);
+    assert_eq!(count(with_result(AttemptResult::Refused)).await, 0);
+    let before = |until| ReplayFilter { until: Some(until), ..ReplayFilter::default() };
+    assert_eq!(count(before(Timestamp::now().minus(Duration::from_secs(60)))).await, 0);
+    assert_eq!(count(before(Timestamp::now().plus(Duration::from_secs(60)))).await, 3);
+
+    let all = ReplaySelection::Wanted(ReplayFilter::default());
+    assert_eq!(world.store.replay_events(&endpoint, all, false).await.unwrap(), 3);
+    assert_eq!(count(ReplayFilter::default()).await, 0, "they wait for their first attempt");
+    let leased = world.lease().await;
+    for results in [
+        [AttemptResult::TimedOut; 3],
+        [AttemptResult::Refused, AttemptResult::Delivered, AttemptResult::Refused],
+    ] {
+        let due = world.due(&leased).await;
+        let finished = due.iter().zip(results).map(|(due, result)| finished(&leased, due, result)).collect();
+        world.store.record_attempts(leased.lease, finished, false).await.unwrap().unwrap();
+    }
+    assert_eq!(count(with_result(AttemptResult::TimedOut)).await, 0, "only the last attempt counts");
+    assert_eq!(count(with_result(AttemptResult::Refused)).await, 2);
+    let both = ReplayFilter { result: Some(AttemptResult::Delivered), ..of_lead(leads[0].id.into()) };
+    let delivered = count(both).await;
+    let refused = count(ReplayFilter { result: Some(AttemptResult::Refused), ..both }).await;
+    assert_eq!(delivered + refused, 1, "each lead has one event");
+    let other = world.endpoint(json!({ "events": ["lead.created"] })).await;
+    let refused = ReplaySelection::Wanted(with_result(AttemptResult::Refused));
+    assert_eq!(
+        world.store.replay_events(&other, refused, true).await.unwrap(),
+        0,
+        "attempts of another endpoint"
+    );
+    assert!(world.due(&leased).await.is_empty(), "the third attempt is due in hours");
+    assert_eq!(world.store.replay_events(&endpoint, refused, false).await.unwrap(), 2);
+    let due = world.due(&leased).await;
+    assert_eq!(due.iter().map(|due| due.attempts).collect::<Vec<_>>(), [0, 0], "at once, from the first on");
 }

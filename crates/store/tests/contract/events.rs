@@ -69,7 +69,7 @@ impl World {
     pub(crate) async fn deliver(&self) -> Vec<DueDelivery> {
         let leased = self.lease().await;
         let due = self.due(&leased).await;
-        let delivered = due.iter().map(|due| finished(due, AttemptResult::Delivered)).collect();
+        let delivered = due.iter().map(|due| finished(&leased, due, AttemptResult::Delivered)).collect();
         assert!(self.store.record_attempts(leased.lease, delivered, false).await.unwrap().is_some());
         self.store.end_endpoint_lease(leased.lease, Duration::ZERO).await.unwrap();
         due
@@ -93,12 +93,13 @@ pub(crate) fn kinds(due: &[DueDelivery]) -> Vec<&'static str> {
     due.iter().map(|due| due.event.kind.as_str()).collect()
 }
 
-pub(crate) fn finished(due: &DueDelivery, result: AttemptResult) -> FinishedAttempt {
+pub(crate) fn finished(leased: &LeasedEndpoint, due: &DueDelivery, result: AttemptResult) -> FinishedAttempt {
+    let endpoint = leased.endpoint.id;
     FinishedAttempt {
         attempt: Attempt {
             id: AttemptId::generate(),
             organization: due.event.organization,
-            endpoint: leadgate_domain::EndpointId::from_uuid(uuid::Uuid::nil()),
+            endpoint,
             event: due.event.id,
             number: due.attempts + 1,
             at: Timestamp::now(),
