@@ -1,5 +1,6 @@
 //! The addresses to which connections may be opened. It is the only guard against requests into the operator's own
-//! networks (server-side request forgery), and it looks at the address that is connected to.
+//! networks (server-side request forgery), and it looks at the address that is connected to. For requests through a proxy
+//! it checks only hosts that are addresses; the proxy must check the others.
 
 use std::fmt;
 use std::io;
@@ -76,6 +77,8 @@ pub type HostLookup =
 pub struct AddressGuard {
     /// Private networks that the operator allows.
     allowed: Arc<[Network]>,
+    /// The host of the proxy, which the operator chose.
+    proxy: Option<Arc<str>>,
     /// One permit for each look-up that runs.
     lookups: Arc<Semaphore>,
     look_up: HostLookup,
@@ -98,6 +101,7 @@ impl AddressGuard {
     pub fn new(allowed: impl IntoIterator<Item = Network>) -> Self {
         Self {
             allowed: allowed.into_iter().collect(),
+            proxy: None,
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             look_up: Arc::new(|host| Box::pin(look_up(host))),
         }
@@ -109,6 +113,12 @@ impl AddressGuard {
         Self { look_up, ..self }
     }
 
+    /// Allows all addresses of this host.
+    #[must_use]
+    pub(crate) fn with_proxy(self, host: &str) -> Self {
+        Self { proxy: Some(host.into()), ..self }
+    }
+
     /// Whether a connection to this address may be opened.
     pub fn allows(&self, address: IpAddr) -> bool {
         let address = canonical(address);
@@ -116,16 +126,23 @@ impl AddressGuard {
         is_in(&self.allowed) || !is_in(&REFUSED_NETWORKS)
     }
 
-    /// Checks a URL whose host is an address. It is not looked up, so [`Resolve`] does not see it.
+    /// Checks a URL whose host is an address. It is not looked up, so [`Resolve`] does not see it. Names of this machine
+    /// (RFC 6761, section 6.3) are checked, too, because a proxy would look them up.
     pub(crate) fn check_literal(&self, url: &Url) -> Result<(), AddressRefused> {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(name)) if is_localhost(name) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Some(Host::Domain(_)) => return Ok(()),
             None => return Err(AddressRefused),
         };
         if self.allows(address) { Ok(()) } else { Err(AddressRefused) }
     }
+}
+
+fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 async fn look_up(host: String) -> io::Result<Vec<IpAddr>> {
@@ -164,7 +181,8 @@ impl Resolve for AddressGuard {
             if found.is_empty() {
                 return Err(UnknownHost.into());
             }
-            if !found.iter().all(|address| guard.allows(*address)) {
+            let is_proxy = guard.proxy.as_deref() == Some(name.as_str());
+            if !is_proxy && !found.iter().all(|address| guard.allows(*address)) {
                 return Err(AddressRefused.into());
             }
             // The client sets the port.
@@ -256,6 +274,9 @@ mod tests {
             "[fd00:ec2::254]",
             "[fe80::1]",
             "①②⑦.⓪.⓪.①",
+            "localhost",
+            "LOCALHOST.",
+            "a.localhost",
         ];
         for spelling in spellings {
             let url: Url = format!("http://{spelling}/x").parse().unwrap();

@@ -8,12 +8,12 @@ use leadgate_domain::{Attempt, AttemptId, AttemptResult, PayloadForm, SuccessRul
 use leadgate_store::{DueDelivery, FinishedAttempt, LeasedEndpoint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Proxy, RequestBuilder, Response};
+use reqwest::{Client, RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, timeout_at};
 
 use crate::address_guard::{AddressGuard, AddressRefused, UnknownHost};
-use crate::proxy_url::ProxyUrl;
+use crate::egress_proxy::EgressProxy;
 
 /// Time limit of the rest of a response whose status decides.
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,18 +54,22 @@ impl WebhookClient {
     /// When TLS cannot be initialized.
     pub(crate) fn new(
         guard: AddressGuard,
-        proxy: Option<&ProxyUrl>,
+        proxy: Option<&EgressProxy>,
         timeout: Duration,
     ) -> reqwest::Result<Self> {
+        let guard = match proxy {
+            Some(proxy) => guard.with_proxy(proxy.host()),
+            None => guard,
+        };
         // A proxy of the environment is meant for other programs.
         let builder = Client::builder().no_proxy();
         let builder = match proxy {
-            // Only the address of the proxy is looked up here, and the operator chose it.
-            Some(proxy) => builder.proxy(Proxy::all(proxy.as_str())?),
-            None => builder.dns_resolver(guard.clone()),
+            Some(proxy) => builder.proxy(proxy.for_client()?),
+            None => builder,
         };
         let client = builder
             .redirect(Policy::none())
+            .dns_resolver(guard.clone())
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(100)
             .tcp_nodelay(true)

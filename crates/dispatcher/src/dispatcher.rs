@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address_guard::AddressGuard;
 use crate::client::WebhookClient;
 use crate::drain::{Drain, DrainContext};
-use crate::proxy_url::ProxyUrl;
+use crate::egress_proxy::EgressProxy;
 
 /// How often a dispatcher looks for endpoints.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
@@ -33,8 +33,8 @@ pub struct DispatcherConfig {
     pub timeout: Duration,
     /// Where connections may be opened.
     pub guard: AddressGuard,
-    /// Opens the connections to endpoints, if there is one. Then the proxy decides to which addresses.
-    pub proxy: Option<ProxyUrl>,
+    /// The HTTP proxy for requests. It decides to which addresses connections are opened.
+    pub proxy: Option<EgressProxy>,
 }
 
 impl Default for DispatcherConfig {

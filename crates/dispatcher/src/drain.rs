@@ -43,7 +43,8 @@ pub(crate) struct DrainContext {
 
 /// Why no more attempts were started.
 enum StartResult {
-    NothingDue,
+    /// Nothing is due, or no attempt may start.
+    Done,
     /// The window or the rate allows no more, or not all deliveries were looked at.
     MayHaveMore,
     /// All connections are in use.
@@ -92,7 +93,7 @@ impl Drain {
                 Ok(started) => started,
                 Err(error) => {
                     tracing::debug!("deliveries cannot be read: {error}");
-                    StartResult::NothingDue
+                    StartResult::Done
                 }
             };
             if self.attempts.is_empty() {
@@ -104,7 +105,7 @@ impl Drain {
                         continue;
                     }
                     StartResult::NoConnection => after = POLL_INTERVAL,
-                    StartResult::MayHaveMore | StartResult::NothingDue => {}
+                    StartResult::MayHaveMore | StartResult::Done => {}
                 }
                 break;
             }
@@ -140,7 +141,7 @@ impl Drain {
     /// Starts as many attempts as the limits allow.
     async fn start_due(&mut self) -> Result<StartResult, StoreError> {
         if !self.may_start() {
-            return Ok(StartResult::NothingDue);
+            return Ok(StartResult::Done);
         }
         let DrainContext { connections, organization_connections: own, .. } = &self.context;
         let room = self.window.saturating_sub(self.attempts.len()).min(self.pace.available(Instant::now()));
@@ -160,7 +161,7 @@ impl Drain {
         let in_flight = self.in_flight.values().map(|(event, _)| *event).collect();
         let position = &mut self.position;
         let due = self.context.store.due_deliveries(&self.leased, in_flight, limit, position).await?;
-        let Some(due) = due else { return Ok(StartResult::NothingDue) };
+        let Some(due) = due else { return Ok(StartResult::Done) };
         self.pace.spend(due.len(), Instant::now());
         for due in due {
             let (client, leased) = (self.context.client.clone(), Arc::clone(&self.leased));

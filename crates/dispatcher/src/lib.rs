@@ -5,8 +5,8 @@ mod attempt_pace;
 mod client;
 mod dispatcher;
 mod drain;
-mod proxy_url;
+mod egress_proxy;
 
 pub use address_guard::{AddressGuard, HostLookup};
 pub use dispatcher::{Dispatcher, DispatcherConfig};
-pub use proxy_url::{InvalidProxyUrl, ProxyUrl};
+pub use egress_proxy::{EgressProxy, InvalidProxyUrl, ProxyUrl};

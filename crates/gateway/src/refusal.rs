@@ -147,7 +147,7 @@ pub(crate) enum Refusal {
     /// `{}` is a document, but it contains no lead.
     #[error("The lead is empty. Send at least one field.")]
     EmptyLead,
-    /// A document, but for example not a lead. `errors` names every fault.
+    /// The document has invalid fields. `errors` names each.
     #[error("Some fields are not valid; see `errors`.")]
     #[strum(serialize = "invalid_lead")]
     InvalidFields(Vec<FieldFault>),

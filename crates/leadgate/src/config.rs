@@ -239,16 +239,25 @@ pub(crate) struct DispatcherSection {
     pub connections: usize,
     /// Private networks with endpoints, such as `10.1.0.0/16`. Otherwise only public addresses are connected to.
     pub allowed_networks: Vec<String>,
-    /// HTTP proxy for all requests to endpoints, such as `http://proxy.example:3128`; empty is none. The proxy looks
-    /// hosts up and opens the connections, so it must refuse private addresses itself.
+    /// HTTP proxy for requests to endpoints, such as `http://proxy.example:3128`; empty is none. The proxy looks hosts
+    /// up and opens the connections, so it must refuse private addresses itself.
     pub proxy: String,
+    /// Hosts of endpoints to which requests are sent without the proxy: names such as `crm.internal`, with all names
+    /// below them, and networks such as `10.1.0.0/16`.
+    pub no_proxy: Vec<String>,
     /// Address on which a dispatcher process serves `/healthz`, `/readyz` and `/metrics`; empty is none.
     pub listen: String,
 }
 
 impl Default for DispatcherSection {
     fn default() -> Self {
-        Self { connections: 512, allowed_networks: Vec::new(), proxy: String::new(), listen: String::new() }
+        Self {
+            connections: 512,
+            allowed_networks: Vec::new(),
+            proxy: String::new(),
+            no_proxy: Vec::new(),
+            listen: String::new(),
+        }
     }
 }
 
@@ -327,6 +336,9 @@ fn without_password(text: &str) -> String {
             let _ = url.set_password(Some("redacted"));
             url.to_string()
         }
+        Ok(url) if url.has_host() || url.scheme() == "sqlite" => text.to_owned(),
+        // Such as `USER:PASSWORD@HOST`, without a scheme.
+        _ if text.contains('@') => "redacted (not a URL)".to_owned(),
         _ => text.to_owned(),
     }
 }
@@ -345,5 +357,14 @@ mod tests {
         assert!(!shown.contains("hidden"), "{shown}");
         assert!(!format!("{:?}", config.secret).contains("hidden"));
         assert!(shown.contains("@db/leadgate"));
+        for (text, shown) in [
+            ("leadgate:hidden@proxy:3128", "redacted (not a URL)"),
+            ("//leadgate:hidden@proxy", "redacted (not a URL)"),
+            ("sqlite:./a@b/store.db", "sqlite:./a@b/store.db"),
+            ("http://proxy/@", "http://proxy/@"),
+            ("memory:", "memory:"),
+        ] {
+            assert_eq!(without_password(text), shown);
+        }
     }
 }

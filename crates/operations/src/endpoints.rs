@@ -53,6 +53,13 @@ impl EndpointInput {
         self.clone().read(Map::new()).map(drop)
     }
 
+    /// With no maximum rate.
+    #[must_use]
+    pub fn without_rate(mut self) -> Self {
+        self.settings.insert("rate".to_owned(), Value::Null);
+        self
+    }
+
     /// Whether nothing is given.
     fn is_empty(&self) -> bool {
         self.settings.is_empty() && self.headers.is_none()
@@ -104,7 +111,7 @@ pub struct EndpointWithSecret {
 /// Creates an endpoint. It gets the events from now on, or keeps them until it is enabled.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for an invalid setting or header.
+/// [`OperationError::Invalid`] for an invalid setting or header, and for a source that does not exist.
 pub async fn create(
     store: &Store,
     organization: OrganizationId,
@@ -124,7 +131,7 @@ pub async fn create(
 /// Changes the given settings of an endpoint. Absent ones keep their values. `headers` replaces all own headers.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for an invalid setting or header, and if none is given.
+/// [`OperationError::Invalid`] for an invalid setting or header, for a source that does not exist, and if none is given.
 pub async fn update(
     store: &Store,
     organization: OrganizationId,
@@ -252,9 +259,9 @@ async fn check_sources(
     let sources = store.sources(organization).await?;
     let own = sources.iter().filter(|source| source.deleted_at.is_none()).map(|source| source.id).collect();
     match wanted.difference(&own).next() {
-        Some(unknown) => Err(OperationError::Invalid(format!(
-            "`filter.sources`: the organization has no source {unknown}; `leadgate source list` shows its sources"
-        ))),
+        Some(unknown) => {
+            Err(OperationError::Invalid(format!("`filter.sources`: the source {unknown} does not exist")))
+        }
         None => Ok(()),
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use leadgate_domain::sealing_key::SecretVersion;
 use leadgate_domain::{
-    Attempt, AttemptResult, DeliveryState, Eligibility, Endpoint, EndpointId, EndpointSecrets, EndpointState,
-    EventId, OrganizationId, Timestamp,
+    Attempt, AttemptResult, Eligibility, Endpoint, EndpointId, EndpointSecrets, EndpointState, EventId,
+    OrganizationId, Timestamp,
 };
 
 use crate::connection::{StoreConnection, query};
@@ -25,6 +25,16 @@ pub(crate) struct NewDelivery {
     pub(crate) endpoint: EndpointId,
     pub(crate) event: EventId,
     pub(crate) due_at: Timestamp,
+}
+
+/// A delivery whose attempt failed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FailedDelivery {
+    pub(crate) event: EventId,
+    /// Failed attempts, with this one.
+    pub(crate) attempts: u32,
+    /// `None` if no attempt is left.
+    pub(crate) next_attempt_at: Option<Timestamp>,
 }
 
 /// The right to send to an endpoint, which one dispatcher at a time has.
@@ -191,7 +201,7 @@ fn record(
     if is_repeated && query!(session, deliveries::has_attempt(lease.organization, first.attempt.id))? {
         return Ok(Some(stored));
     }
-    let (mut delivered, mut failed, mut exhausted) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut delivered, mut failed) = (Vec::new(), Vec::new());
     let mut health = stored.endpoint.health.clone();
     for FinishedAttempt { attempt, retry_after, random } in &finished {
         health = health.after(attempt.result, *retry_after, now);
@@ -199,20 +209,21 @@ fn record(
             AttemptResult::Delivered => delivered.push(attempt.event),
             // A receiver that asks for time has not refused the event. The endpoint is paused, and the delivery stays due.
             AttemptResult::Busy => {}
-            _ => match stored.endpoint.settings.retry.delay_after(attempt.number, *random) {
-                Some(delay) => failed.push((attempt.event, now.plus(delay))),
-                None => exhausted.push(attempt.event),
-            },
+            _ => {
+                let delay = stored.endpoint.settings.retry.delay_after(attempt.number, *random);
+                failed.push(FailedDelivery {
+                    event: attempt.event,
+                    attempts: attempt.number,
+                    next_attempt_at: delay.map(|delay| now.plus(delay)),
+                });
+            }
         }
     }
     if !delivered.is_empty() {
         query!(session, deliveries::delete_deliveries(lease, &delivered))?;
     }
     if !failed.is_empty() {
-        query!(session, deliveries::reschedule_deliveries(lease, &failed))?;
-    }
-    if !exhausted.is_empty() {
-        query!(session, deliveries::end_deliveries(lease, &exhausted, (DeliveryState::Exhausted, 1)))?;
+        query!(session, deliveries::fail_deliveries(lease, &failed))?;
     }
     let attempts = without_erased_responses(session, lease, finished)?;
     let mode = session.insert_mode;

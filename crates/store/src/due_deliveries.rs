@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use leadgate_domain::{
-    DeliveryState, Event, EventId, EventSource, EventType, LeadId, OrganizationId, SourceId, Timestamp,
-};
+use leadgate_domain::{Event, EventId, EventSource, EventType, LeadId, OrganizationId, SourceId, Timestamp};
 
 use crate::connection::{StoreConnection, query};
 use crate::dispatch::{EndpointLease, LeasedEndpoint};
@@ -62,8 +60,7 @@ impl Store {
         if !to_withdraw.is_empty() || !unreadable.is_empty() {
             let setting_aside = move |session: &mut StoreConnection| {
                 if !to_withdraw.is_empty() {
-                    let withdrawn = (DeliveryState::Withdrawn, 0);
-                    query!(session, deliveries::end_deliveries(lease, &to_withdraw, withdrawn))?;
+                    query!(session, deliveries::withdraw_from_endpoint(lease, &to_withdraw))?;
                 }
                 if !unreadable.is_empty() {
                     let until = now.plus(UNREADABLE_WAITS);

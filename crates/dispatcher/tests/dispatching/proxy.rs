@@ -1,22 +1,27 @@
 //! Requests through a proxy.
 
-use leadgate_dispatcher::DispatcherConfig;
+use std::sync::Arc;
+
+use leadgate_dispatcher::{AddressGuard, DispatcherConfig, EgressProxy, HostLookup};
 use leadgate_testkit::receiver::{Answer, Receiver};
 use serde_json::json;
 
 use crate::world::World;
 
-/// A receiver as the proxy: it gets the whole URL, or `CONNECT` with the host.
-async fn world() -> (World, Receiver) {
+/// A receiver as the proxy: it gets the whole URL, or `CONNECT` with the host. Its address is private, and its name is
+/// looked up.
+async fn world(guard: AddressGuard, except: &[&str]) -> (World, Receiver) {
     let proxy = Receiver::start().await.unwrap();
-    let url = format!("http://user:secret@127.0.0.1:{}", proxy.port()).parse().unwrap();
-    let config = DispatcherConfig { proxy: Some(url), ..DispatcherConfig::default() };
+    let url = format!("http://user:secret@localhost:{}", proxy.port()).parse().unwrap();
+    let except = except.iter().map(|host| (*host).to_owned()).collect();
+    let config =
+        DispatcherConfig { proxy: Some(EgressProxy { url, except }), guard, ..DispatcherConfig::default() };
     (World::with(config).await, proxy)
 }
 
 #[tokio::test]
 async fn a_proxy_gets_all_requests() {
-    let (world, proxy) = world().await;
+    let (world, proxy) = world(AddressGuard::default(), &[]).await;
     let endpoint = world.endpoint("http://crm.example/hook?list=1", json!({})).await;
     world.event(&endpoint).await;
     assert_eq!(world.attempts(&endpoint, 1).await[0].result, "delivered");
@@ -34,12 +39,31 @@ async fn a_proxy_gets_all_requests() {
 
 #[tokio::test]
 async fn private_addresses_in_urls_are_refused_before_the_proxy() {
-    let (world, proxy) = world().await;
-    for host in ["127.0.0.1", "10.0.0.1", "[::1]", "2130706433"] {
+    let (world, proxy) = world(AddressGuard::default(), &[]).await;
+    for host in ["127.0.0.1", "10.0.0.1", "[::1]", "2130706433", "localhost", "crm.localhost."] {
         let endpoint = world.endpoint(&format!("http://{host}/"), json!({})).await;
         world.event(&endpoint).await;
         assert_eq!(world.attempts(&endpoint, 1).await[0].result, "address_refused", "{host}");
     }
     assert_eq!(proxy.received(), []);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn some_hosts_are_reached_without_the_proxy() {
+    let unknown: HostLookup = Arc::new(|_| Box::pin(async { Ok(Vec::new()) }));
+    let guard = AddressGuard::new(["127.0.0.1/32".parse().unwrap()]).with_lookup(unknown);
+    let (world, proxy) = world(guard, &["127.0.0.0/8", "internal.example"]).await;
+    let receiver = Receiver::start().await.unwrap();
+    for (url, result) in [
+        (receiver.url(), "delivered"),
+        (format!("http://127.0.0.2:{}/", receiver.port()), "address_refused"),
+        ("http://crm.internal.example/".to_owned(), "unknown_host"),
+    ] {
+        let endpoint = world.endpoint(&url, json!({})).await;
+        world.event(&endpoint).await;
+        assert_eq!(world.attempts(&endpoint, 1).await[0].result, result, "{url}");
+    }
+    assert_eq!((receiver.received().len(), proxy.received()), (1, vec![]));
     world.stop().await;
 }

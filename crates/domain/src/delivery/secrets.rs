@@ -21,13 +21,14 @@ const MAX_HEADER_NAME: usize = 100;
 const MAX_HEADER_VALUE: usize = 4_096;
 
 /// Headers that a request has from its transport, its body or its signature.
-const RESERVED_HEADERS: [&str; 11] = [
+const RESERVED_HEADERS: [&str; 12] = [
     "connection",
     "content-encoding",
     "content-length",
     "content-type",
     "expect",
     "host",
+    "keep-alive",
     "te",
     "trailer",
     "transfer-encoding",
@@ -35,8 +36,8 @@ const RESERVED_HEADERS: [&str; 11] = [
     "user-agent",
 ];
 
-/// Of the headers of the forms.
-const RESERVED_PREFIXES: [&str; 2] = ["webhook-", "x-abcsalesai-"];
+/// Of the headers of the forms, and of those for a proxy.
+const RESERVED_PREFIXES: [&str; 3] = ["proxy-", "webhook-", "x-abcsalesai-"];
 
 /// A signing secret: `whsec_` and 32 bytes in base64 (<https://www.standardwebhooks.com>).
 #[derive(Debug, Clone)]

@@ -6,12 +6,11 @@ use toml::Value;
 /// Reads a document in TOML. Dates and times are texts, because JSON has no other form for them.
 ///
 /// # Errors
-/// For what is no TOML, and for what does not fit the type.
+/// If the text is not TOML, or does not match the type.
 pub fn read_toml<T: DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> {
-    // Its errors have positions, which those of a value have not.
-    let document = toml::from_str(text)?;
     let mut table = Value::Table(toml::from_str(text)?);
-    if replace_times(&mut table) { table.try_into() } else { Ok(document) }
+    // Errors of a text have positions, and errors of a table do not.
+    if replace_times(&mut table) { table.try_into() } else { toml::from_str(text) }
 }
 
 /// Replaces dates and times by their texts. Returns whether there was one.

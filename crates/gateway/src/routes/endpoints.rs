@@ -147,13 +147,13 @@ pub(crate) async fn replay(
 ) -> Result<JsonResponse<OperationProgress<ReplayResponse>>, Refusal> {
     let request = request.map(web::Json::into_inner).unwrap_or_default();
     let (store, organization, id) = (call.store(), call.organization(), call.id);
-    let permit = call.long_operation_permit()?;
+    let (permit, dry_run) = (call.long_operation_permit()?, request.dry_run);
     let replaying = async move {
         let events = operations::replay(&store, organization, id, request).await?;
         Ok(ReplayResponse { events })
     };
     let running = LongOperation::start("replay", permit, replaying);
-    let replayed = if request.dry_run { running.result_response().await } else { running.progress().await };
+    let replayed = if dry_run { running.result_response().await } else { running.progress().await };
     replayed.map_err(|refusal| call.audit_refusal(refusal, id, AuditAction::DeliveriesReplayed))
 }
 

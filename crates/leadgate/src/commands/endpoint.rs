@@ -51,6 +51,9 @@ pub(crate) enum EndpointCommand {
         /// Types of events, such as lead.created,lead.eligible
         #[arg(long, value_name = "TYPES", value_delimiter = ',')]
         events: Option<Vec<EventType>>,
+        /// Send without a maximum rate
+        #[arg(long, conflicts_with = "rate")]
+        no_rate: bool,
         #[command(flatten)]
         settings: EndpointSettingArguments,
     },
@@ -96,8 +99,11 @@ pub(crate) struct EndpointReplayArguments {
     #[command(flatten)]
     endpoint: EndpointArguments,
     /// This event, also if it was received
-    #[arg(long, value_name = "ID", conflicts_with_all = ["lead", "since", "until", "result"])]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["events", "lead", "since", "until", "result"])]
     event: Option<EventId>,
+    /// Events of these types that the endpoint wants now, also received ones
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+    events: Vec<EventType>,
     /// Events about this lead that the endpoint wants now, also received ones
     #[arg(long, value_name = "ID")]
     lead: Option<LeadId>,
@@ -217,8 +223,10 @@ pub(crate) async fn run(command: EndpointCommand, config: &Config, output: &Outp
                 endpoints::create(&store, owner.id, input, !disabled).await.map_err(with_hint(&owner))?;
             print_with_secret(&created, &owner, output);
         }
-        EndpointCommand::Update { id, organization: name, url, events, settings } => {
-            let (owner, input) = (organization(&store, &name).await?, settings.read(url, events)?);
+        EndpointCommand::Update { id, organization: name, url, events, no_rate, settings } => {
+            let input = settings.read(url, events)?;
+            let input = if no_rate { input.without_rate() } else { input };
+            let owner = organization(&store, &name).await?;
             print(endpoints::update(&store, owner.id, id, input).await, &owner, output)?;
         }
         EndpointCommand::List { organization: name } => {
@@ -269,9 +277,10 @@ async fn test(store: &Store, arguments: &EndpointArguments, output: &Output) -> 
 }
 
 async fn replay(store: &Store, arguments: EndpointReplayArguments, output: &Output) -> anyhow::Result<()> {
-    let EndpointReplayArguments { endpoint, event, lead, since, until, result, dry_run } = arguments;
+    let EndpointReplayArguments { endpoint, event, events, lead, since, until, result, dry_run } = arguments;
     let owner = organization(store, &endpoint.organization).await?;
-    let request = ReplayRequest { event, lead, since, until, result, dry_run };
+    let request =
+        ReplayRequest { event, events: events.into_iter().collect(), lead, since, until, result, dry_run };
     let replayed = endpoints::replay(store, owner.id, endpoint.id, request).await;
     let events = replayed.map_err(with_hint(&owner))?;
     let would = if dry_run { "would be" } else { "will be" };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use leadgate_dispatcher::{AddressGuard, Dispatcher, DispatcherConfig};
+use leadgate_dispatcher::{AddressGuard, Dispatcher, DispatcherConfig, EgressProxy};
 use leadgate_domain::Network;
 use leadgate_domain::secret::MatchKey;
 use leadgate_gateway::{Gateway, GatewayConfig, GatewayDependencies, RenderMetrics};
@@ -148,6 +148,18 @@ fn networks(setting: &str, texts: &[String]) -> anyhow::Result<Vec<Network>> {
     texts.iter().map(read).collect()
 }
 
+fn egress_proxy(config: &Config) -> anyhow::Result<Option<EgressProxy>> {
+    let (url, except) = (config.dispatcher.proxy.trim(), &config.dispatcher.no_proxy);
+    let with_slash: Vec<_> = except.iter().filter(|host| host.contains('/')).cloned().collect();
+    networks("dispatcher.no_proxy", &with_slash)?;
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let url = url.parse().context("dispatcher.proxy")?;
+    tracing::info!("requests to endpoints go through a proxy, which must refuse private addresses");
+    Ok(Some(EgressProxy { url, except: except.clone() }))
+}
+
 /// A dispatcher over this store.
 pub(super) fn dispatcher(
     config: &Config,
@@ -155,8 +167,7 @@ pub(super) fn dispatcher(
     stop: CancellationToken,
 ) -> anyhow::Result<Dispatcher> {
     let allowed = networks("dispatcher.allowed_networks", &config.dispatcher.allowed_networks)?;
-    let proxy = config.dispatcher.proxy.trim();
-    let proxy = (!proxy.is_empty()).then(|| proxy.parse()).transpose().context("dispatcher.proxy")?;
+    let proxy = egress_proxy(config)?;
     let settings = DispatcherConfig {
         connections: config.dispatcher.connections.max(1),
         guard: AddressGuard::new(allowed),

@@ -46,7 +46,7 @@ impl PreviewResult {
 /// [`EventType`], or of `lead.created`.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for an invalid setting or header.
+/// [`OperationError::Invalid`] for an invalid setting or header, and for a source that does not exist.
 pub async fn preview(
     store: &Store,
     organization: OrganizationId,
@@ -57,6 +57,7 @@ pub async fn preview(
     let defaults = json!({ "events": [EventType::LeadCreated] });
     let defaults = defaults.as_object().map_or_else(Map::new, Clone::clone);
     let (settings, _) = input.read(defaults)?;
+    super::check_sources(store, organization, &settings).await?;
     let kind = settings.events.first().copied().unwrap_or(EventType::LeadCreated);
     let leads = wanted_leads(store, organization, &settings, kind, last).await?;
     let entry = store.entry(organization, AuditAction::EndpointPreviewed);

@@ -1,19 +1,25 @@
 //! Sends events to an endpoint again.
 
-use leadgate_domain::{AttemptResult, EndpointId, EventId, LeadId, OrganizationId, Timestamp, past_moment};
+use std::collections::BTreeSet;
+
+use leadgate_domain::{
+    AttemptResult, EndpointId, EventId, EventType, LeadId, OrganizationId, Timestamp, past_moment,
+};
 use leadgate_store::{ReplayFilter, ReplaySelection, Store};
 use serde::Deserialize;
 
 use crate::OperationError;
 
-/// Which events to send to an endpoint again. By default those whose attempts all failed. With `lead`, `since`, `until` or
-/// `result`: those that the endpoint wants by its present settings, also if it has received them, and at once if they wait
-/// for another attempt.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// Which events to send to an endpoint again. By default those whose attempts all failed. With other members than `event`:
+/// those that match all of them and that the endpoint wants by its present settings, also if it has received them, and at
+/// once if they wait for another attempt.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReplayRequest {
     /// Only this event, also if it was received.
     pub event: Option<EventId>,
+    /// Types of events. Empty for all.
+    pub events: BTreeSet<EventType>,
     pub lead: Option<LeadId>,
     /// From this time on.
     #[serde(deserialize_with = "past_moment")]
@@ -28,22 +34,20 @@ pub struct ReplayRequest {
 }
 
 impl ReplayRequest {
-    /// `None` for the events whose attempts all failed.
-    fn selection(self) -> Result<Option<ReplaySelection>, OperationError> {
-        let Self { event, lead, since, until, result, dry_run: _ } = self;
-        let is_filtered = lead.is_some() || since.is_some() || until.is_some() || result.is_some();
+    fn selection(self) -> Result<ReplaySelection, OperationError> {
+        let Self { event, events, lead, since, until, result, dry_run: _ } = self;
+        let filter = ReplayFilter { kinds: events, lead, since, until, result };
+        let has_conditions = !filter.names().is_empty();
         match event {
-            Some(_) if is_filtered => Err(OperationError::invalid(
-                "select one event, or events by lead, time or result, but not both",
+            Some(_) if has_conditions => Err(OperationError::invalid(
+                "`event` cannot be combined with `events`, `lead`, `since`, `until` or `result`",
             )),
-            Some(event) => Ok(Some(ReplaySelection::One(event))),
+            Some(event) => Ok(ReplaySelection::One(event)),
             None if since.zip(until).is_some_and(|(since, until)| since >= until) => {
                 Err(OperationError::invalid("`since` must be before `until`"))
             }
-            None if is_filtered => {
-                Ok(Some(ReplaySelection::Wanted(ReplayFilter { lead, since, until, result })))
-            }
-            None => Ok(None),
+            None if has_conditions => Ok(ReplaySelection::Wanted(filter)),
+            None => Ok(ReplaySelection::Exhausted),
         }
     }
 }
@@ -51,8 +55,8 @@ impl ReplayRequest {
 /// Sends events to an endpoint again. Returns their number.
 ///
 /// # Errors
-/// [`OperationError::Invalid`] for an event together with other conditions, for a time that ends before it starts, and for
-/// an event that is not sent again.
+/// [`OperationError::Invalid`] for an event together with other conditions, for a `since` that is not before `until`, and
+/// for an event that is not sent again.
 pub async fn replay(
     store: &Store,
     organization: OrganizationId,
@@ -60,19 +64,11 @@ pub async fn replay(
     request: ReplayRequest,
 ) -> Result<usize, OperationError> {
     let endpoint = super::find(store, organization, id).await?;
-    let Some(selection) = request.selection()? else {
-        return match request.dry_run {
-            true => {
-                let exhausted = store.count_exhausted(organization, id).await?;
-                Ok(usize::try_from(exhausted).unwrap_or(usize::MAX))
-            }
-            false => Ok(store.replay_exhausted(organization, id).await?),
-        };
-    };
-    match (store.replay_events(&endpoint, selection, request.dry_run).await?, request.event) {
+    let (event, dry_run) = (request.event, request.dry_run);
+    match (store.replay(&endpoint, request.selection()?, dry_run).await?, event) {
         (0, Some(event)) => Err(OperationError::Invalid(format!(
-            "the event {event} is not sent again: it does not exist, waits for its first attempt, or is about a lead that \
-             was erased or is not eligible any more"
+            "the event {event} is not sent again: it does not exist, has no failed attempt yet, or is about a lead that was \
+             erased or is not eligible any more"
         ))),
         (count, _) => Ok(count),
     }

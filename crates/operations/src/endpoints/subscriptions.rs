@@ -1,5 +1,5 @@
-//! Endpoints in the form of ABC Sales AI, which its clients manage as webhook subscriptions. Those in another form do not
-//! exist for them.
+//! Endpoints in the form of ABC Sales AI, which its clients manage as webhook subscriptions. Endpoints in another form are
+//! not found.
 
 use leadgate_domain::{Endpoint, EndpointId, EndpointState, OrganizationId, PayloadForm};
 use leadgate_store::Store;

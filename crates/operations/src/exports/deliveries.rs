@@ -43,19 +43,9 @@ pub async fn write(
     to: impl ExportSink,
 ) -> Result<u64, OperationError> {
     record(store, organization, "deliveries", options).await?;
-    let mut table = TableWriter::new(to, options, DELIVERY_COLUMNS)?;
-    let mut after = None;
-    loop {
-        let page = store.deliveries(organization, filter, after, PAGE).await?;
-        for delivery in &page.data {
-            table.add(delivery).await?;
-        }
-        table.end_page().await?;
-        after = page.next;
-        if after.is_none() {
-            return Ok(table.rows());
-        }
-    }
+    let table = TableWriter::new(to, options, DELIVERY_COLUMNS)?;
+    let read = |after| store.deliveries(organization, filter, after, PAGE);
+    table.write_pages(read, TableWriter::add).await
 }
 
 /// Writes attempts, the newest first. Returns their number.
@@ -70,19 +60,9 @@ pub async fn write_attempts(
     to: impl ExportSink,
 ) -> Result<u64, OperationError> {
     record(store, organization, "attempts", options).await?;
-    let mut table = TableWriter::new(to, options, ATTEMPT_COLUMNS)?;
-    let mut after = None;
-    loop {
-        let page = store.attempts(organization, filter, after, PAGE).await?;
-        for attempt in &page.data {
-            table.add(attempt).await?;
-        }
-        table.end_page().await?;
-        after = page.next;
-        if after.is_none() {
-            return Ok(table.rows());
-        }
-    }
+    let table = TableWriter::new(to, options, ATTEMPT_COLUMNS)?;
+    let read = |after| store.attempts(organization, filter, after, PAGE);
+    table.write_pages(read, TableWriter::add).await
 }
 
 /// Durable before anything leaves.

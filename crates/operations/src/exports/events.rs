@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use leadgate_dialect::event_response;
-use leadgate_domain::{AuditAction, EventSource, OrganizationId, SourceId};
+use leadgate_domain::{AuditAction, Event, EventSource, OrganizationId, SourceId};
 use leadgate_store::{EventFilter, Store};
 
 use super::table::{TableColumn, TableWriter};
@@ -41,18 +41,11 @@ pub async fn write(
     let sources = store.sources(organization).await?;
     let sources: BTreeMap<SourceId, EventSource> =
         sources.iter().map(|source| (source.id, source.into())).collect();
-    let mut table = TableWriter::new(to, options, COLUMNS)?;
-    let mut after = None;
-    loop {
-        let page = store.events(organization, filter, after, PAGE).await?;
-        for event in &page.data {
-            let source = event.document.as_ref().and_then(|lead| sources.get(&lead.source));
-            table.add(&event_response(event, source)).await?;
-        }
-        table.end_page().await?;
-        after = page.next;
-        if after.is_none() {
-            return Ok(table.rows());
-        }
-    }
+    let table = TableWriter::new(to, options, COLUMNS)?;
+    let read = |after| store.events(organization, filter, after, PAGE);
+    let add = |table: &mut TableWriter<_>, event: &Event| {
+        let source = event.document.as_ref().and_then(|lead| sources.get(&lead.source));
+        table.add(&event_response(event, source))
+    };
+    table.write_pages(read, add).await
 }

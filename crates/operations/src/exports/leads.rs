@@ -62,17 +62,7 @@ pub async fn write(
     let entry = entry.with_detail("format", options.format).with_detail("filters", filter.names());
     // Durable before anything leaves.
     store.record(vec![entry]).await?;
-    let mut table = TableWriter::new(to, options, COLUMNS)?;
-    let mut after = None;
-    loop {
-        let page = store.leads(organization, filter, after, PAGE).await?;
-        for lead in &page.data {
-            table.add(&listed_lead_response(lead, &sources)).await?;
-        }
-        table.end_page().await?;
-        after = page.next;
-        if after.is_none() {
-            return Ok(table.rows());
-        }
-    }
+    let table = TableWriter::new(to, options, COLUMNS)?;
+    let read = |after| store.leads(organization, filter, after, PAGE);
+    table.write_pages(read, |table, lead| table.add(&listed_lead_response(lead, &sources))).await
 }

@@ -1,11 +1,14 @@
 //! Tables as CSV or NDJSON.
 
+use std::borrow::Cow;
 use std::io;
 
+use leadgate_store::{Page, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{BLOCK, ExportSink};
+use crate::OperationError;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -65,7 +68,34 @@ impl<S: ExportSink> TableWriter<S> {
         Ok(Self { to, format, columns, block, rows: 0 })
     }
 
-    pub(super) async fn add(&mut self, row: &impl Serialize) -> io::Result<()> {
+    /// Writes all rows, page by page: `read` reads the page after a position, and `add` adds a row. Returns their number.
+    pub(super) async fn write_pages<R, C, F>(
+        mut self,
+        read: impl Fn(Option<C>) -> F,
+        add: impl Fn(&mut Self, &R) -> io::Result<()>,
+    ) -> Result<u64, OperationError>
+    where
+        F: Future<Output = Result<Page<R, C>, StoreError>>,
+    {
+        let mut after = None;
+        loop {
+            let Page { data, next } = read(after).await?;
+            for row in &data {
+                add(&mut self, row)?;
+                if self.block.len() >= BLOCK {
+                    self.write_block().await?;
+                }
+            }
+            // Also without rows: a client that waits for long learns that the export goes on, and one that left is noticed.
+            self.write_block().await?;
+            if next.is_none() {
+                return Ok(self.rows);
+            }
+            after = next;
+        }
+    }
+
+    pub(super) fn add(&mut self, row: &impl Serialize) -> io::Result<()> {
         match self.format {
             ExportFormat::Ndjson => {
                 serde_json::to_writer(&mut self.block, row)?;
@@ -73,23 +103,17 @@ impl<S: ExportSink> TableWriter<S> {
             }
             ExportFormat::Csv => {
                 let document = serde_json::to_value(row)?;
-                let cells = self.columns.iter().map(|(_, path)| defuse(cell(document.pointer(path))));
+                let cells =
+                    self.columns.iter().map(|(_, path)| defuse(&cell(document.pointer(path))).into_owned());
                 write_row(&mut self.block, cells)?;
             }
         }
         self.rows += 1;
-        if self.block.len() >= BLOCK { self.end_page().await } else { Ok(()) }
+        Ok(())
     }
 
-    /// Writes the rows to the sink, also if there are none: a client that waits for long learns that the export goes on,
-    /// and one that left is noticed.
-    pub(super) async fn end_page(&mut self) -> io::Result<()> {
+    async fn write_block(&mut self) -> io::Result<()> {
         self.to.write_block(std::mem::take(&mut self.block)).await
-    }
-
-    /// The number of rows so far.
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
     }
 }
 
@@ -111,17 +135,37 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// Puts `'` before a cell that a spreadsheet would calculate: one that begins with `=`, `+`, `-` or `@`, also in full
-/// width, or with a tab or a line end. A number with a sign, such as a phone, stays, because a spreadsheet shows the same
-/// number. A cell that begins with `'` gets another one, so that the original is what remains without the first `'`.
-pub fn defuse(cell: String) -> String {
+/// Puts `'` before what a spreadsheet would calculate. These are parts of a cell that begin with `=`, `+`, `-` or `@`, also
+/// in full width or after `"`, and a cell that begins with a tab or a line end. Parts end after `;`, a tab or a line end,
+/// because a spreadsheet whose separator is `;` or the tab makes cells of them. A number with a sign, such as a phone,
+/// stays: a spreadsheet shows the same number. A part that begins with `'` gets another one, so that the original is
+/// what remains without the first `'` of each part.
+pub fn defuse(cell: &str) -> Cow<'_, str> {
+    let parts = || cell.split_inclusive([';', '\t', '\r', '\n']);
+    let begins_with_space = cell.starts_with(['\t', '\r', '\n']);
+    if !begins_with_space && !parts().any(is_calculated) {
+        return cell.into();
+    }
+    let mut safe = String::with_capacity(cell.len() + 8);
+    for (position, part) in parts().enumerate() {
+        if is_calculated(part) || (position == 0 && begins_with_space) {
+            safe.push('\'');
+        }
+        safe.push_str(part);
+    }
+    safe.into()
+}
+
+/// Whether a part of a cell gets a `'`.
+fn is_calculated(part: &str) -> bool {
+    let text = part.trim_start_matches('"');
+    let rest = || text.get(1..).unwrap_or_default().trim_end_matches([';', '\t', '\r', '\n']);
     let is_number = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
-    let is_risky = match cell.chars().next() {
-        Some('+' | '-') => !is_number(cell.get(1..).unwrap_or_default()),
-        Some('=' | '@' | '\t' | '\r' | '\n' | '\'' | '＝' | '＋' | '－' | '＠') => true,
-        _ => false,
-    };
-    if is_risky { format!("'{cell}") } else { cell }
+    match text.chars().next() {
+        Some('+' | '-') => !is_number(rest()),
+        Some('=' | '@' | '＝' | '＋' | '－' | '＠') => true,
+        _ => part.starts_with('\''),
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +173,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// As docs/leads.md describes it.
+    fn restore(cell: &str) -> String {
+        let parts = cell.split_inclusive([';', '\t', '\r', '\n']);
+        parts.map(|part| part.strip_prefix('\'').unwrap_or(part)).collect()
+    }
 
     #[test]
     fn cells_that_would_be_calculated_are_defused_and_can_be_restored() {
@@ -142,15 +192,32 @@ mod tests {
             "\n=1",
             "＝1",
             "'quoted",
+            "\"=1+1\"",
             "+",
             "-",
         ] {
-            let defused = defuse(text.to_owned());
-            assert_eq!(defused.strip_prefix('\''), Some(text));
+            assert!(defuse(text).starts_with('\''), "{text:?}");
         }
-        for text in ["", "Ann", "+14155550132", "-5", "a=b", " =1"] {
-            assert_eq!(defuse(text.to_owned()), text);
+        for text in ["", "Ann", "+14155550132", "-5", "a=b", " =1", "a;b", "call;-5;+7", "a\nb"] {
+            assert_eq!(defuse(text), text);
         }
+        for (text, defused) in [
+            ("a;=1", "a;'=1"),
+            ("a;\"=1", "a;'\"=1"),
+            ("a\n-b", "a\n'-b"),
+            ("=1;@2\t+c", "'=1;'@2\t'+c"),
+            ("a;'b", "a;''b"),
+            ("\r=1", "'\r'=1"),
+        ] {
+            assert_eq!(defuse(text), defused);
+        }
+        // All texts of five of these characters.
+        let alphabet = ['a', '1', '=', '-', '\'', '"', ';', '\n'];
+        let mut texts = vec![String::new()];
+        for _ in 0..5 {
+            texts = texts.iter().flat_map(|text| alphabet.map(|next| format!("{text}{next}"))).collect();
+        }
+        assert!(texts.iter().all(|text| restore(&defuse(text)) == *text));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Events, deliveries and attempts: new ones by COPY.
 
 use diesel::prelude::*;
-use leadgate_domain::{Attempt, EventId, Timestamp};
+use leadgate_domain::Attempt;
 
 use super::insert::insert_rows;
 pub(crate) use super::queries::attempts::*;
@@ -10,7 +10,7 @@ use super::queries::events::NewEventRow;
 use super::schema::{attempts, deliveries, events};
 use super::statement::{Column, Statement};
 use crate::connection::InsertMode;
-use crate::dispatch::{EndpointLease, NewDelivery};
+use crate::dispatch::{EndpointLease, FailedDelivery, NewDelivery};
 use crate::error::TransactionError;
 use crate::events::NewEvent;
 
@@ -56,24 +56,28 @@ pub(crate) fn insert_attempts(
     )
 }
 
-/// One more failed attempt of each, and when the next one is due.
-pub(crate) fn reschedule_deliveries(
+/// Each has one more failed attempt, and its next attempt or none. A delivery that was restarted during the attempt stays
+/// as it is.
+pub(crate) fn fail_deliveries(
     connection: &mut PgConnection,
     lease: EndpointLease,
-    failed: &[(EventId, Timestamp)],
+    failed: &[FailedDelivery],
 ) -> Result<(), TransactionError> {
     const TEXT: &str = "
         UPDATE deliveries AS d
-        SET attempts = d.attempts + 1, next_attempt_at = r.next_attempt_at
+        SET attempts = r.attempts,
+            state = CASE WHEN r.next_attempt_at IS NULL THEN 'exhausted' ELSE 'pending' END,
+            next_attempt_at = coalesce(r.next_attempt_at, d.next_attempt_at)
         FROM (SELECT ($1::uuid[])[1], ($2::uuid[])[1]) AS e (organization, endpoint),
-             unnest($3::uuid[], $4::timestamptz[]) AS r (event, next_attempt_at)
+             unnest($3::uuid[], $4::integer[], $5::timestamptz[]) AS r (event, attempts, next_attempt_at)
         WHERE d.organization = e.organization AND d.endpoint = e.endpoint AND d.event = r.event
-          AND d.state = 'pending'";
+          AND d.state = 'pending' AND d.attempts = r.attempts - 1";
     let columns = [
         Column::one_id(lease.organization.into()),
         Column::one_id(lease.endpoint.into()),
-        Column::ids(failed.iter().map(|(event, _)| *event)),
-        Column::times(failed.iter().map(|(_, at)| *at)),
+        Column::ids(failed.iter().map(|one| one.event)),
+        Column::optional_integers(failed.iter().map(|one| i32::try_from(one.attempts).ok())),
+        Column::optional_times(failed.iter().map(|one| one.next_attempt_at)),
     ];
     Statement::<()>::new(TEXT, columns).execute(connection).map(drop)
 }

@@ -130,18 +130,14 @@ pub(crate) fn delete_deliveries(
     diesel::delete(leased!(lease, events)).execute(connection)
 }
 
-/// These deliveries of an endpoint are not attempted any more. `failed` is the number of attempts that failed now.
-pub(crate) fn end_deliveries(
+/// These events are not sent to the endpoint.
+pub(crate) fn withdraw_from_endpoint(
     connection: &mut Connection,
     lease: EndpointLease,
     events: &[EventId],
-    (state, failed): (DeliveryState, i32),
 ) -> QueryResult<usize> {
-    // One that was withdrawn meanwhile stays withdrawn.
     let pending = leased!(lease, events).filter(deliveries::state.eq(DeliveryState::Pending.as_str()));
-    let ended =
-        (deliveries::state.eq(state.as_str()), deliveries::attempts.eq(deliveries::attempts + failed));
-    diesel::update(pending).set(ended).execute(connection)
+    diesel::update(pending).set(deliveries::state.eq(DeliveryState::Withdrawn.as_str())).execute(connection)
 }
 
 /// These deliveries are attempted later.
@@ -157,18 +153,38 @@ pub(crate) fn postpone_deliveries(
 }
 
 /// Those of these events that wait for their first attempt at an endpoint.
-pub(crate) fn new_among(
+pub(crate) fn before_first_attempt(
     connection: &mut Connection,
     organization: OrganizationId,
     endpoint: EndpointId,
     events: &[EventId],
 ) -> QueryResult<BTreeSet<EventId>> {
-    let new: Vec<Id> = to_endpoint(organization.into(), endpoint.into())
-        .filter(deliveries::event.eq_any(events.iter().map(|id| Id::from(*id))))
-        .filter(is_new())
+    let new: Vec<Id> = deliveries::table
+        .filter(among!(deliveries::event, organization, events.iter().copied().map(Id::from)))
+        .filter(deliveries::endpoint.eq(Id::from(endpoint)))
+        .filter(deliveries::state.eq(DeliveryState::Pending.as_str()).and(deliveries::attempts.eq(0)))
         .select(deliveries::event)
         .load(connection)?;
     Ok(new.into_iter().map(EventId::from).collect())
+}
+
+/// Events after the first id and up to the second one that an endpoint has not received though they were attempted, or
+/// that were withdrawn.
+pub(crate) fn attempted_events(
+    connection: &mut Connection,
+    organization: OrganizationId,
+    endpoint: EndpointId,
+    (after, end): (EventId, EventId),
+    limit: u32,
+) -> QueryResult<Vec<EventId>> {
+    let ids: Vec<Id> = to_endpoint(organization.into(), endpoint.into())
+        .filter(deliveries::event.gt(Id::from(after)).and(deliveries::event.le(Id::from(end))))
+        .filter(deliveries::state.ne(DeliveryState::Pending.as_str()).or(deliveries::attempts.gt(0)))
+        .order(deliveries::event)
+        .limit(limit.into())
+        .select(deliveries::event)
+        .load(connection)?;
+    Ok(ids.into_iter().map(EventId::from).collect())
 }
 
 /// Deletes some deliveries of an endpoint. Returns how many.
@@ -278,7 +294,7 @@ pub(crate) fn deliveries_page(
     Ok(Page::cut(rows, limit, cursor))
 }
 
-/// Attempts exhausted deliveries of events after this one again, from the first attempt on. Returns their events.
+/// Restarts the exhausted deliveries of events after this one. Returns their events.
 pub(crate) fn restart_exhausted(
     connection: &mut Connection,
     organization: OrganizationId,

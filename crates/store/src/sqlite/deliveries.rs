@@ -1,14 +1,14 @@
 //! Events, deliveries and attempts, one row after the other.
 
 use diesel::prelude::*;
-use leadgate_domain::{Attempt, EventId, Timestamp};
+use leadgate_domain::{Attempt, DeliveryState};
 
 pub(crate) use super::queries::attempts::*;
 pub(crate) use super::queries::deliveries::*;
 use super::queries::events::NewEventRow;
 use super::schema::{attempts, deliveries, events};
 use crate::connection::InsertMode;
-use crate::dispatch::{EndpointLease, NewDelivery};
+use crate::dispatch::{EndpointLease, FailedDelivery, NewDelivery};
 use crate::error::TransactionError;
 use crate::events::NewEvent;
 use crate::values::{Id, Time};
@@ -46,20 +46,29 @@ pub(crate) fn insert_attempts(
     Ok(())
 }
 
-/// One more failed attempt of each, and when the next one is due.
-pub(crate) fn reschedule_deliveries(
+/// Each has one more failed attempt, and its next attempt or none. A delivery that was restarted during the attempt stays
+/// as it is.
+pub(crate) fn fail_deliveries(
     connection: &mut SqliteConnection,
     lease: EndpointLease,
-    failed: &[(EventId, Timestamp)],
+    failed: &[FailedDelivery],
 ) -> Result<(), TransactionError> {
-    for (event, at) in failed {
-        let delivery = (Id::from(lease.organization), Id::from(lease.endpoint), Id::from(*event));
-        diesel::update(deliveries::table.find(delivery).filter(deliveries::state.eq("pending")))
-            .set((
-                deliveries::attempts.eq(deliveries::attempts + 1),
-                deliveries::next_attempt_at.eq(Time(*at)),
-            ))
-            .execute(connection)?;
+    for one in failed {
+        let delivery = (Id::from(lease.organization), Id::from(lease.endpoint), Id::from(one.event));
+        let attempts = i32::try_from(one.attempts).unwrap_or(i32::MAX);
+        let attempted = deliveries::table
+            .find(delivery)
+            .filter(deliveries::state.eq("pending"))
+            .filter(deliveries::attempts.eq(attempts - 1));
+        let counted = deliveries::attempts.eq(attempts);
+        match one.next_attempt_at {
+            Some(at) => diesel::update(attempted)
+                .set((counted, deliveries::next_attempt_at.eq(Time(at))))
+                .execute(connection)?,
+            None => diesel::update(attempted)
+                .set((counted, deliveries::state.eq(DeliveryState::Exhausted.as_str())))
+                .execute(connection)?,
+        };
     }
     Ok(())
 }
@@ -91,7 +100,9 @@ pub(crate) fn add_or_restart_deliveries(
 
 #[cfg(test)]
 mod tests {
-    use leadgate_domain::{AttemptId, AttemptResult, DeliveryState, EndpointId, LeadId, OrganizationId};
+    use leadgate_domain::{
+        AttemptId, AttemptResult, DeliveryState, EndpointId, EventId, LeadId, OrganizationId, Timestamp,
+    };
     use uuid::Uuid;
 
     use super::*;
@@ -142,5 +153,13 @@ mod tests {
         let timed_out = DeliveryFilter { result: Some(AttemptResult::TimedOut), ..DeliveryFilter::default() };
         let failed = plan_of(|connection| attempts_page(connection, organization, timed_out, last, 10));
         assert_eq!(indexes(&failed), ["attempts_failed"], "{failed:?}");
+        let event = [EventId::generate()];
+        let new = plan_of(|connection| before_first_attempt(connection, organization, endpoint, &event));
+        assert_eq!(indexes(&new), ["sqlite_autoindex_deliveries_1"], "{new:?}");
+        let last = plan_of(|connection| last_results(connection, organization, endpoint, &event));
+        assert_eq!(indexes(&last), ["attempts_of_event"], "{last:?}");
+        let range = (event[0], event[0]);
+        let attempted = plan_of(|connection| attempted_events(connection, organization, endpoint, range, 10));
+        assert_eq!(indexes(&attempted), ["sqlite_autoindex_deliveries_1"], "{attempted:?}");
     }
 }

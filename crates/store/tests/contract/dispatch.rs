@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use leadgate_domain::{AttemptResult, DeliveryCounts, EndpointId, EndpointState, EventId, LeadId, Timestamp};
+use leadgate_domain::{
+    AttemptResult, DeliveryCounts, EndpointId, EndpointState, EventId, EventType, LeadId, Timestamp,
+};
 use leadgate_store::{
-    DeliveryFilter, DuePosition, EventFilter, FinishedAttempt, ReplayFilter, ReplaySelection,
+    DeliveryFilter, DueDelivery, DuePosition, EventFilter, FinishedAttempt, ReplayFilter, ReplaySelection,
 };
 use serde_json::json;
 
@@ -23,7 +25,9 @@ over_both!(
     a_busy_receiver_costs_no_attempt,
     a_disabled_endpoint_keeps_its_events,
     events_are_sent_again,
-    events_are_sent_again_by_lead_and_result,
+    events_are_sent_again_by_type_lead_and_time,
+    events_are_sent_again_by_result,
+    an_attempt_in_flight_does_not_undo_a_replay,
 );
 
 async fn an_endpoint_is_leased_once(world: World) {
@@ -172,7 +176,7 @@ async fn attempts_decide_what_becomes_of_a_delivery(world: World) {
     let page = world.store.deliveries(world.organization.id, all, None, 10).await.unwrap();
     assert_eq!((page.data[0].state.as_str(), page.data[0].failed_attempts), ("exhausted", 2));
     assert_eq!(world.store.count_exhausted(world.organization.id, endpoint.id).await.unwrap(), 1);
-    let restart = async || world.store.replay_exhausted(world.organization.id, endpoint.id).await.unwrap();
+    let restart = async || world.store.replay(&endpoint, ReplaySelection::Exhausted, false).await.unwrap();
     assert_eq!((restart().await, restart().await), (1, 0));
     assert_eq!(world.due(&leased).await[0].attempts, 0);
 }
@@ -246,12 +250,12 @@ async fn events_are_sent_again(world: World) {
     world.commit(&[world.phone(PHONE), world.phone("+14155550133"), world.phone("+14155550134")]).await;
     let delivered = world.deliver().await;
     let replay = async |endpoint: &leadgate_domain::Endpoint, which, dry| {
-        world.store.replay_events(endpoint, which, dry).await.unwrap()
+        world.store.replay(endpoint, which, dry).await.unwrap()
     };
-    let one = ReplaySelection::One(delivered[1].event.id);
-    assert_eq!((replay(&endpoint, one, true).await, world.counts(&endpoint).await.pending), (1, 0));
-    assert_eq!(replay(&endpoint, one, false).await, 1);
-    assert_eq!(replay(&endpoint, one, false).await, 0, "it is pending");
+    let one = || ReplaySelection::One(delivered[1].event.id);
+    assert_eq!((replay(&endpoint, one(), true).await, world.counts(&endpoint).await.pending), (1, 0));
+    assert_eq!(replay(&endpoint, one(), false).await, 1);
+    assert_eq!(replay(&endpoint, one(), false).await, 0, "it is pending");
     assert_eq!(world.deliver().await[0].event, delivered[1].event);
     let unknown = ReplaySelection::One(leadgate_domain::EventId::generate());
     assert_eq!(replay(&endpoint, unknown, false).await, 0);
@@ -259,62 +263,87 @@ async fn events_are_sent_again(world: World) {
     world.erase(World::subject(&[PHONE], &[])).await;
     let from =
         |since| ReplaySelection::Wanted(ReplayFilter { since: Some(since), ..ReplayFilter::default() });
-    let since = from(start);
-    assert_eq!(replay(&endpoint, since, false).await, 2, "without the erased lead");
+    let since = || from(start);
+    assert_eq!(replay(&endpoint, since(), false).await, 2, "without the erased lead");
     let later = from(Timestamp::now().plus(Duration::from_secs(60)));
     assert_eq!(replay(&endpoint, later, false).await, 0);
     let other = world.endpoint(json!({ "events": ["lead.held"] })).await;
-    assert_eq!(replay(&other, since, false).await, 0, "it does not want these events");
+    assert_eq!(replay(&other, since(), false).await, 0, "it does not want these events");
     let new = world.endpoint(json!({ "events": ["lead.created"] })).await;
-    assert_eq!((replay(&new, since, false).await, world.counts(&new).await.pending), (2, 2));
+    assert_eq!((replay(&new, since(), false).await, world.counts(&new).await.pending), (2, 2));
 }
 
-async fn events_are_sent_again_by_lead_and_result(world: World) {
+async fn events_are_sent_again_by_type_lead_and_time(world: World) {
+    let endpoint = world.endpoint(json!({ "events": ["lead.created", "lead.held"] })).await;
+    let leads = [world.phone(PHONE), world.phone("+14155550133"), world.phone("+14155550134")];
+    world.commit(&leads).await;
+    let events = world.deliver().await.len();
+    let count = async |filter: ReplayFilter| {
+        world.store.replay(&endpoint, ReplaySelection::Wanted(filter), true).await.unwrap()
+    };
+    let of_lead = |lead| ReplayFilter { lead: Some(lead), ..ReplayFilter::default() };
+    let before = |until| ReplayFilter { until: Some(until), ..ReplayFilter::default() };
+    assert_eq!(count(ReplayFilter::default()).await, events);
+    let created = || ReplayFilter { kinds: [EventType::LeadCreated].into(), ..ReplayFilter::default() };
+    assert_eq!(count(created()).await, 3);
+    assert_eq!(count(ReplayFilter { kinds: [EventType::LeadErased].into(), ..created() }).await, 0);
+    assert_eq!(count(ReplayFilter { lead: Some(leads[1].id.into()), ..created() }).await, 1);
+    assert_eq!(count(of_lead(LeadId::from_uuid(endpoint.id.as_uuid()))).await, 0);
+    assert_eq!(count(before(Timestamp::now().minus(Duration::from_secs(60)))).await, 0);
+    assert_eq!(count(before(Timestamp::now().plus(Duration::from_secs(60)))).await, events);
+    let replayed = world.store.replay(&endpoint, ReplaySelection::Wanted(created()), false).await.unwrap();
+    assert_eq!((replayed, world.counts(&endpoint).await.pending), (3, 3));
+    assert_eq!(count(created()).await, 0, "they wait for their first attempt");
+}
+
+async fn events_are_sent_again_by_result(world: World) {
     let endpoint = world.endpoint(json!({ "events": ["lead.created"], "retry": ["0s", "0s", "14h"] })).await;
     let leads = [world.phone(PHONE), world.phone("+14155550133"), world.phone("+14155550134")];
     world.commit(&leads).await;
-    world.deliver().await;
-    let count = async |filter: ReplayFilter| {
-        world.store.replay_events(&endpoint, ReplaySelection::Wanted(filter), true).await.unwrap()
-    };
-    let of_lead = |lead| ReplayFilter { lead: Some(lead), ..ReplayFilter::default() };
-    let with_result = |result| ReplayFilter { result: Some(result), ..ReplayFilter::default() };
-    assert_eq!(count(ReplayFilter::default()).await, 3);
-    assert_eq!(count(of_lead(leads[1].id.into())).await, 1);
-    assert_eq!(count(of_lead(LeadId::from_uuid(endpoint.id.as_uuid()))).await, 0);
-    assert_eq!(count(with_result(AttemptResult::Delivered)).await, 3);
-    assert_eq!(count(with_result(AttemptResult::Refused)).await, 0);
-    let before = |until| ReplayFilter { until: Some(until), ..ReplayFilter::default() };
-    assert_eq!(count(before(Timestamp::now().minus(Duration::from_secs(60)))).await, 0);
-    assert_eq!(count(before(Timestamp::now().plus(Duration::from_secs(60)))).await, 3);
-
-    let all = ReplaySelection::Wanted(ReplayFilter::default());
-    assert_eq!(world.store.replay_events(&endpoint, all, false).await.unwrap(), 3);
-    assert_eq!(count(ReplayFilter::default()).await, 0, "they wait for their first attempt");
+    let with_result =
+        |result| ReplaySelection::Wanted(ReplayFilter { result: Some(result), ..ReplayFilter::default() });
+    let count = async |result| world.store.replay(&endpoint, with_result(result), true).await.unwrap();
     let leased = world.lease().await;
-    for results in [
-        [AttemptResult::TimedOut; 3],
-        [AttemptResult::Refused, AttemptResult::Delivered, AttemptResult::Refused],
-    ] {
+    let attempt = async |results: [AttemptResult; 3]| {
         let due = world.due(&leased).await;
+        assert_eq!(due.len(), 3);
         let finished = due.iter().zip(results).map(|(due, result)| finished(&leased, due, result)).collect();
         world.store.record_attempts(leased.lease, finished, false).await.unwrap().unwrap();
-    }
-    assert_eq!(count(with_result(AttemptResult::TimedOut)).await, 0, "only the last attempt counts");
-    assert_eq!(count(with_result(AttemptResult::Refused)).await, 2);
-    let both = ReplayFilter { result: Some(AttemptResult::Delivered), ..of_lead(leads[0].id.into()) };
-    let delivered = count(both).await;
-    let refused = count(ReplayFilter { result: Some(AttemptResult::Refused), ..both }).await;
-    assert_eq!(delivered + refused, 1, "each lead has one event");
+    };
+    attempt([AttemptResult::TimedOut; 3]).await;
+    assert_eq!(count(AttemptResult::TimedOut).await, 3);
+    attempt([AttemptResult::Refused, AttemptResult::Delivered, AttemptResult::Refused]).await;
+    let results = [AttemptResult::TimedOut, AttemptResult::Delivered, AttemptResult::Refused];
+    let counts = [count(results[0]).await, count(results[1]).await, count(results[2]).await];
+    assert_eq!(counts, [0, 1, 2], "only the last attempt counts");
     let other = world.endpoint(json!({ "events": ["lead.created"] })).await;
-    let refused = ReplaySelection::Wanted(with_result(AttemptResult::Refused));
-    assert_eq!(
-        world.store.replay_events(&other, refused, true).await.unwrap(),
-        0,
-        "attempts of another endpoint"
-    );
+    let refused = with_result(AttemptResult::Refused);
+    let of_other = world.store.replay(&other, refused.clone(), true).await.unwrap();
+    assert_eq!(of_other, 0, "attempts of another endpoint");
     assert!(world.due(&leased).await.is_empty(), "the third attempt is due in hours");
-    assert_eq!(world.store.replay_events(&endpoint, refused, false).await.unwrap(), 2);
+    assert_eq!(world.store.replay(&endpoint, refused, false).await.unwrap(), 2);
     let due = world.due(&leased).await;
     assert_eq!(due.iter().map(|due| due.attempts).collect::<Vec<_>>(), [0, 0], "at once, from the first on");
+}
+
+/// Also if it fails, and if no other attempt was left.
+async fn an_attempt_in_flight_does_not_undo_a_replay(world: World) {
+    for schedule in [json!(["0s", "0s"]), json!(["0s", "0s", "14h"])] {
+        let endpoint = world.endpoint(json!({ "events": ["test"], "retry": schedule })).await;
+        let event = world.store.add_test_event(&endpoint).await.unwrap();
+        let leased = world.lease().await;
+        let fail = async |due: &DueDelivery| {
+            let failed = vec![finished(&leased, due, AttemptResult::ServerError)];
+            world.store.record_attempts(leased.lease, failed, false).await.unwrap().unwrap();
+        };
+        fail(&world.due(&leased).await[0]).await;
+        let in_flight = world.due(&leased).await.remove(0);
+        assert_eq!(in_flight.attempts, 1);
+        let one = ReplaySelection::One(event);
+        assert_eq!(world.store.replay(&endpoint, one, false).await.unwrap(), 1);
+        fail(&in_flight).await;
+        assert_eq!(world.due(&leased).await[0].attempts, 0);
+        world.store.end_endpoint_lease(leased.lease, Duration::ZERO).await.unwrap();
+        world.deliver().await;
+    }
 }
