@@ -1,10 +1,10 @@
 //! The addresses to which connections may be opened. It is the only guard against requests into the operator's own
 //! networks (server-side request forgery), and it looks at the address that is connected to. For requests through a proxy
-//! it checks only hosts that are addresses; the proxy must check the others.
+//! it checks only hosts that are addresses or `localhost`; the proxy must check the others.
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
@@ -132,6 +132,11 @@ impl AddressGuard {
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            // [`Resolve`] allows all addresses of the proxy, which a request without the proxy would reach.
+            Some(Host::Domain(name)) if self.proxy.as_deref() == Some(name) => return Err(AddressRefused),
+            Some(Host::Domain(name)) if is_localhost(name) && self.allows(Ipv6Addr::LOCALHOST.into()) => {
+                return Ok(());
+            }
             Some(Host::Domain(name)) if is_localhost(name) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Some(Host::Domain(_)) => return Ok(()),
             None => return Err(AddressRefused),

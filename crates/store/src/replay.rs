@@ -114,11 +114,10 @@ impl ReplayRange {
             Ok::<_, TransactionError>(())
         };
         match result {
-            // An event whose last attempt failed has a delivery, and there are few of them.
+            // An event whose last attempt failed has a delivery.
             Some(result) if result != AttemptResult::Delivered => {
-                let mut ids =
+                let (mut ids, last) =
                     query!(session, deliveries::attempted_events(organization, endpoint, range, limit))?;
-                let last = ids.last().copied();
                 with_result(session, &mut ids, result)?;
                 let (events, _) = query!(session, events::events_by_id(organization, &ids))?;
                 Ok((events, last))
@@ -150,8 +149,9 @@ fn is_wanted(endpoint: &Endpoint, event: &Event) -> bool {
 
 impl Store {
     /// Sends the selected events to an endpoint again, also those that it has received, and at once those that wait for
-    /// another attempt. Left out are events that wait for their first attempt, events about erased leads, and events that
-    /// say that a lead is eligible that is not eligible now. Returns their number; with `dry_run` it only counts.
+    /// another attempt. Left out are events that wait for their first attempt; and, except from exhausted ones, events about
+    /// erased leads, and events that say that a lead is eligible that is not eligible now. Returns their number; with
+    /// `dry_run` it only counts.
     pub async fn replay(
         &self,
         endpoint: &Endpoint,
@@ -201,7 +201,9 @@ impl Store {
                             |event: &EventId| NewDelivery { organization, endpoint, event: *event, due_at };
                         let new: Vec<_> = events.iter().map(new).collect();
                         let added = query!(session, deliveries::add_or_restart_deliveries(&new))?;
-                        audit::record(session, &[entry.clone().with_detail("count", added)])?;
+                        if added > 0 {
+                            audit::record(session, &[entry.clone().with_detail("count", added)])?;
+                        }
                         Ok(added)
                     });
                     adding.await?

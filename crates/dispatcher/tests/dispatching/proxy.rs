@@ -1,5 +1,6 @@
 //! Requests through a proxy.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use leadgate_dispatcher::{AddressGuard, DispatcherConfig, EgressProxy, HostLookup};
@@ -65,5 +66,22 @@ async fn some_hosts_are_reached_without_the_proxy() {
         assert_eq!(world.attempts(&endpoint, 1).await[0].result, result, "{url}");
     }
     assert_eq!((receiver.received().len(), proxy.received()), (1, vec![]));
+    world.stop().await;
+}
+
+/// Its addresses are not checked, so an endpoint could reach other ports of it.
+#[tokio::test]
+async fn the_proxy_is_no_endpoint() {
+    let here: HostLookup = Arc::new(|_| Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) }));
+    let url = "http://proxy.internal.example:3128".parse().unwrap();
+    let proxy = Some(EgressProxy { url, except: vec!["internal.example".to_owned()] });
+    let guard = AddressGuard::default().with_lookup(here);
+    let world = World::with(DispatcherConfig { proxy, guard, ..DispatcherConfig::default() }).await;
+    let receiver = Receiver::start().await.unwrap();
+    let url = format!("http://proxy.internal.example:{}/", receiver.port());
+    let endpoint = world.endpoint(&url, json!({})).await;
+    world.event(&endpoint).await;
+    assert_eq!(world.attempts(&endpoint, 1).await[0].result, "address_refused");
+    assert_eq!(receiver.received(), []);
     world.stop().await;
 }

@@ -149,15 +149,30 @@ fn networks(setting: &str, texts: &[String]) -> anyhow::Result<Vec<Network>> {
 }
 
 fn egress_proxy(config: &Config) -> anyhow::Result<Option<EgressProxy>> {
-    let (url, except) = (config.dispatcher.proxy.trim(), &config.dispatcher.no_proxy);
-    let with_slash: Vec<_> = except.iter().filter(|host| host.contains('/')).cloned().collect();
-    networks("dispatcher.no_proxy", &with_slash)?;
+    let url = config.dispatcher.proxy.trim();
+    let except = config.dispatcher.no_proxy.iter().map(|text| host_without_proxy(text));
+    let except = except.collect::<anyhow::Result<_>>()?;
     if url.is_empty() {
         return Ok(None);
     }
     let url = url.parse().context("dispatcher.proxy")?;
     tracing::info!("requests to endpoints go through a proxy, which must refuse private addresses");
-    Ok(Some(EgressProxy { url, except: except.clone() }))
+    Ok(Some(EgressProxy { url, except }))
+}
+
+/// An entry as the HTTP client compares it. The client ignores what it cannot read.
+fn host_without_proxy(text: &str) -> anyhow::Result<String> {
+    let text = text.trim();
+    if text.parse::<Network>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    match url::Host::parse(text.strip_prefix('.').unwrap_or(text)) {
+        Ok(url::Host::Domain(name)) if !name.contains(['*', ',']) => Ok(name),
+        _ => anyhow::bail!(
+            "dispatcher.no_proxy: `{text}` is not a host or a network; expected one such as crm.internal or 10.1.0.0/16, \
+             without a port"
+        ),
+    }
 }
 
 /// A dispatcher over this store.

@@ -74,11 +74,12 @@ pub(crate) fn of_lead(organization: Id, lead: Id) -> _ {
         .select(events::id)
 }
 
-/// Deliveries of some events to the endpoint of a lease.
-macro_rules! leased {
-    ($lease:expr, $events:expr) => {
-        to_endpoint($lease.organization.into(), $lease.endpoint.into())
-            .filter(deliveries::event.eq_any($events.iter().map(|id| Id::from(*id))))
+/// Deliveries of some events to one endpoint. Each is looked up, however many deliveries wait.
+macro_rules! of_events {
+    ($organization:expr, $endpoint:expr, $events:expr) => {
+        deliveries::table
+            .filter(among!(deliveries::event, $organization, $events.iter().copied().map(Id::from)))
+            .filter(deliveries::endpoint.eq(Id::from($endpoint)))
     };
 }
 
@@ -127,7 +128,7 @@ pub(crate) fn delete_deliveries(
     lease: EndpointLease,
     events: &[EventId],
 ) -> QueryResult<usize> {
-    diesel::delete(leased!(lease, events)).execute(connection)
+    diesel::delete(of_events!(lease.organization, lease.endpoint, events)).execute(connection)
 }
 
 /// These events are not sent to the endpoint.
@@ -136,7 +137,8 @@ pub(crate) fn withdraw_from_endpoint(
     lease: EndpointLease,
     events: &[EventId],
 ) -> QueryResult<usize> {
-    let pending = leased!(lease, events).filter(deliveries::state.eq(DeliveryState::Pending.as_str()));
+    let pending = of_events!(lease.organization, lease.endpoint, events)
+        .filter(deliveries::state.eq(DeliveryState::Pending.as_str()));
     diesel::update(pending).set(deliveries::state.eq(DeliveryState::Withdrawn.as_str())).execute(connection)
 }
 
@@ -147,7 +149,7 @@ pub(crate) fn postpone_deliveries(
     events: &[EventId],
     until: Timestamp,
 ) -> QueryResult<usize> {
-    diesel::update(leased!(lease, events))
+    diesel::update(of_events!(lease.organization, lease.endpoint, events))
         .set(deliveries::next_attempt_at.eq(Time(until)))
         .execute(connection)
 }
@@ -159,32 +161,32 @@ pub(crate) fn before_first_attempt(
     endpoint: EndpointId,
     events: &[EventId],
 ) -> QueryResult<BTreeSet<EventId>> {
-    let new: Vec<Id> = deliveries::table
-        .filter(among!(deliveries::event, organization, events.iter().copied().map(Id::from)))
-        .filter(deliveries::endpoint.eq(Id::from(endpoint)))
+    let new: Vec<Id> = of_events!(organization, endpoint, events)
         .filter(deliveries::state.eq(DeliveryState::Pending.as_str()).and(deliveries::attempts.eq(0)))
         .select(deliveries::event)
         .load(connection)?;
     Ok(new.into_iter().map(EventId::from).collect())
 }
 
-/// Events after the first id and up to the second one that an endpoint has not received though they were attempted, or
-/// that were withdrawn.
+/// Looks at the next deliveries of an endpoint, of events after the first id and up to the second one. Returns the events
+/// that were attempted or withdrawn, and the last event that was looked at.
 pub(crate) fn attempted_events(
     connection: &mut Connection,
     organization: OrganizationId,
     endpoint: EndpointId,
     (after, end): (EventId, EventId),
     limit: u32,
-) -> QueryResult<Vec<EventId>> {
-    let ids: Vec<Id> = to_endpoint(organization.into(), endpoint.into())
+) -> QueryResult<(Vec<EventId>, Option<EventId>)> {
+    let rows: Vec<(Id, String, i32)> = to_endpoint(organization.into(), endpoint.into())
         .filter(deliveries::event.gt(Id::from(after)).and(deliveries::event.le(Id::from(end))))
-        .filter(deliveries::state.ne(DeliveryState::Pending.as_str()).or(deliveries::attempts.gt(0)))
         .order(deliveries::event)
         .limit(limit.into())
-        .select(deliveries::event)
+        .select((deliveries::event, deliveries::state, deliveries::attempts))
         .load(connection)?;
-    Ok(ids.into_iter().map(EventId::from).collect())
+    let last = rows.last().map(|(event, ..)| EventId::from(*event));
+    let is_attempted = |state: &str, attempts: i32| state != DeliveryState::Pending.as_str() || attempts > 0;
+    let attempted = rows.into_iter().filter(|(_, state, attempts)| is_attempted(state, *attempts));
+    Ok((attempted.map(|(event, ..)| event.into()).collect(), last))
 }
 
 /// Deletes some deliveries of an endpoint. Returns how many.
@@ -197,7 +199,7 @@ pub(crate) fn delete_some_deliveries(
     let own = to_endpoint(organization.into(), endpoint.into());
     let some: Vec<Id> =
         own.order(deliveries::event).limit(limit.into()).select(deliveries::event).load(connection)?;
-    diesel::delete(own.filter(deliveries::event.eq_any(some))).execute(connection)
+    diesel::delete(of_events!(organization, endpoint, some)).execute(connection)
 }
 
 /// The number of deliveries of an endpoint whose attempts all failed.
@@ -313,8 +315,7 @@ pub(crate) fn restart_exhausted(
         deliveries::attempts.eq(0),
         deliveries::next_attempt_at.eq(Time(now)),
     );
-    let restarting = to_endpoint(organization.into(), endpoint.into())
-        .filter(deliveries::event.eq_any(&some))
+    let restarting = of_events!(organization, endpoint, some)
         .filter(deliveries::state.eq(DeliveryState::Exhausted.as_str()));
     diesel::update(restarting).set(restarted).execute(connection)?;
     Ok(some.into_iter().map(EventId::from).collect())
