@@ -129,11 +129,13 @@ impl AddressGuard {
     /// Checks a URL whose host is an address. It is not looked up, so [`Resolve`] does not see it. Names of this machine
     /// (RFC 6761, section 6.3) are checked, too, because a proxy would look them up.
     pub(crate) fn check_literal(&self, url: &Url) -> Result<(), AddressRefused> {
+        // [`Resolve`] allows all addresses of the proxy, which a request without the proxy would reach.
+        if self.proxy.is_some() && url.host_str().map(without_dot) == self.proxy.as_deref().map(without_dot) {
+            return Err(AddressRefused);
+        }
         let address = match url.host() {
             Some(Host::Ipv4(address)) => IpAddr::V4(address),
             Some(Host::Ipv6(address)) => IpAddr::V6(address),
-            // [`Resolve`] allows all addresses of the proxy, which a request without the proxy would reach.
-            Some(Host::Domain(name)) if self.proxy.as_deref() == Some(name) => return Err(AddressRefused),
             Some(Host::Domain(name)) if is_localhost(name) && self.allows(Ipv6Addr::LOCALHOST.into()) => {
                 return Ok(());
             }
@@ -145,8 +147,13 @@ impl AddressGuard {
     }
 }
 
+/// A name without the dot of the root.
+fn without_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
 fn is_localhost(name: &str) -> bool {
-    let name = name.trim_end_matches('.');
+    let name = without_dot(name);
     name == "localhost" || name.ends_with(".localhost")
 }
 

@@ -21,6 +21,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of a response that are stored.
 const STORED_RESPONSE: usize = 4 * 1024;
 
+/// A shorter value of a header is no secret, and may be a part of other words.
+const MIN_SECRET_LENGTH: usize = 6;
+
 /// Bytes of a response that are read, so that its connection can be used again. A longer response costs a new
 /// connection.
 const READ_RESPONSE: usize = 64 * 1024;
@@ -97,7 +100,7 @@ impl WebhookClient {
                 duration,
                 result: outcome.result,
                 status: outcome.status,
-                response: outcome.response,
+                response: outcome.response.map(|text| without_secrets(text, leased)),
             },
             retry_after: outcome.retry_after,
             random: rand::random(),
@@ -141,6 +144,13 @@ impl WebhookClient {
         };
         built.headers(headers).body(content.into_body())
     }
+}
+
+/// Removes the values of the endpoint's own headers, which a receiver may repeat.
+fn without_secrets(response: String, leased: &LeasedEndpoint) -> String {
+    let values = leased.secrets.headers().values().map(ExposeSecret::expose_secret);
+    let secrets = values.filter(|value| value.len() >= MIN_SECRET_LENGTH);
+    secrets.fold(response, |text, value| text.replace(value, "(removed)"))
 }
 
 /// The headers of the form, and over them those of the endpoint.

@@ -336,6 +336,11 @@ fn without_password(text: &str) -> String {
             let _ = url.set_password(Some("redacted"));
             url.to_string()
         }
+        // Some proxies get a token in place of the user.
+        Ok(mut url) if url.scheme().starts_with("http") && !url.username().is_empty() => {
+            let _ = url.set_username("redacted");
+            url.to_string()
+        }
         Ok(url) if url.has_host() || url.scheme() == "sqlite" => text.to_owned(),
         // Such as `USER:PASSWORD@HOST`, without a scheme.
         _ if text.contains('@') => "redacted (not a URL)".to_owned(),
@@ -362,6 +367,7 @@ mod tests {
             ("//leadgate:hidden@proxy", "redacted (not a URL)"),
             ("sqlite:./a@b/store.db", "sqlite:./a@b/store.db"),
             ("http://proxy/@", "http://proxy/@"),
+            ("http://hidden@proxy:3128", "http://redacted@proxy:3128/"),
             ("memory:", "memory:"),
         ] {
             assert_eq!(without_password(text), shown);

@@ -23,6 +23,7 @@ use crate::store::Store;
 pub enum ReplaySelection {
     /// Those whose attempts all failed.
     Exhausted,
+    /// It must be one that the endpoint wants by its present settings, or that was attempted before.
     One(EventId),
     /// Those that the endpoint wants by its present settings.
     Wanted(ReplayFilter),
@@ -83,8 +84,16 @@ impl ReplayRange {
     ) -> Result<(Option<EventId>, Vec<EventId>), TransactionError> {
         let organization = self.endpoint.organization;
         let (mut events, last) = self.candidates(session, after)?;
-        if let Some(filter) = &self.filter {
-            events.retain(|event| filter.selects(event) && is_wanted(&self.endpoint, event));
+        match &self.filter {
+            Some(filter) => {
+                events.retain(|event| filter.selects(event) && is_wanted(&self.endpoint, event));
+            }
+            None => {
+                let ids: Vec<_> = events.iter().map(|event| event.id).collect();
+                let attempted =
+                    query!(session, deliveries::last_results(organization, self.endpoint.id, &ids))?;
+                events.retain(|event| attempted.contains_key(&event.id) || is_wanted(&self.endpoint, event));
+            }
         }
         let says_eligible = |event: &Event| {
             event.document.as_ref().is_some_and(|lead| lead.eligibility == Eligibility::Eligible)

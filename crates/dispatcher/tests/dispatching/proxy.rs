@@ -78,10 +78,11 @@ async fn the_proxy_is_no_endpoint() {
     let guard = AddressGuard::default().with_lookup(here);
     let world = World::with(DispatcherConfig { proxy, guard, ..DispatcherConfig::default() }).await;
     let receiver = Receiver::start().await.unwrap();
-    let url = format!("http://proxy.internal.example:{}/", receiver.port());
-    let endpoint = world.endpoint(&url, json!({})).await;
-    world.event(&endpoint).await;
-    assert_eq!(world.attempts(&endpoint, 1).await[0].result, "address_refused");
+    for host in ["proxy.internal.example", "PROXY.internal.example."] {
+        let endpoint = world.endpoint(&format!("http://{host}:{}/", receiver.port()), json!({})).await;
+        world.event(&endpoint).await;
+        assert_eq!(world.attempts(&endpoint, 1).await[0].result, "address_refused", "{host}");
+    }
     assert_eq!(receiver.received(), []);
     world.stop().await;
 }

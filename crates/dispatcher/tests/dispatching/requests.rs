@@ -17,7 +17,7 @@ async fn a_request_is_signed_and_has_the_endpoints_headers() {
     let endpoint = world.endpoint(&receiver.url(), json!({})).await;
     let event = world.event(&endpoint).await;
     let request = receiver.await_requests(1, TEST_TIMEOUT).await.unwrap().remove(0);
-    assert_eq!((request.path.as_str(), request.header("x-api-key")), ("/hook", "k-1"));
+    assert_eq!((request.path.as_str(), request.header("x-api-key")), ("/hook", "secret-key-1"));
     assert_eq!(request.header("content-type"), "application/json");
     assert_eq!(request.header("webhook-id"), event.to_string());
     let timestamp: i64 = request.header("webhook-timestamp").parse().unwrap();

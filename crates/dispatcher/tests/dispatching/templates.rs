@@ -24,7 +24,7 @@ async fn fields_are_sent_in_the_body_or_in_the_query() {
     let requests = receiver.await_requests(1, TEST_TIMEOUT).await.unwrap();
     assert_eq!(requests[0].body, b"kind=test&list=a+b");
     assert_eq!(requests[0].header("content-type"), "application/x-www-form-urlencoded");
-    assert_eq!(requests[0].header("x-api-key"), "k-1");
+    assert_eq!(requests[0].header("x-api-key"), "secret-key-1");
     let url = format!("{}?key=7", receiver.url());
     let queried = world.endpoint(&url, template("query", json!({}))).await;
     world.event(&queried).await;

@@ -55,7 +55,7 @@ impl World {
         all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         let settings: EndpointSettings = serde_json::from_value(all).unwrap();
         let endpoint = Endpoint::new(self.organization.id, settings, Timestamp::now());
-        let headers = BTreeMap::from([("x-api-key".to_owned(), "k-1".into())]);
+        let headers = BTreeMap::from([("x-api-key".to_owned(), "secret-key-1".into())]);
         let secrets = EndpointSecrets::new(headers).unwrap();
         self.store.create_endpoint(&endpoint, &secrets).await.unwrap();
         endpoint

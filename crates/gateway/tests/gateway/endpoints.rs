@@ -1,5 +1,6 @@
 //! Endpoints, as clients of each system create them, and what they preview and export.
 
+use futures_util::future::join_all;
 use leadgate_domain::{Dialect, KeyKind, Scope};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -172,6 +173,12 @@ async fn clients_of_kickofflabs_create_and_delete_webhooks_of_their_campaign() {
         deleted.body
     );
     assert_eq!(send(world.client.delete(world.url(&deleting))).await.status, 404);
+
+    // A client whose request is slow may send it again.
+    let same = (0..3).map(|_| send(world.request(Method::POST, &path, &create)));
+    join_all(same).await.iter().for_each(|created| assert_eq!(created.status, 200, "{}", created.body));
+    let listed = send(world.get("/v1/endpoints")).await.body;
+    assert_eq!(listed["data"].as_array().unwrap().len(), 1, "{listed}");
     world.end().await;
 }
 
@@ -223,6 +230,8 @@ async fn events_and_deliveries_are_exported() {
         json!({ "event": lead, "lead": lead }),
         json!({ "since": "1h", "until": "2h" }),
         json!({ "result": "odd" }),
+        json!({ "lead": null }),
+        json!({ "events": [] }),
         json!({ "leads": lead }),
     ] {
         let refused = send(world.request(Method::POST, &replay, &conditions)).await;

@@ -1,5 +1,6 @@
 //! The command `leadgate endpoint`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -103,7 +104,7 @@ pub(crate) struct EndpointReplayArguments {
     event: Option<EventId>,
     /// Events of these types that the endpoint wants now, also received ones
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
-    events: Vec<EventType>,
+    events: Option<Vec<EventType>>,
     /// Events about this lead that the endpoint wants now, also received ones
     #[arg(long, value_name = "ID")]
     lead: Option<LeadId>,
@@ -280,7 +281,7 @@ async fn replay(store: &Store, arguments: EndpointReplayArguments, output: &Outp
     let EndpointReplayArguments { endpoint, event, events, lead, since, until, result, dry_run } = arguments;
     let owner = organization(store, &endpoint.organization).await?;
     let request =
-        ReplayRequest { event, events: events.into_iter().collect(), lead, since, until, result, dry_run };
+        ReplayRequest { event, events: events.map(BTreeSet::from_iter), lead, since, until, result, dry_run };
     let replayed = endpoints::replay(store, owner.id, endpoint.id, request).await;
     let events = replayed.map_err(with_hint(&owner))?;
     let would = if dry_run { "would be" } else { "will be" };

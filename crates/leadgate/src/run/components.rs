@@ -167,7 +167,9 @@ fn host_without_proxy(text: &str) -> anyhow::Result<String> {
         return Ok(text.to_owned());
     }
     match url::Host::parse(text.strip_prefix('.').unwrap_or(text)) {
-        Ok(url::Host::Domain(name)) if !name.contains(['*', ',']) => Ok(name),
+        Ok(url::Host::Domain(name)) if !name.contains(['*', ',']) => {
+            Ok(name.trim_end_matches('.').to_owned())
+        }
         _ => anyhow::bail!(
             "dispatcher.no_proxy: `{text}` is not a host or a network; expected one such as crm.internal or 10.1.0.0/16, \
              without a port"

@@ -39,7 +39,36 @@ pub async fn create_for_source(
         "form": PayloadForm::KickoffLabs,
         "filter": { "sources": [source.id] },
     });
-    Ok(super::create(store, source.organization, input(settings), true).await?.endpoint)
+    let created = super::create(store, source.organization, input(settings), true).await?.endpoint;
+    merge(store, source, url, created).await
+}
+
+/// Requests at the same time may have created several endpoints: the oldest one stays, and gets the events of all.
+async fn merge(
+    store: &Store,
+    source: &Source,
+    url: &WebUrl,
+    created: Endpoint,
+) -> Result<Endpoint, OperationError> {
+    let mut all = of_source(store, source, url).await?;
+    all.sort_by_key(|endpoint| endpoint.id);
+    let events: BTreeSet<_> = all.iter().flat_map(|endpoint| &endpoint.settings.events).copied().collect();
+    let mut all = all.into_iter();
+    let Some(first) = all.next() else { return Ok(created) };
+    let kept = match first.settings.events == events {
+        true => first,
+        false => {
+            super::update(store, source.organization, first.id, input(json!({ "events": events }))).await?
+        }
+    };
+    for other in all {
+        match super::delete(store, source.organization, other.id).await {
+            // Another request deleted it.
+            Ok(_) | Err(OperationError::NotFound { .. } | OperationError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(kept)
 }
 
 /// Deletes the endpoints for the leads of a source with this URL. Returns their number.

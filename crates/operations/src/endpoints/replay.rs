@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use leadgate_domain::{
-    AttemptResult, EndpointId, EventId, EventType, LeadId, OrganizationId, Timestamp, past_moment,
-};
+use leadgate_domain::{AttemptResult, EndpointId, EventId, EventType, LeadId, OrganizationId, Timestamp};
 use leadgate_store::{ReplayFilter, ReplaySelection, Store};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::OperationError;
 
@@ -16,27 +14,44 @@ use crate::OperationError;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReplayRequest {
-    /// Only this event, also if it was received.
+    /// Only this event, also if it was received. The endpoint wants it by its present settings, or it was attempted before.
+    #[serde(deserialize_with = "given")]
     pub event: Option<EventId>,
-    /// Types of events. Empty for all.
-    pub events: BTreeSet<EventType>,
+    /// Types of events.
+    #[serde(deserialize_with = "given")]
+    pub events: Option<BTreeSet<EventType>>,
+    #[serde(deserialize_with = "given")]
     pub lead: Option<LeadId>,
     /// From this time on.
-    #[serde(deserialize_with = "past_moment")]
+    #[serde(deserialize_with = "given_moment")]
     pub since: Option<Timestamp>,
     /// Before this time.
-    #[serde(deserialize_with = "past_moment")]
+    #[serde(deserialize_with = "given_moment")]
     pub until: Option<Timestamp>,
     /// The last attempt to send the event to the endpoint had this result.
+    #[serde(deserialize_with = "given")]
     pub result: Option<AttemptResult>,
     /// Only counts them.
     pub dry_run: bool,
 }
 
+/// Refuses `null`: a program whose value is missing must not select all events.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+fn given_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Timestamp::read_past(&text, Timestamp::now()).map(Some).map_err(de::Error::custom)
+}
+
 impl ReplayRequest {
     fn selection(self) -> Result<ReplaySelection, OperationError> {
         let Self { event, events, lead, since, until, result, dry_run: _ } = self;
-        let filter = ReplayFilter { kinds: events, lead, since, until, result };
+        if events.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Err(OperationError::invalid("`events` is empty; expected at least one type of events"));
+        }
+        let filter = ReplayFilter { kinds: events.unwrap_or_default(), lead, since, until, result };
         let has_conditions = !filter.names().is_empty();
         match event {
             Some(_) if has_conditions => Err(OperationError::invalid(
@@ -67,8 +82,8 @@ pub async fn replay(
     let (event, dry_run) = (request.event, request.dry_run);
     match (store.replay(&endpoint, request.selection()?, dry_run).await?, event) {
         (0, Some(event)) => Err(OperationError::Invalid(format!(
-            "the event {event} is not sent again: it does not exist, has no failed attempt yet, or is about a lead that was \
-             erased or is not eligible any more"
+            "the event {event} is not sent again: it does not exist, is not one for this endpoint, is still to be sent, or is \
+             about a lead that was erased or is not eligible any more"
         ))),
         (count, _) => Ok(count),
     }
