@@ -147,17 +147,22 @@ async fn a_read_only_database_is_reported_as_unavailable() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_is_retried() {
     let url = postgres().await.database().await.unwrap();
+    // A session looks for a deadlock once in each wait. The commit must look when the other session waits, too, and the
+    // other session must not look.
+    let database = url.rsplit('/').next().unwrap();
+    let look_after = format!("alter database {database} set deadlock_timeout = '5s'");
+    postgres().await.sql(&url, &look_after).await.unwrap();
     let mut config = with_short_timeouts(&url);
-    config.lock_timeout = Duration::from_secs(10);
-    config.call_timeout = Duration::from_secs(20);
-    config.statement_timeout = Duration::from_secs(10);
+    config.lock_timeout = Duration::from_secs(60);
+    config.call_timeout = Duration::from_secs(120);
+    config.statement_timeout = Duration::from_secs(60);
     let world = Arc::new(World::at(config, tempfile::tempdir().unwrap()).await);
     let first: Vec<_> = (0..2).map(|n| world.phone(&format!("+1415555013{n}"))).collect();
     world.commit(&first).await;
 
     // The other session locks the claims in the opposite order.
     let claims = "SELECT count(*) FROM (SELECT FROM claims WHERE encode(key, 'hex') = (SELECT";
-    let mut other = other_session(&url, "BEGIN").await;
+    let mut other = other_session(&url, "SET deadlock_timeout = '1h'; BEGIN").await;
     other
         .batch_execute(&format!("{claims} max(encode(key, 'hex')) FROM claims) FOR UPDATE) AS one"))
         .unwrap();
