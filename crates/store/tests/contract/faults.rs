@@ -1,7 +1,6 @@
 //! Databases that stop, freeze, lock, deadlock and refuse. Each fault is reported in time, and the store
 //! recovers.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -147,42 +146,40 @@ async fn a_read_only_database_is_reported_as_unavailable() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_is_retried() {
     let url = postgres().await.database().await.unwrap();
-    // A session looks for a deadlock once in each wait. The commit must look when the other session waits, too, and the
-    // other session must not look.
-    let database = url.rsplit('/').next().unwrap();
-    let look_after = format!("alter database {database} set deadlock_timeout = '5s'");
-    postgres().await.sql(&url, &look_after).await.unwrap();
     let mut config = with_short_timeouts(&url);
-    config.lock_timeout = Duration::from_secs(60);
-    config.call_timeout = Duration::from_secs(120);
-    config.statement_timeout = Duration::from_secs(60);
-    let world = Arc::new(World::at(config, tempfile::tempdir().unwrap()).await);
+    config.lock_timeout = Duration::from_secs(10);
+    config.call_timeout = Duration::from_secs(20);
+    config.statement_timeout = Duration::from_secs(10);
+    let world = World::at(config, tempfile::tempdir().unwrap()).await;
     let first: Vec<_> = (0..2).map(|n| world.phone(&format!("+1415555013{n}"))).collect();
     world.commit(&first).await;
 
-    // The other session locks the claims in the opposite order.
-    let claims = "SELECT count(*) FROM (SELECT FROM claims WHERE encode(key, 'hex') = (SELECT";
+    // The other session locks the claims in the opposite order: the second one as soon as the commit waits for the first
+    // one. It never looks for a deadlock, so PostgreSQL ends the commit's transaction.
+    let lock = |which: &str| {
+        format!(
+            "PERFORM count(*) FROM (SELECT FROM claims WHERE encode(key, 'hex') = \
+             (SELECT {which}(encode(key, 'hex')) FROM claims) FOR UPDATE) AS one;"
+        )
+    };
     let mut other = other_session(&url, "SET deadlock_timeout = '1h'; BEGIN").await;
-    other
-        .batch_execute(&format!("{claims} max(encode(key, 'hex')) FROM claims) FOR UPDATE) AS one"))
-        .unwrap();
-    let commit = tokio::spawn({
-        let world = Arc::clone(&world);
-        async move {
-            let batch: Vec<_> = (0..2).map(|n| world.phone(&format!("+1415555013{n}"))).collect();
-            world.commit(&batch).await
-        }
-    });
-    let waiting = "select count(*) from pg_stat_activity \
-                   where datname = current_database() and wait_event_type = 'Lock'";
-    while postgres().await.sql(&url, waiting).await.unwrap().trim() != "1" {}
+    other.batch_execute(&format!("DO $$ BEGIN {} END $$", lock("max"))).unwrap();
+    let lock_second = format!(
+        "DO $$ BEGIN
+             WHILE NOT EXISTS (SELECT FROM pg_locks
+                               WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))) LOOP
+                 PERFORM pg_sleep(0.01);
+             END LOOP;
+             {}
+         END $$",
+        lock("min")
+    );
     let blocked = tokio::task::spawn_blocking(move || {
-        other
-            .batch_execute(&format!("{claims} min(encode(key, 'hex')) FROM claims) FOR UPDATE) AS one"))
-            .unwrap();
+        other.batch_execute(&lock_second).unwrap();
         other.batch_execute("COMMIT").unwrap();
     });
-    let committed = commit.await.unwrap();
+    let again: Vec<_> = (0..2).map(|n| world.phone(&format!("+1415555013{n}"))).collect();
+    let committed = world.commit(&again).await;
     blocked.await.unwrap();
     assert!(committed.settled.iter().all(|settled| settled.outcome == Outcome::Duplicate));
     let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
