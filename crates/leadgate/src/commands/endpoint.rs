@@ -217,7 +217,7 @@ pub(crate) async fn run(command: EndpointCommand, config: &Config, output: &Outp
     match command {
         EndpointCommand::Create { owner, url, events, settings, disabled } => {
             let input = settings.read(Some(url), Some(events))?;
-            // Checked first, so that an invalid setting creates no organization.
+            // Checked first, so that an invalid setting creates no organization. Its sources are checked in `create`.
             input.check()?;
             let owner = owner.find_or_create(&store).await?;
             let created =
